@@ -1,0 +1,145 @@
+//! Buffers over mapped memory, and when their addresses may be given back.
+//!
+//! Each buffer holds an `Arc` of its mapping; its finalizer drops it, and the mapping then goes into
+//! quarantine (see `shmkit::segment::Mapping`). When an environment ends, its buffers' finalizers run
+//! although a buffer that a worker moved elsewhere lives on. A cleanup hook of ours is told first (hooks
+//! run in the reverse order of their making, and ours is made after the buffer's own) and abandons the
+//! mapping: its addresses stay mapped for good.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::*;
+use napi::sys;
+use shmkit::segment::Mapping;
+
+/// `napi_no_external_buffers_allowed`: Electron, and others with V8's memory cage.
+const NO_EXTERNAL_BUFFERS: sys::napi_status = 22;
+
+type Finalize = unsafe extern "C" fn(*mut c_void, *mut c_void);
+/// `node_api_create_external_sharedarraybuffer`: Node 22.23.3, 24.16, 26.1, Bun 1.4.5 and later.
+type CreateExternalShared = unsafe extern "C" fn(
+    sys::napi_env,
+    *mut c_void,
+    usize,
+    Option<Finalize>,
+    *mut c_void,
+    *mut sys::napi_value,
+) -> sys::napi_status;
+
+/// An `ArrayBuffer` over the mapping.
+pub(crate) fn array_buffer<'env>(
+    env: &'env Env,
+    mapping: &Arc<Mapping>,
+) -> std::result::Result<Unknown<'env>, shmkit::Error> {
+    mapping.expose();
+    let (start, len) = mapping.raw();
+    let held = Box::into_raw(Box::new(Arc::clone(mapping)));
+    let mut value = ptr::null_mut();
+    // SAFETY: the range stays mapped while `held` lives, which the finalizer alone ends.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env.raw(),
+            start.cast(),
+            len,
+            Some(finalize),
+            held.cast(),
+            &mut value,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: no buffer was made, so nobody else will free `held`.
+        drop(unsafe { Box::from_raw(held) });
+        return Err(refused(env, status));
+    }
+    // SAFETY: `held` lives until `finalize`, which removes the hook before it frees it. Where the hook
+    // cannot be added the environment is ending already, and its finalizers find the zero pages.
+    unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(environment_ends), held.cast()) };
+    // SAFETY: `value` was made by this environment in the current handle scope.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+/// A `SharedArrayBuffer` over the mapping, which may outlive every environment.
+pub(crate) fn shared_array_buffer(
+    env: &Env,
+    mapping: Mapping,
+) -> std::result::Result<Unknown<'_>, shmkit::Error> {
+    let Some(create) = resolve_create_external_shared() else {
+        return Err(shmkit::Error::own(
+            "ERR_SHM_UNSUPPORTED",
+            "this runtime cannot make a SharedArrayBuffer over a segment (Node 22.23.3+, 24.16+, 26.1+ and \
+             Bun 1.4.5+ can); post the segment's toJSON() and attach() to it in the worker",
+        ));
+    };
+    mapping.expose();
+    let (start, len) = mapping.raw();
+    let held = Box::into_raw(Box::new(mapping));
+    let mut value = ptr::null_mut();
+    // SAFETY: the range stays mapped while `held` lives, which the finalizer alone ends.
+    let status =
+        unsafe { create(env.raw(), start.cast(), len, Some(finalize_shared), held.cast(), &mut value) };
+    if status != sys::Status::napi_ok {
+        // SAFETY: no buffer was made, so nobody else will free `held`.
+        drop(unsafe { Box::from_raw(held) });
+        return Err(refused(env, status));
+    }
+    // SAFETY: `value` was made by this environment in the current handle scope.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
+}
+
+/// Detaches an `ArrayBuffer`: every view of it has length 0 from now on. One that was transferred or
+/// detached before is left alone.
+pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>) {
+    // SAFETY: a live value of this environment; the call checks what it is.
+    unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
+}
+
+fn refused(env: &Env, status: sys::napi_status) -> shmkit::Error {
+    let mut pending = ptr::null_mut();
+    // SAFETY: a live environment. An exception that the engine left is replaced by ours.
+    unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut pending) };
+    if status == NO_EXTERNAL_BUFFERS {
+        shmkit::Error::own(
+            "ERR_SHM_NO_EXTERNAL_BUFFERS",
+            "this runtime (Electron?) allows no buffers over foreign memory; use read() and write() instead",
+        )
+    } else {
+        shmkit::Error::own(
+            "ERR_SHM_BUFFER_TOO_LARGE",
+            format!(
+                "this runtime refused a buffer over the segment (status {status}); use read() and write()"
+            ),
+        )
+    }
+}
+
+/// The buffer's finalizer, on its environment's thread.
+unsafe extern "C" fn finalize(env: sys::napi_env, _start: *mut c_void, held: *mut c_void) {
+    // SAFETY: `held` is the box that `array_buffer` made, and this runs once.
+    unsafe {
+        sys::napi_remove_env_cleanup_hook(env, Some(environment_ends), held);
+        drop(Box::from_raw(held.cast::<Arc<Mapping>>()));
+    }
+}
+
+/// The shared buffer's finalizer, on any thread.
+unsafe extern "C" fn finalize_shared(_start: *mut c_void, held: *mut c_void) {
+    // SAFETY: `held` is the box that `shared_array_buffer` made, and this runs once.
+    drop(unsafe { Box::from_raw(held.cast::<Mapping>()) });
+}
+
+unsafe extern "C" fn environment_ends(held: *mut c_void) {
+    // SAFETY: the hook is removed before the box is freed, and both happen on this thread.
+    unsafe { &*held.cast::<Arc<Mapping>>() }.abandon();
+}
+
+#[cfg(unix)]
+fn resolve_create_external_shared() -> Option<CreateExternalShared> {
+    // SAFETY: a look-up by name in what the process has loaded; the symbol has this type by Node-API's
+    // documentation, in every runtime that has it.
+    unsafe {
+        let symbol = libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr());
+        (!symbol.is_null()).then(|| std::mem::transmute::<*mut c_void, CreateExternalShared>(symbol))
+    }
+}

@@ -1,0 +1,308 @@
+//! A segment's handle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use napi::bindgen_prelude::*;
+use napi::sys;
+use napi_derive::napi;
+use shmkit::list::Layout;
+use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Name, Segment, unlink};
+
+use crate::buffers;
+use crate::errors::{closed, to_js};
+
+type Outcome<T> = std::result::Result<T, shmkit::Error>;
+
+/// A segment and what is known of it, until `close_segment`.
+pub struct NativeSegment {
+    name: Name,
+    id: Identity,
+    segment: Option<Segment>,
+    /// Of the list that the segment holds, once that is known.
+    pub(crate) layout: Option<Layout>,
+}
+
+/// How JavaScript holds one.
+pub(crate) type Handle = External<NativeSegment>;
+
+impl NativeSegment {
+    pub(crate) fn handle(segment: Segment, layout: Option<Layout>) -> Handle {
+        External::new(NativeSegment {
+            name: segment.name().clone(),
+            id: segment.id(),
+            segment: Some(segment),
+            layout,
+        })
+    }
+
+    pub(crate) fn open(&self) -> Outcome<&Segment> {
+        self.segment.as_ref().ok_or_else(|| closed(self.name.as_str()))
+    }
+
+    pub(crate) fn about(&self, error: shmkit::Error) -> shmkit::Error {
+        error.about(self.name.as_str())
+    }
+}
+
+pub(crate) fn create_options(
+    name: Option<String>,
+    mode: u32,
+    reserve: bool,
+    populate: bool,
+) -> Outcome<CreateOptions> {
+    let name = name.as_deref().map(Name::new).transpose()?;
+    Ok(CreateOptions { name, mode, reserve, populate })
+}
+
+/// A JavaScript number that the facade has checked.
+fn size_from(size: f64) -> usize {
+    size as usize // saturating
+}
+
+/// Makes a segment of `size` bytes.
+#[napi]
+pub fn create_segment(
+    env: Env,
+    size: f64,
+    name: Option<String>,
+    mode: u32,
+    reserve: bool,
+    populate: bool,
+) -> Result<Handle> {
+    let create = || {
+        let options = create_options(name, mode, reserve, populate)?;
+        Segment::create(size_from(size), &options, &AtomicBool::new(false))
+    };
+    create().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
+}
+
+/// The same on a thread of the pool.
+#[napi(ts_return_type = "Promise<ExternalObject<NativeSegment>>")]
+pub fn create_segment_async(
+    env: Env,
+    size: f64,
+    name: Option<String>,
+    mode: u32,
+    reserve: bool,
+    populate: bool,
+    cancel: &CancelFlag,
+) -> Result<AsyncTask<CreateTask>> {
+    let options = create_options(name, mode, reserve, populate).map_err(|error| to_js(&env, error))?;
+    Ok(AsyncTask::new(CreateTask { size: size_from(size), options, cancelled: Arc::clone(&cancel.0) }))
+}
+
+/// Opens the segment `name`, or only the one of that `id`.
+#[napi]
+pub fn attach_segment(
+    env: Env,
+    name: String,
+    read_only: bool,
+    foreign: bool,
+    reserve: bool,
+    id: Option<String>,
+) -> Result<Handle> {
+    let attach = || {
+        let expect = id.as_deref().map(identity_from).transpose()?;
+        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        Segment::attach(&Name::new(&name)?, &AttachOptions { access, foreign, reserve, expect })
+    };
+    attach().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
+}
+
+/// Opens the segment `name`, or makes it.
+#[napi]
+pub fn create_or_attach_segment(
+    env: Env,
+    name: String,
+    size: f64,
+    mode: u32,
+    reserve: bool,
+    populate: bool,
+) -> Result<Handle> {
+    let open = || {
+        let options = create_options(None, mode, reserve, populate)?;
+        Segment::create_or_attach(&Name::new(&name)?, size_from(size), &options)
+    };
+    open().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
+}
+
+/// Its name.
+#[napi]
+pub fn segment_name(segment: &Handle) -> &str {
+    segment.name.as_str()
+}
+
+/// Its bytes; 0 when closed.
+#[napi]
+pub fn segment_size(segment: &Handle) -> f64 {
+    segment.segment.as_ref().map_or(0.0, |segment| segment.size() as f64)
+}
+
+/// Whether this handle made it; false when closed.
+#[napi]
+pub fn segment_created(segment: &Handle) -> bool {
+    segment.segment.as_ref().is_some_and(Segment::created)
+}
+
+/// What tells it from others that had its name.
+#[napi]
+pub fn segment_id(segment: &Handle) -> String {
+    format!("{}:{}", segment.id.device, segment.id.inode)
+}
+
+/// A new buffer over its bytes.
+#[napi(ts_return_type = "ArrayBuffer")]
+pub fn segment_buffer<'env>(env: &'env Env, segment: &Handle) -> Result<Unknown<'env>> {
+    let buffer = || buffers::array_buffer(env, segment.open()?.mapping()?);
+    buffer().map_err(|error| to_js(env, segment.about(error)))
+}
+
+/// A new shared buffer over a mapping of its own.
+#[napi(ts_return_type = "SharedArrayBuffer")]
+pub fn segment_shared_buffer<'env>(env: &'env Env, segment: &Handle) -> Result<Unknown<'env>> {
+    let buffer = || buffers::shared_array_buffer(env, segment.open()?.map_again()?);
+    buffer().map_err(|error| to_js(env, segment.about(error)))
+}
+
+/// Copies bytes from `offset` on until `target` is full.
+#[napi(ts_args_type = "segment: ExternalObject<NativeSegment>, target: Uint8Array, offset: number")]
+pub fn read_segment(env: Env, segment: &Handle, target: Unknown<'_>, offset: f64) -> Result<()> {
+    let (start, len) = uint8_array(&env, &target)?;
+    let copy = || {
+        let open = segment.open()?;
+        open.refresh()?;
+        // SAFETY: the array is alive for this call, and nothing of ours refers to its bytes.
+        unsafe { open.mapping()?.bytes().copy_to(size_from(offset), start, len) }.ok_or_else(out_of_range)
+    };
+    copy().map_err(|error| to_js(&env, segment.about(error)))
+}
+
+/// Copies all of `source` to `offset`.
+#[napi(ts_args_type = "segment: ExternalObject<NativeSegment>, source: Uint8Array, offset: number")]
+pub fn write_segment(env: Env, segment: &Handle, source: Unknown<'_>, offset: f64) -> Result<()> {
+    let (start, len) = uint8_array(&env, &source)?;
+    let copy = || {
+        let bytes = segment.open()?.mapping()?.bytes();
+        // SAFETY: the array is alive for this call; its bytes may be shared, which the copy allows.
+        unsafe { bytes.copy_from(size_from(offset), start, len) }.ok_or_else(out_of_range)
+    };
+    copy().map_err(|error| to_js(&env, segment.about(error)))
+}
+
+/// Detaches `buffer`, gives the memory back and closes the descriptor. Idempotent.
+#[napi(ts_args_type = "segment: ExternalObject<NativeSegment>, buffer: ArrayBuffer | undefined")]
+pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>) -> Result<()> {
+    let Some(open) = segment.segment.take() else { return Ok(()) };
+    if matches!(buffer.get_type(), Ok(ValueType::Object)) {
+        buffers::detach(&env, &buffer);
+        open.mapping().map_err(|error| to_js(&env, error))?.blank();
+    }
+    Ok(())
+}
+
+/// Removes its name.
+#[napi]
+pub fn unlink_segment(env: Env, segment: &Handle) -> Result<()> {
+    unlink(&segment.name, segment.id).map_err(|error| to_js(&env, error))
+}
+
+fn identity_from(id: &str) -> Outcome<Identity> {
+    let parts = id.split_once(':').map(|(device, inode)| (device.parse(), inode.parse()));
+    match parts {
+        Some((Ok(device), Ok(inode))) => Ok(Identity { device, inode }),
+        _ => Err(shmkit::Error::own("ERR_INVALID_ARG_VALUE", format!("'{id}' is no descriptor's id"))),
+    }
+}
+
+fn out_of_range() -> shmkit::Error {
+    shmkit::Error::range("ERR_OUT_OF_RANGE", "these bytes are not all inside of the segment")
+}
+
+/// Address and length of a `Uint8Array`, never as a slice: it may be a view of shared memory.
+fn uint8_array(env: &Env, value: &Unknown<'_>) -> Result<(*mut u8, usize)> {
+    let (mut kind, mut len, mut start) = (0, 0, std::ptr::null_mut());
+    // SAFETY: a live value of this environment; the call checks that it is a typed array.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(
+            env.raw(),
+            value.raw(),
+            &mut kind,
+            &mut len,
+            &mut start,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+        let error = shmkit::Error {
+            class: shmkit::Class::Type,
+            ..shmkit::Error::own("ERR_INVALID_ARG_TYPE", "a Uint8Array is wanted")
+        };
+        return Err(to_js(env, error));
+    }
+    if len == 0 {
+        start = std::ptr::dangling_mut(); // a detached one has no address
+    }
+    Ok((start.cast(), len))
+}
+
+/// Set by JavaScript to call off a creation that another thread is at.
+#[napi]
+pub struct CancelFlag(Arc<AtomicBool>);
+
+#[napi]
+impl CancelFlag {
+    /// Not set.
+    #[napi(constructor)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        CancelFlag(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Calls it off.
+    #[napi]
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A creation off the event loop's thread.
+pub struct CreateTask {
+    size: usize,
+    options: CreateOptions,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Task for CreateTask {
+    type Output = Outcome<Segment>;
+    type JsValue = Made;
+
+    fn compute(&mut self) -> Result<Self::Output> {
+        Ok(Segment::create(self.size, &self.options, &self.cancelled))
+    }
+
+    fn resolve(&mut self, env: Env, output: Self::Output) -> Result<Made> {
+        output.map(|segment| Made(NativeSegment::handle(segment, None))).map_err(|error| to_js(&env, error))
+    }
+}
+
+/// A handle that a task resolves to.
+pub struct Made(Handle);
+
+impl TypeName for Made {
+    fn type_name() -> &'static str {
+        "External"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::External
+    }
+}
+
+impl ToNapiValue for Made {
+    unsafe fn to_napi_value(env: sys::napi_env, made: Self) -> Result<sys::napi_value> {
+        // SAFETY: the caller's environment, which is all that the inner conversion asks for.
+        unsafe { Handle::to_napi_value(env, made.0) }
+    }
+}

@@ -1,0 +1,314 @@
+//! Named segments: create, attach, map, unlink.
+//!
+//! A segment is raw bytes from byte 0 on, with no header of ours, under the name that Python's
+//! `shared_memory.SharedMemory` would use. The platform is behind one door ([`platform`]).
+
+mod mapping;
+#[cfg(target_os = "linux")]
+mod memory_limit;
+mod name;
+#[cfg(target_os = "linux")]
+#[path = "unix.rs"]
+mod platform;
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::sleep;
+use std::time::Duration;
+
+pub use mapping::Mapping;
+pub use name::Name;
+
+use crate::bytes::SharedBytes;
+use crate::{Error, Result};
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("shmkit has no segments on this platform yet: add a file beside segment/unix.rs");
+
+/// What a handle may do to its segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads and writes reach everybody.
+    ReadWrite,
+    /// Reads see what others write; writes stay private to the handle.
+    ReadOnly,
+}
+
+/// Tells two segments apart that had the same name one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The filesystem.
+    pub device: u64,
+    /// The segment in it.
+    pub inode: u64,
+}
+
+/// How to create a segment.
+#[derive(Debug, Clone)]
+pub struct CreateOptions {
+    /// Its name; `None` draws a fresh one.
+    pub name: Option<Name>,
+    /// Permission bits, set exactly (the umask has no say).
+    pub mode: u32,
+    /// Claim the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
+    pub reserve: bool,
+    /// Fault every page in now.
+    pub populate: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        CreateOptions { name: None, mode: 0o600, reserve: true, populate: false }
+    }
+}
+
+/// How to attach to a segment.
+#[derive(Debug, Clone)]
+pub struct AttachOptions {
+    /// What the handle may do.
+    pub access: Access,
+    /// Allow a segment of another user.
+    pub foreign: bool,
+    /// Put memory behind holes that the creator left.
+    pub reserve: bool,
+    /// Refuse every segment but this one.
+    pub expect: Option<Identity>,
+}
+
+impl Default for AttachOptions {
+    fn default() -> Self {
+        AttachOptions { access: Access::ReadWrite, foreign: false, reserve: true, expect: None }
+    }
+}
+
+/// Tries of an attach while a creator is between `shm_open` and `ftruncate` (gh-92408), 1 ms apart.
+const EMPTY_TRIES: u32 = 100;
+/// Rounds of `create_or_attach`, or of drawing a random name, against others who create and unlink.
+const RACE_TRIES: u32 = 1000;
+
+/// Writes the first contents of a segment.
+type Fill<'f> = Box<dyn FnOnce(SharedBytes<'_>) -> Result<()> + 'f>;
+
+/// An open segment and its mapping.
+#[derive(Debug)]
+pub struct Segment {
+    name: Name,
+    object: platform::Object,
+    size: usize,
+    id: Identity,
+    access: Access,
+    created: bool,
+    /// Made at the first look: a process that only hands the name on never pays for it.
+    mapping: OnceCell<Arc<Mapping>>,
+}
+
+impl Segment {
+    /// Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
+    ///
+    /// # Errors
+    /// `EEXIST` where the name is taken, `ENOSPC` or `ENOMEM` where the memory is not to be had,
+    /// `ERR_SHM_ABORTED` when `cancelled` was set meanwhile. Nothing is left behind.
+    pub fn create(size: usize, options: &CreateOptions, cancelled: &AtomicBool) -> Result<Self> {
+        Self::create_inner(size, options, cancelled, None)
+    }
+
+    /// As `create`, and `fill` writes the first contents before anybody else can see the segment.
+    ///
+    /// # Errors
+    /// As `create`, and what `fill` says.
+    pub fn create_with(
+        size: usize,
+        options: &CreateOptions,
+        cancelled: &AtomicBool,
+        fill: impl FnOnce(SharedBytes<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        Self::create_inner(size, options, cancelled, Some(Box::new(fill)))
+    }
+
+    fn create_inner(
+        size: usize,
+        options: &CreateOptions,
+        cancelled: &AtomicBool,
+        fill: Option<Fill<'_>>,
+    ) -> Result<Self> {
+        if size == 0 || size > isize::MAX as usize {
+            return Err(Error::range("ERR_OUT_OF_RANGE", format!("{size} bytes cannot be a segment's size")));
+        }
+        let about = |error: Error| match &options.name {
+            Some(name) => error.about(name.as_str()),
+            None => error,
+        };
+        let draft =
+            platform::Draft::new(size as u64, options.mode, options.reserve, cancelled).map_err(about)?;
+        let id = draft.object().stat().map_err(about)?.id;
+        let mapping = OnceCell::new();
+        if options.populate || fill.is_some() {
+            let range = draft.object().map(size, Access::ReadWrite, options.populate).map_err(about)?;
+            let mapped = Arc::new(Mapping::new(range));
+            if let Some(fill) = fill {
+                fill(mapped.bytes())?;
+            }
+            let _ = mapping.set(mapped);
+        }
+        let name = match &options.name {
+            Some(name) => draft.publish(name).map(|()| name.clone()).map_err(about)?,
+            None => publish_at_random(&draft)?,
+        };
+        let object = draft.into_object();
+        Ok(Segment { name, object, size, id, access: Access::ReadWrite, created: true, mapping })
+    }
+
+    /// Opens an existing segment.
+    ///
+    /// # Errors
+    /// `ENOENT`, `EACCES`; `ERR_SHM_FOREIGN` for another user's without `foreign`; `ERR_SHM_EMPTY` for
+    /// one whose creator never gave it a size; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_UNLINKED` where the name
+    /// belongs to another segment than `expect`; `ENOSPC` where its holes cannot be reserved.
+    pub fn attach(name: &Name, options: &AttachOptions) -> Result<Self> {
+        Self::attach_inner(name, options).map_err(|error| error.about(name.as_str()))
+    }
+
+    fn attach_inner(name: &Name, options: &AttachOptions) -> Result<Self> {
+        let object = platform::Object::open(name, options.access)?;
+        let mut stat = object.stat()?;
+        if options.expect.is_some_and(|id| id != stat.id) {
+            let message = "the segment that was meant is gone, and its name belongs to another one now";
+            return Err(Error::own("ERR_SHM_UNLINKED", message));
+        }
+        if !stat.mine && !options.foreign {
+            let message = "the segment belongs to another user; attach with { foreign: true } to trust it";
+            return Err(Error::own("ERR_SHM_FOREIGN", message));
+        }
+        for _ in 0..EMPTY_TRIES {
+            if stat.size != 0 {
+                break;
+            }
+            sleep(Duration::from_millis(1));
+            stat = object.stat()?;
+        }
+        let size = usize::try_from(stat.size).unwrap_or(usize::MAX);
+        if size == 0 {
+            let message =
+                "the segment has no bytes: its creator is still at it, or died before it gave it a size";
+            return Err(Error::own("ERR_SHM_EMPTY", message));
+        }
+        if options.reserve && options.access == Access::ReadWrite && stat.reserved < stat.size {
+            object.reserve(stat.size)?;
+        }
+        Ok(Segment {
+            name: name.clone(),
+            object,
+            size,
+            id: stat.id,
+            access: options.access,
+            created: false,
+            mapping: OnceCell::new(),
+        })
+    }
+
+    /// Opens the segment of this name, or makes it: whoever comes first creates, everybody else attaches,
+    /// and nobody waits, because a segment appears whole.
+    ///
+    /// # Errors
+    /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
+    pub fn create_or_attach(name: &Name, size: usize, options: &CreateOptions) -> Result<Self> {
+        let create = CreateOptions { name: Some(name.clone()), ..options.clone() };
+        let attach = AttachOptions { reserve: options.reserve, ..AttachOptions::default() };
+        let mut tries = 1..RACE_TRIES;
+        loop {
+            match Self::attach(name, &attach) {
+                Err(error) if error.code == "ENOENT" => {}
+                Ok(segment) if segment.size() < size => {
+                    let message =
+                        format!("the segment has {} bytes, and {size} were asked for", segment.size());
+                    return Err(Error::own("ERR_SHM_SIZE", message).about(name.as_str()));
+                }
+                result => return result,
+            }
+            match Self::create(size, &create, &AtomicBool::new(false)) {
+                Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Bytes that the creator asked for.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Which segment of that name it is.
+    pub fn id(&self) -> Identity {
+        self.id
+    }
+
+    /// Whether this handle made it.
+    pub fn created(&self) -> bool {
+        self.created
+    }
+
+    /// What this handle may do.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Its bytes in memory, mapped at the first call.
+    ///
+    /// # Errors
+    /// `ENOMEM` where the system has no room for the mapping.
+    pub fn mapping(&self) -> Result<&Arc<Mapping>> {
+        if let Some(mapping) = self.mapping.get() {
+            return Ok(mapping);
+        }
+        let mapping = Arc::new(self.map_again()?);
+        Ok(self.mapping.get_or_init(|| mapping))
+    }
+
+    /// Another mapping of the same bytes, with a life of its own.
+    ///
+    /// # Errors
+    /// As `mapping`.
+    pub fn map_again(&self) -> Result<Mapping> {
+        let range = self.object.map(self.size, self.access, false);
+        range.map(Mapping::new).map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Lets a read-only handle see what the segment holds now, also where it wrote itself; nothing for
+    /// others.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn refresh(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => self.mapping()?.refresh(),
+        }
+    }
+}
+
+/// Publishes under a name that nobody else has.
+fn publish_at_random(draft: &platform::Draft) -> Result<Name> {
+    let mut tries = 1..RACE_TRIES;
+    loop {
+        let name = Name::random()?;
+        match draft.publish(&name) {
+            Ok(()) => return Ok(name),
+            Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
+            Err(error) => return Err(error.about(name.as_str())),
+        }
+    }
+}
+
+/// Removes a segment's name. Whoever has it attached keeps it.
+///
+/// # Errors
+/// `ENOENT` where it is gone, or where the name belongs to another segment than `id` by now.
+pub fn unlink(name: &Name, id: Identity) -> Result<()> {
+    platform::unlink(name, id).map_err(|error| error.about(name.as_str()))
+}

@@ -1,0 +1,96 @@
+//! Names of segments, checked before any system call.
+
+use std::cell::RefCell;
+
+use super::platform;
+use crate::{Error, Result};
+
+/// A valid segment name, without the slash that POSIX puts before it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// Checks a name that a user gave.
+    ///
+    /// # Errors
+    /// `ERR_SHM_NAME` for an empty name, `.`, `..`, one with NUL or a slash in it, or one that is longer
+    /// than the platform's limit (255 bytes on Linux).
+    pub fn new(name: &str) -> Result<Self> {
+        let refuse = |why: String| Err(Error::own("ERR_SHM_NAME", why).about(name));
+        if name.is_empty() {
+            return refuse("a segment's name must not be empty".into());
+        }
+        if name == "." || name == ".." {
+            return refuse(format!("'{name}' cannot be a segment's name"));
+        }
+        if name.contains('\0') {
+            return refuse("a segment's name must not contain NUL".into());
+        }
+        if name.contains('/') {
+            return refuse("a segment's name must not contain '/'; the leading one is added for you".into());
+        }
+        if name.len() > platform::NAME_MAX {
+            let (len, max) = (name.len(), platform::NAME_MAX);
+            return refuse(format!("the name has {len} bytes, and the system allows {max}"));
+        }
+        Ok(Name(name.to_owned()))
+    }
+
+    /// A fresh name of 19 ASCII characters that nobody else will draw.
+    ///
+    /// # Errors
+    /// Only if the system has no random numbers to give.
+    pub fn random() -> Result<Self> {
+        thread_local! {
+            /// Drawn in one go for many names. A forked child has the same ones left: it finds the names
+            /// taken and draws on.
+            static DRAWN: RefCell<Vec<[u8; 6]>> = const { RefCell::new(Vec::new()) };
+        }
+        let bytes = DRAWN.with_borrow_mut(|drawn| -> Result<_> {
+            if drawn.is_empty() {
+                let mut fresh = [[0; 6]; 32];
+                getrandom::fill(fresh.as_flattened_mut())
+                    .map_err(|e| Error::os(e.raw_os_error().unwrap_or(5), "getrandom"))?;
+                drawn.extend(fresh);
+            }
+            Ok(drawn.pop())
+        })?;
+        // 48 bits, as many as fit with the prefix into macOS's 31 bytes and stay readable.
+        let mut name = String::with_capacity(19);
+        name.push_str("shmkit_");
+        for byte in bytes.unwrap_or_default() {
+            for digit in [byte >> 4, byte & 15] {
+                name.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+            }
+        }
+        Ok(Name(name))
+    }
+
+    /// The name as users see it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_names_the_system_would_misread() {
+        for name in ["", ".", "..", "/", "a/b", "/a", "a\0b", &"n".repeat(256)] {
+            let error = Name::new(name).expect_err(name);
+            assert_eq!(error.code, "ERR_SHM_NAME");
+        }
+        for name in ["a", "...", "-", "psm_21467_46075", "ünï", &"n".repeat(255)] {
+            assert_eq!(Name::new(name).expect("valid").as_str(), name);
+        }
+    }
+
+    #[test]
+    fn random_names_differ_and_are_short_enough_for_every_platform() {
+        let (a, b) = (Name::random().expect("random"), Name::random().expect("random"));
+        assert_ne!(a, b);
+        assert!(a.as_str().len() < 31);
+    }
+}

@@ -1,0 +1,262 @@
+//! The platform door on Linux: `/dev/shm`, as glibc's and musl's `shm_open` have it.
+//!
+//! Every platform's file provides the same: [`NAME_MAX`], [`Draft`] (a segment that nobody sees yet),
+//! [`Object`] (an open one), [`Range`] (mapped addresses) and [`unlink`].
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::{self, AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+
+use super::memory_limit;
+use super::{Access, Identity, Name};
+use crate::{Error, Result};
+
+/// The longest name, in bytes.
+pub(super) const NAME_MAX: usize = 255;
+
+const DIRECTORY: &str = "/dev/shm";
+/// Reserved at a time: between two chunks a create can be called off.
+const CHUNK: u64 = 64 << 20;
+/// From this size on the cgroup's limit is read before memory is reserved.
+const LIMIT_CHECKED_FROM: u64 = 1 << 20;
+
+fn path(name: &Name) -> String {
+    format!("{DIRECTORY}/{}", name.as_str())
+}
+
+fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::os(errno.raw_os_error(), syscall)
+}
+
+/// What the system says of an open segment.
+pub(super) struct Stat {
+    pub(super) size: u64,
+    pub(super) id: Identity,
+    /// Bytes that have memory behind them already.
+    pub(super) reserved: u64,
+    pub(super) mine: bool,
+}
+
+/// An open segment.
+#[derive(Debug)]
+pub(super) struct Object(OwnedFd);
+
+/// A segment in the making: nobody else can see it yet.
+///
+/// It has no name at all (`O_TMPFILE`) until it is linked in whole, so a process that is killed at any
+/// point before leaves nothing. Where the filesystem has no unnamed files it has a temporary name.
+#[derive(Debug)]
+pub(super) struct Draft {
+    object: Object,
+    temporary: Option<Temporary>,
+}
+
+impl Draft {
+    /// `size` zero bytes.
+    pub(super) fn new(size: u64, mode: u32, reserve: bool, cancelled: &AtomicBool) -> Result<Self> {
+        let draft = match Self::unnamed() {
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Self::named()?,
+            result => result.map_err(os("shm_open"))?,
+        };
+        let object = &draft.object;
+        // Exactly the mode that was asked for: the umask would silently take the group's bits away.
+        if mode != 0o600 {
+            fs::fchmod(&object.0, Mode::from_raw_mode(mode)).map_err(os("fchmod"))?;
+        }
+        if reserve {
+            object.allocate(size, FallocateFlags::empty(), cancelled)?;
+        } else {
+            fs::ftruncate(&object.0, size).map_err(os("ftruncate"))?;
+        }
+        Ok(draft)
+    }
+
+    fn unnamed() -> rustix::io::Result<Self> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::TMPFILE;
+        let fd = fs::open(DIRECTORY, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(Draft { object: Object(fd), temporary: None })
+    }
+
+    fn named() -> Result<Self> {
+        let temporary = path(&Name::random()?) + ".new";
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE | OFlags::EXCL;
+        let fd = fs::open(&temporary, flags, Mode::RUSR | Mode::WUSR).map_err(os("shm_open"))?;
+        Ok(Draft { object: Object(fd), temporary: Some(Temporary(temporary)) })
+    }
+
+    /// The segment, for whatever is to be done before others see it.
+    pub(super) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// Gives it its name. `EEXIST` where that is taken.
+    pub(super) fn publish(&self, name: &Name) -> Result<()> {
+        let target = path(name);
+        match &self.temporary {
+            Some(temporary) => fs::renameat_with(CWD, &temporary.0, CWD, target, RenameFlags::NOREPLACE),
+            None => match fs::linkat(&self.object.0, "", CWD, &target, AtFlags::EMPTY_PATH) {
+                // Kernels before 6.10 allow it to privileged processes only: by /proc then.
+                Err(Errno::NOENT | Errno::PERM) => {
+                    let by_proc = format!("/proc/self/fd/{}", self.object.0.as_raw_fd());
+                    fs::linkat(CWD, by_proc, CWD, &target, AtFlags::SYMLINK_FOLLOW)
+                }
+                result => result,
+            },
+        }
+        .map_err(os("shm_open"))
+    }
+
+    /// The published segment.
+    pub(super) fn into_object(self) -> Object {
+        let Draft { object, temporary } = self;
+        if let Some(temporary) = temporary {
+            temporary.keep();
+        }
+        object
+    }
+}
+
+/// A temporary name, removed on drop unless it was renamed.
+#[derive(Debug)]
+struct Temporary(String);
+
+impl Temporary {
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::unlink(&self.0);
+    }
+}
+
+impl Object {
+    /// Opens the segment `name`.
+    pub(super) fn open(name: &Name, access: Access) -> Result<Self> {
+        let flags = match access {
+            Access::ReadWrite => OFlags::RDWR,
+            Access::ReadOnly => OFlags::RDONLY,
+        };
+        // As shm_open: no symbolic links, and no waiting where the name is a fifo.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        fs::open(path(name), flags, Mode::empty()).map(Object).map_err(os("shm_open"))
+    }
+
+    /// What the system says of it now.
+    ///
+    /// # Errors
+    /// `ERR_SHM_NOT_A_SEGMENT` where the name belongs to a directory, a fifo or the like.
+    pub(super) fn stat(&self) -> Result<Stat> {
+        let stat = fs::fstat(&self.0).map_err(os("fstat"))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::own("ERR_SHM_NOT_A_SEGMENT", "this name is not a shared-memory segment"));
+        }
+        Ok(Stat {
+            size: stat.st_size.try_into().unwrap_or(0),
+            id: Identity { device: stat.st_dev, inode: stat.st_ino },
+            reserved: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
+            mine: stat.st_uid == rustix::process::geteuid().as_raw(),
+        })
+    }
+
+    /// Puts memory behind the holes of a segment that its creator did not reserve.
+    pub(super) fn reserve(&self, size: u64) -> Result<()> {
+        self.allocate(size, FallocateFlags::KEEP_SIZE, &AtomicBool::new(false))
+    }
+
+    fn allocate(&self, size: u64, flags: FallocateFlags, cancelled: &AtomicBool) -> Result<()> {
+        if size >= LIMIT_CHECKED_FROM {
+            memory_limit::check(size)?;
+        }
+        let mut done = 0;
+        while done < size {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(Error::own("ERR_SHM_ABORTED", "the creation was called off"));
+            }
+            let chunk = CHUNK.min(size - done);
+            match fs::fallocate(&self.0, flags, done, chunk) {
+                Ok(()) => done += chunk,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(os("posix_fallocate")(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Maps its first `size` bytes: shared, or for a reader privately, so that a stray write reaches
+    /// nobody (and does not crash, as it would with read-only pages).
+    pub(super) fn map(&self, size: usize, access: Access, populate: bool) -> Result<Range> {
+        let mut options = MmapOptions::new();
+        options.len(size);
+        if populate {
+            options.populate();
+        }
+        let map = match access {
+            Access::ReadWrite => options.map_raw(&self.0),
+            Access::ReadOnly => {
+                options.no_reserve_swap();
+                // SAFETY: the map is turned into a raw one at once, so no slice of it ever exists.
+                unsafe { options.map_copy(&self.0) }.map(MmapRaw::from)
+            }
+        };
+        map.map(Range).map_err(|error| Error::os(error.raw_os_error().unwrap_or(22), "mmap"))
+    }
+}
+
+/// Mapped addresses.
+#[derive(Debug)]
+pub(super) struct Range(MmapRaw);
+
+impl Range {
+    pub(super) fn start(&self) -> *mut u8 {
+        self.0.as_mut_ptr()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Replaces the pages by private zero pages, at one stroke for every thread.
+    pub(super) fn blank(&self) -> Result<()> {
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: the range is ours, from one mmap of this length; whoever reads or writes it through
+        // its address finds mapped memory before and after. No reference into it exists.
+        unsafe { mmap_anonymous(self.start().cast(), self.len(), ProtFlags::READ | ProtFlags::WRITE, flags) }
+            .map(drop)
+            .map_err(os("mmap"))
+    }
+
+    /// Forgets what others wrote to the private copies of a reader's pages, so that the next look shows
+    /// what the segment holds now.
+    pub(super) fn refresh(&self) -> Result<()> {
+        // SAFETY: the pages stay mapped; dropping the private copies of a read-only handle's pages is
+        // what its documentation promises.
+        unsafe { rustix::mm::madvise(self.start().cast(), self.len(), rustix::mm::Advice::LinuxDontNeed) }
+            .map_err(os("madvise"))
+    }
+
+    pub(super) fn unmap(self) {
+        drop(self);
+    }
+
+    pub(super) fn leak(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// Removes the name, if it still belongs to the segment `id`.
+pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
+    let path = path(name);
+    let stat = fs::lstat(&path).map_err(os("shm_unlink"))?;
+    if (Identity { device: stat.st_dev, inode: stat.st_ino }) != id {
+        let message = "the segment was unlinked already, and its name belongs to another one now";
+        return Err(Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) });
+    }
+    fs::unlink(&path).map_err(os("shm_unlink"))
+}

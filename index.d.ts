@@ -1,0 +1,241 @@
+// Made by `npm run build` from index.ts and src/: the whole public surface on one page.
+import { Buffer } from 'node:buffer';
+
+/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
+type ListItem = number | bigint | boolean | string | Uint8Array | null;
+/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
+interface Float {
+    readonly value: number;
+}
+/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
+declare function float(value: number): Float;
+/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
+type TrailingNul = 'refuse' | 'strip';
+
+/** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
+interface Descriptor {
+    readonly kind: string;
+    readonly name: string;
+    readonly [detail: string]: unknown;
+}
+/** What all shared objects have. */
+interface SharedObject extends Disposable {
+    /** The segment's name, without a leading slash. */
+    readonly name: string;
+    readonly closed: boolean;
+    /** Lets go of the memory in this handle. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached stays attached. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+}
+
+/** How to create a segment. */
+interface CreateOptions {
+    /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
+    name?: string;
+    /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
+    mode?: number;
+    /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
+    reserve?: boolean;
+    /** Fault every page in now, so that no later access pays for it. Default false. */
+    populate?: boolean;
+}
+/** How to attach to a segment. */
+interface AttachOptions {
+    /** Writes stay private to this handle; a page written to stops following the others. Default false. */
+    readOnly?: boolean;
+    /** Allow a segment of another user. Default false. */
+    foreign?: boolean;
+    /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
+    reserve?: boolean;
+}
+/**
+ * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
+ * of the same name shows.
+ *
+ * ```js
+ * using shm = SharedMemory.create(4096, { name: 'frames' });
+ * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
+ * ```
+ */
+declare class SharedMemory implements SharedObject {
+    #private;
+    readonly name: string;
+    /** Bytes that its creator asked for. */
+    readonly size: number;
+    /** Whether this handle made it. */
+    readonly created: boolean;
+    readonly readOnly: boolean;
+    private constructor();
+    /**
+     * Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
+     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create(size: number, options?: CreateOptions): SharedMemory;
+    /**
+     * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
+     * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
+     */
+    static createAsync(size: number, options?: CreateOptions & {
+        signal?: AbortSignal;
+    }): Promise<SharedMemory>;
+    /**
+     * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
+     * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
+     * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
+     * its name belongs to another), `ERR_SHM_NAME`.
+     */
+    static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory;
+    /**
+     * Opens the segment of this name, or makes it: whoever comes first creates, the others attach. `size` is
+     * the least it must have.
+     * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
+     */
+    static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /**
+     * The bytes, in place: what others write shows here at once. Of length 0 after `close()`.
+     * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
+     * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
+     */
+    get buf(): Buffer;
+    /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
+    get buffer(): ArrayBuffer;
+    /**
+     * The same bytes as a `SharedArrayBuffer`, to be posted to worker threads without a copy. It has a mapping
+     * of its own and a life of its own: `close()` leaves it alone, and the last thread to drop it frees it.
+     * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16, 26.1: post `toJSON()` there.
+     */
+    sharedBuffer(): SharedArrayBuffer;
+    /**
+     * A private copy of `length` bytes from `offset` (default: all). Works in every runtime.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_CLOSED`.
+     */
+    read(offset?: number, length?: number): Buffer;
+    /**
+     * Copies all of `bytes` to `offset`. Works in every runtime.
+     * @throws `ERR_OUT_OF_RANGE` where they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing is
+     * written then.
+     */
+    write(bytes: Uint8Array, offset?: number): void;
+    /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */
+    close(): void;
+    /**
+     * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
+     * @throws `ENOENT` where the segment was unlinked already, also when its name belongs to a new one.
+     */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** How to create a list. */
+interface ListCreateOptions extends CreateOptions {
+    /**
+     * Python's list drops NULs at the end of text and bytes. `'refuse'` (default) throws for such a value,
+     * `'strip'` stores it without them.
+     */
+    trailingNul?: TrailingNul;
+}
+/** How to attach to a list. */
+interface ListAttachOptions extends AttachOptions {
+    /** As in `create`, for `set`. */
+    trailingNul?: TrailingNul;
+}
+/**
+ * A list of fixed length in shared memory, byte for byte Python's `ShareableList`: each item can be read
+ * and replaced in place, as long as text and bytes fit into the slot that they were created with.
+ *
+ * ```js
+ * using list = ShareableList.create(['howdy', 273.15, 42, null, true], { name: 'board' });
+ * list.set(2, 43); // Python: ShareableList(name='board')[2]
+ * ```
+ *
+ * Integers read as `number` where that is exact, else as `bigint`. There is no lock: a process that reads
+ * an item while another changes its type may see the old one.
+ */
+declare class ShareableList implements SharedObject, Iterable<ListItem> {
+    #private;
+    /** The segment that the list lies in. */
+    readonly shm: SharedMemory;
+    readonly length: number;
+    private constructor();
+    /**
+     * Makes a list of these items; text and bytes can be replaced later by what fits into their slot, of
+     * `8 * (UTF-8 bytes // 8 + 1)` bytes.
+     * @throws `ERR_SHM_VALUE` for a value that could not be read back the same (integers beyond 64 bits, lone
+     * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
+     */
+    static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList;
+    /**
+     * Opens the list that this or another process made, Node or Python.
+     * @throws `ERR_SHM_CORRUPT` where the segment holds no list, with what is wrong; else as
+     * `SharedMemory.attach`.
+     */
+    static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList;
+    get name(): string;
+    get closed(): boolean;
+    /**
+     * The struct formats of all items, joined, as Python's `ShareableList.format`.
+     * @throws `ERR_SHM_CLOSED`
+     */
+    get format(): string;
+    /**
+     * The item at `index`; negative ones count from the end.
+     * @throws `ERR_OUT_OF_RANGE`; `ERR_SHM_CLOSED`; `ERR_SHM_ENCODING` for text that its writer cut;
+     * `ERR_SHM_CORRUPT` where another process damaged the item's format.
+     */
+    get(index: number): ListItem;
+    /**
+     * Replaces the item at `index`; negative ones count from the end. A number keeps a float slot a float.
+     * @throws `ERR_OUT_OF_RANGE` for an index outside; `ERR_SHM_VALUE` for a value that does not fit into the
+     * slot or could not be read back the same; `ERR_INVALID_ARG_TYPE`; `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`.
+     * The list is unchanged then.
+     */
+    set(index: number, value: ListItem | Float): void;
+    /** The first index of an item that equals `value`, or -1. Numbers are equal when they are mathematically. */
+    indexOf(value: ListItem): number;
+    /** Whether an item equals `value`; unlike `indexOf` it finds NaN. */
+    includes(value: ListItem): boolean;
+    /** How many items equal `value`. */
+    count(value: ListItem): number;
+    /** A copy of all items. */
+    toArray(): ListItem[];
+    [Symbol.iterator](): IterableIterator<ListItem>;
+    /** Lets go of the memory in this handle. Idempotent. */
+    close(): void;
+    /** Removes the name. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** Any shared object. */
+type Shared = SharedMemory | ShareableList;
+/**
+ * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
+ * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
+ */
+declare function attach(descriptor: Descriptor): Shared;
+
+/** What every error of this package carries. */
+interface ShmError extends Error {
+    /** `ENOENT`, `EEXIST`, `ENOSPC`, … as `node:fs` has them, or one of this package's `ERR_SHM_*`. */
+    code: string;
+    /** The system's error number, negative as in `node:fs`, where a system call failed. */
+    errno?: number;
+    /** The system call that failed. */
+    syscall?: string;
+    /** The segment's name. */
+    segment?: string;
+}
+
+export { ShareableList, SharedMemory, attach, float };
+export type { AttachOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, Shared, SharedObject, ShmError };

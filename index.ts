@@ -1,0 +1,12 @@
+/**
+ * shmkit: named shared memory for Node, byte for byte what Python's `multiprocessing.shared_memory` opens.
+ * @module
+ */
+export { attach } from './src/attach.js';
+export type { Shared } from './src/attach.js';
+export type { ShmError } from './src/errors.js';
+export { float, ShareableList } from './src/list.js';
+export type { Float, ListAttachOptions, ListCreateOptions, ListItem } from './src/list.js';
+export { SharedMemory } from './src/memory.js';
+export type { AttachOptions, CreateOptions } from './src/memory.js';
+export type { Descriptor, SharedObject } from './src/shared-object.js';

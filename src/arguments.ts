@@ -1,0 +1,79 @@
+import { outOfRange, shmError, wrongType } from './errors.js';
+import type { Descriptor } from './shared-object.js';
+
+/** Checks of what users pass, each done before anything is changed. */
+
+/** A whole number of bytes, 1 to 2^53 - 1. */
+export function checkSize(size: unknown): number {
+  if (typeof size !== 'number') throw wrongType('size', 'a number of bytes', size);
+  if (!Number.isSafeInteger(size) || size <= 0)
+    throw outOfRange('size', 'a whole number of bytes, 1 or more', size);
+  return size;
+}
+
+/** A string without lone surrogates; the engine checks the rest. */
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string') throw wrongType('name', 'a string', name);
+  if (!name.isWellFormed()) throw shmError('ERR_SHM_NAME', "a segment's name must not have lone surrogates");
+  return name;
+}
+
+export function checkBoolean(what: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw wrongType(what, 'true or false', value);
+  return value;
+}
+
+/** Permission bits. */
+export function checkMode(mode: unknown): number {
+  if (mode === undefined) return 0o600;
+  if (typeof mode !== 'number') throw wrongType('mode', 'a number of permission bits', mode);
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw outOfRange('mode', 'from 0 to 0o777', mode);
+  return mode;
+}
+
+export function checkOptions<T extends object>(options: T | undefined): T | Record<string, never> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  return options;
+}
+
+/** A whole number from 0 to `limit`. */
+export function checkIndex(what: string, value: unknown, limit: number): number {
+  if (typeof value !== 'number') throw wrongType(what, 'a number', value);
+  if (!Number.isInteger(value) || value < 0 || value > limit) {
+    throw outOfRange(what, `a whole number from 0 to ${limit}`, value);
+  }
+  return value;
+}
+
+/** What somebody named: a bare name, or a descriptor of the given kind. */
+export function checkTarget(
+  target: unknown,
+  kind: string,
+): { name: string; readOnly?: boolean; id?: string } {
+  if (typeof target === 'string') return { name: checkName(target) };
+  const descriptor = checkDescriptor(target);
+  if (descriptor.kind !== kind) {
+    throw shmError(
+      'ERR_SHM_KIND',
+      `the descriptor names a ${descriptor.kind}, not a ${kind}`,
+      descriptor.name,
+    );
+  }
+  const { name, readOnly, id } = descriptor;
+  return {
+    name,
+    ...(typeof readOnly === 'boolean' && { readOnly }),
+    ...(typeof id === 'string' && { id }),
+  };
+}
+
+export function checkDescriptor(value: unknown): Descriptor {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('name' in value)) {
+    throw wrongType('descriptor', "a shared object's toJSON()", value);
+  }
+  if (typeof value.kind !== 'string') throw wrongType("the descriptor's kind", 'a string', value.kind);
+  checkName(value.name);
+  return value as Descriptor;
+}

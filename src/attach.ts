@@ -1,0 +1,24 @@
+import { checkDescriptor } from './arguments.js';
+import { shmError } from './errors.js';
+import { ShareableList } from './list.js';
+import { SharedMemory } from './memory.js';
+import type { Descriptor } from './shared-object.js';
+
+/** Any shared object. */
+export type Shared = SharedMemory | ShareableList;
+
+/**
+ * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
+ * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
+ */
+export function attach(descriptor: Descriptor): Shared {
+  const { kind, name } = checkDescriptor(descriptor);
+  switch (kind) {
+    case 'memory':
+      return SharedMemory.attach(descriptor);
+    case 'list':
+      return ShareableList.attach(descriptor);
+    default:
+      throw shmError('ERR_SHM_KIND', `this version of shmkit has no kind '${kind}'`, name);
+  }
+}

@@ -1,0 +1,49 @@
+/** What every error of this package carries. */
+export interface ShmError extends Error {
+  /** `ENOENT`, `EEXIST`, `ENOSPC`, … as `node:fs` has them, or one of this package's `ERR_SHM_*`. */
+  code: string;
+  /** The system's error number, negative as in `node:fs`, where a system call failed. */
+  errno?: number;
+  /** The system call that failed. */
+  syscall?: string;
+  /** The segment's name. */
+  segment?: string;
+}
+
+function withCode<E extends Error>(error: E, code: string, segment?: string): E {
+  return Object.assign(error, segment === undefined ? { code } : { code, segment });
+}
+
+/** An error of this package. */
+export function shmError(code: string, message: string, segment?: string): Error {
+  return withCode(new Error(message), code, segment);
+}
+
+/** A number that is none of those allowed. */
+export function outOfRange(what: string, wanted: string, got: unknown): RangeError {
+  return withCode(new RangeError(`${what} must be ${wanted}, and is ${show(got)}`), 'ERR_OUT_OF_RANGE');
+}
+
+/** An argument of the wrong type. */
+export function wrongType(what: string, wanted: string, got: unknown): TypeError {
+  return withCode(new TypeError(`${what} must be ${wanted}, and is ${show(got)}`), 'ERR_INVALID_ARG_TYPE');
+}
+
+/** A value that cannot be stored, or not without a loss. */
+export function valueError(message: string): RangeError {
+  return withCode(new RangeError(message), 'ERR_SHM_VALUE');
+}
+
+/** A use after close(). */
+export function closedError(name: string): Error {
+  return shmError('ERR_SHM_CLOSED', `'${name}' is closed; attach() to it again`, name);
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null)
+    return `an object (${value.constructor?.name ?? 'no prototype'})`;
+  return Object.is(value, -0) ? '-0' : String(value);
+}

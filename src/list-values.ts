@@ -1,0 +1,156 @@
+import { Buffer, isUtf8 } from 'node:buffer';
+
+import { LIST_BOOL, LIST_BYTES, LIST_FLOAT, LIST_INT, LIST_NONE, LIST_STR, listConstants } from '#binding';
+import { shmError, valueError, wrongType } from './errors.js';
+
+/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
+export type ListItem = number | bigint | boolean | string | Uint8Array | null;
+
+/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
+export interface Float {
+  readonly value: number;
+}
+
+class FloatValue implements Float {
+  constructor(readonly value: number) {}
+}
+
+/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
+export function float(value: number): Float {
+  if (typeof value !== 'number') throw wrongType('a float', 'a number', value);
+  return new FloatValue(value);
+}
+
+/** Whether a value was made by `float()`. */
+export function isFloat(value: unknown): value is Float {
+  return value instanceof FloatValue;
+}
+
+/** Bytes of text or of plain bytes in one slot, at most. */
+const MAX_PAYLOAD = listConstants().maxPayload;
+const INT_MIN = -(2n ** 63n);
+const INT_MAX = 2n ** 63n - 1n;
+
+/** A bigint that fits into Python's `q`. */
+export function checkInt(value: bigint): bigint {
+  if (value < INT_MIN || value > INT_MAX) {
+    throw valueError(`${value}n does not fit into 64 bits, which is what a list's int has`);
+  }
+  return value;
+}
+
+/** Whether a number is stored as an int: whole, safe, and not -0, which only a float keeps. */
+export function isInt(value: number): boolean {
+  return Number.isSafeInteger(value) && (value !== 0 || 1 / value > 0);
+}
+
+/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
+export type TrailingNul = 'refuse' | 'strip';
+
+export function checkTrailingNul(mode: unknown): TrailingNul {
+  if (mode === undefined) return 'refuse';
+  if (mode !== 'refuse' && mode !== 'strip') throw wrongType('trailingNul', "'refuse' or 'strip'", mode);
+  return mode;
+}
+
+/** Text and bytes as they are stored, in a private copy. */
+export function encodePayload(value: string | Uint8Array, mode: TrailingNul): Uint8Array {
+  let bytes: Uint8Array;
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) {
+      throw valueError(
+        'a string with a lone surrogate cannot be stored: it has no UTF-8 form; use toWellFormed()',
+      );
+    }
+    bytes = Buffer.from(value, 'utf8');
+  } else {
+    bytes = Uint8Array.prototype.slice.call(value);
+  }
+  let end = bytes.length;
+  if (bytes[end - 1] === 0) {
+    if (mode === 'refuse') {
+      throw valueError(
+        'text and bytes that end in NUL would be read back without it; ' +
+          "pass { trailingNul: 'strip' } to store them so",
+      );
+    }
+    while (end > 0 && bytes[end - 1] === 0) end--;
+  }
+  if (end > MAX_PAYLOAD)
+    throw valueError(`${end} bytes do not fit into a list's slot, which holds ${MAX_PAYLOAD}`);
+  return bytes.subarray(0, end);
+}
+
+/** Text from a private copy of its bytes. CPython before us cut it inside a character, now and then. */
+export function decodeText(copy: Buffer, length: number, name: string): string {
+  const text = copy.toString('utf8', 0, length);
+  if (text.includes('\ufffd') && !isUtf8(copy.subarray(0, length))) {
+    throw shmError(
+      'ERR_SHM_ENCODING',
+      `the text is not valid UTF-8 (CPython cuts text that is not ASCII, gh-88336): ${copy.toString('hex', 0, Math.min(length, 32))}`,
+      name,
+    );
+  }
+  return text;
+}
+
+/** Items as they cross to Rust: a kind and a word for each, and the payloads one after the other. */
+export interface PackedItems {
+  kinds: Uint8Array;
+  words: BigInt64Array;
+  payload: Uint8Array;
+}
+
+/** Packs items for Rust, which chooses the layout and writes them. */
+export function packItems(items: readonly unknown[], mode: TrailingNul): PackedItems {
+  const kinds = new Uint8Array(items.length);
+  const words = new BigInt64Array(items.length);
+  const floats = new Float64Array(words.buffer);
+  const payloads: Uint8Array[] = [];
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    switch (typeof item) {
+      case 'number':
+        if (isInt(item)) {
+          kinds[i] = LIST_INT;
+          words[i] = BigInt(item);
+        } else {
+          kinds[i] = LIST_FLOAT;
+          floats[i] = item;
+        }
+        continue;
+      case 'bigint':
+        kinds[i] = LIST_INT;
+        words[i] = checkInt(item);
+        continue;
+      case 'boolean':
+        kinds[i] = LIST_BOOL;
+        words[i] = item ? 1n : 0n;
+        continue;
+      case 'string':
+        kinds[i] = LIST_STR;
+        break;
+      default:
+        if (item === null) {
+          kinds[i] = LIST_NONE;
+          continue;
+        }
+        if (isFloat(item)) {
+          kinds[i] = LIST_FLOAT;
+          floats[i] = item.value;
+          continue;
+        }
+        if (!(item instanceof Uint8Array)) throw unsupported(item);
+        kinds[i] = LIST_BYTES;
+    }
+    const bytes = encodePayload(item, mode);
+    words[i] = BigInt(bytes.length);
+    payloads.push(bytes);
+  }
+  return { kinds, words, payload: payloads.length === 0 ? kinds.subarray(0, 0) : Buffer.concat(payloads) };
+}
+
+/** The error for a value of a type that Python's list has not either. */
+export function unsupported(value: unknown): TypeError {
+  return wrongType('a list item', 'a number, bigint, boolean, string, Uint8Array, null or float()', value);
+}

@@ -1,0 +1,330 @@
+import { Buffer, constants } from 'node:buffer';
+import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
+
+import * as binding from '#binding';
+import {
+  checkBoolean,
+  checkIndex,
+  checkMode,
+  checkName,
+  checkOptions,
+  checkSize,
+  checkTarget,
+} from './arguments.js';
+import { closedError, outOfRange, shmError, wrongType } from './errors.js';
+import { UNCLONEABLE } from './shared-object.js';
+import type { Descriptor, SharedObject } from './shared-object.js';
+
+/** How to create a segment. */
+export interface CreateOptions {
+  /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
+  name?: string;
+  /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
+  mode?: number;
+  /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
+  reserve?: boolean;
+  /** Fault every page in now, so that no later access pays for it. Default false. */
+  populate?: boolean;
+}
+
+/** How to attach to a segment. */
+export interface AttachOptions {
+  /** Writes stay private to this handle; a page written to stops following the others. Default false. */
+  readOnly?: boolean;
+  /** Allow a segment of another user. Default false. */
+  foreign?: boolean;
+  /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
+  reserve?: boolean;
+}
+
+/** @internal How JavaScript holds a segment of the binding's. */
+export type NativeHandle = ReturnType<typeof binding.createSegment>;
+
+/** @internal The options of a creation, checked, in the order in which the binding takes them. */
+export function creation(
+  options: CreateOptions | undefined,
+): [name: string | undefined, mode: number, reserve: boolean, populate: boolean] {
+  const { name, mode, reserve, populate } = checkOptions(options);
+  return [
+    name === undefined ? undefined : checkName(name),
+    checkMode(mode),
+    checkBoolean('reserve', reserve, true),
+    checkBoolean('populate', populate, false),
+  ];
+}
+
+/** @internal What a handle says of its segment. */
+export interface Facts {
+  name: string;
+  size: number;
+  created: boolean;
+  readOnly: boolean;
+}
+
+/** @internal The binding's segment of a handle, for the classes that are built on one. */
+export let nativeOf: (memory: SharedMemory) => NativeHandle;
+/** @internal A handle for a segment that is open already. */
+export let memoryOver: (native: NativeHandle, facts: Facts) => SharedMemory;
+
+/**
+ * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
+ * of the same name shows.
+ *
+ * ```js
+ * using shm = SharedMemory.create(4096, { name: 'frames' });
+ * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
+ * ```
+ */
+export class SharedMemory implements SharedObject {
+  readonly name: string;
+  /** Bytes that its creator asked for. */
+  readonly size: number;
+  /** Whether this handle made it. */
+  readonly created: boolean;
+  readonly readOnly: boolean;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
+  readonly #native: NativeHandle;
+  #buffer: ArrayBuffer | undefined;
+  #buf: Buffer | undefined;
+  #closed = false;
+
+  static {
+    nativeOf = (memory) => memory.#native;
+    memoryOver = (native, facts) => new SharedMemory(native, facts);
+  }
+
+  private constructor(native: NativeHandle, facts: Facts) {
+    if (!types.isExternal(native)) throw wrongType('a SharedMemory', 'made by create() or attach()', native);
+    this.#native = native;
+    this.name = facts.name;
+    this.size = facts.size;
+    this.created = facts.created;
+    this.readOnly = facts.readOnly;
+  }
+
+  /**
+   * Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
+   * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   */
+  static create(size: number, options?: CreateOptions): SharedMemory {
+    const [name, mode, reserve, populate] = creation(options);
+    const native = binding.createSegment(checkSize(size), name, mode, reserve, populate);
+    return new SharedMemory(native, created(native, name, size));
+  }
+
+  /**
+   * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
+   * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
+   */
+  static async createAsync(
+    size: number,
+    options?: CreateOptions & { signal?: AbortSignal },
+  ): Promise<SharedMemory> {
+    const [name, mode, reserve, populate] = creation(options);
+    const signal = options?.signal;
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw wrongType('signal', 'an AbortSignal', signal);
+    checkSize(size);
+    signal?.throwIfAborted();
+    const flag = new binding.CancelFlag();
+    const cancel = () => flag.cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const native = await binding.createSegmentAsync(size, name, mode, reserve, populate, flag);
+      const memory = new SharedMemory(native, created(native, name, size));
+      if (signal?.aborted) {
+        memory.unlink();
+        memory.close();
+      }
+      signal?.throwIfAborted();
+      return memory;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  /**
+   * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
+   * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
+   * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
+   * its name belongs to another), `ERR_SHM_NAME`.
+   */
+  static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory {
+    return attachKind('memory', target, options);
+  }
+
+  /**
+   * Opens the segment of this name, or makes it: whoever comes first creates, the others attach. `size` is
+   * the least it must have.
+   * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
+   */
+  static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
+    const [, mode, reserve, populate] = creation(options);
+    const native = binding.createOrAttachSegment(checkName(name), checkSize(size), mode, reserve, populate);
+    return new SharedMemory(native, {
+      name,
+      size: binding.segmentSize(native),
+      created: binding.segmentCreated(native),
+      readOnly: false,
+    });
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The bytes, in place: what others write shows here at once. Of length 0 after `close()`.
+   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
+   * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
+   */
+  get buf(): Buffer {
+    // The cached one answers the hot path; close() drops it.
+    return this.#buf ?? this.#makeBuf();
+  }
+
+  /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
+  get buffer(): ArrayBuffer {
+    return this.#buffer ?? this.#makeBuffer();
+  }
+
+  #makeBuf(): Buffer {
+    this.#checkOpen();
+    if (this.size > constants.MAX_LENGTH) {
+      throw shmError(
+        'ERR_SHM_BUFFER_TOO_LARGE',
+        `'${this.name}' has ${this.size} bytes, and this runtime has buffers of ${constants.MAX_LENGTH} at most; ` +
+          'use read() and write()',
+        this.name,
+      );
+    }
+    return (this.#buf = Buffer.from(this.buffer));
+  }
+
+  #makeBuffer(): ArrayBuffer {
+    this.#checkOpen();
+    return (this.#buffer = binding.segmentBuffer(this.#native));
+  }
+
+  /**
+   * The same bytes as a `SharedArrayBuffer`, to be posted to worker threads without a copy. It has a mapping
+   * of its own and a life of its own: `close()` leaves it alone, and the last thread to drop it frees it.
+   * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16, 26.1: post `toJSON()` there.
+   */
+  sharedBuffer(): SharedArrayBuffer {
+    this.#checkOpen();
+    return binding.segmentSharedBuffer(this.#native);
+  }
+
+  /**
+   * A private copy of `length` bytes from `offset` (default: all). Works in every runtime.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_CLOSED`.
+   */
+  read(offset = 0, length?: number): Buffer {
+    this.#checkOpen();
+    checkIndex('offset', offset, this.size);
+    const count =
+      length === undefined ? this.size - offset : checkIndex('length', length, this.size - offset);
+    if (count > constants.MAX_LENGTH)
+      throw outOfRange('length', `at most ${constants.MAX_LENGTH} bytes`, count);
+    const copy = Buffer.allocUnsafeSlow(count);
+    binding.readSegment(this.#native, copy, offset);
+    return copy;
+  }
+
+  /**
+   * Copies all of `bytes` to `offset`. Works in every runtime.
+   * @throws `ERR_OUT_OF_RANGE` where they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing is
+   * written then.
+   */
+  write(bytes: Uint8Array, offset = 0): void {
+    this.#checkOpen();
+    if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array or Buffer', bytes);
+    if (this.readOnly) {
+      throw shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
+    }
+    checkIndex('offset', offset, this.size);
+    if (bytes.length > this.size - offset) {
+      throw outOfRange(
+        'bytes',
+        `at most ${this.size - offset} bytes long to fit at offset ${offset}`,
+        bytes.length,
+      );
+    }
+    binding.writeSegment(this.#native, bytes, offset);
+  }
+
+  /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const buffer = this.#buffer;
+    this.#buf = undefined;
+    this.#buffer = undefined;
+    binding.closeSegment(this.#native, buffer);
+  }
+
+  /**
+   * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
+   * @throws `ENOENT` where the segment was unlinked already, also when its name belongs to a new one.
+   */
+  unlink(): void {
+    binding.unlinkSegment(this.#native);
+  }
+
+  /** What `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    return describe('memory', this);
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const name = options.stylize(`'${this.name}'`, 'string');
+    const size = options.stylize(String(this.size), 'number');
+    return `SharedMemory(${name}, size=${size}${this.readOnly ? ', read-only' : ''}${this.#closed ? ', closed' : ''})`;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw closedError(this.name);
+  }
+}
+
+/** @internal What a fresh segment's handle says of it. */
+export function created(native: NativeHandle, name: string | undefined, size: number): Facts {
+  return { name: name ?? binding.segmentName(native), size, created: true, readOnly: false };
+}
+
+/** @internal Attaches to the segment of a shared object of this kind. */
+export function attachKind(kind: string, target: string | Descriptor, options?: AttachOptions): SharedMemory {
+  const named = checkTarget(target, kind);
+  const given = checkOptions(options);
+  const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
+  const foreign = checkBoolean('foreign', given.foreign, false);
+  const reserve = checkBoolean('reserve', given.reserve, true);
+  const native = binding.attachSegment(named.name, readOnly, foreign, reserve, named.id);
+  return memoryOver(native, {
+    name: named.name,
+    size: binding.segmentSize(native),
+    created: false,
+    readOnly,
+  });
+}
+
+/** @internal The descriptor of a shared object of this kind that lies in `memory`. */
+export function describe(kind: string, memory: SharedMemory): Descriptor {
+  const { name, size, readOnly } = memory;
+  return { kind, name, size, id: binding.segmentId(nativeOf(memory)), ...(readOnly && { readOnly }) };
+}
