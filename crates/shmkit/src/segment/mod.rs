@@ -90,6 +90,10 @@ const RACE_TRIES: u32 = 1000;
 /// Writes the first contents of a segment.
 type Fill<'f> = Box<dyn FnOnce(SharedBytes<'_>) -> Result<()> + 'f>;
 
+/// From this size on the address space may not have room, which is to be said at once and not at the first
+/// look; below it a mapping that nobody needs is not paid for.
+const MAPPED_AT_ONCE_FROM: usize = 64 << 20;
+
 /// An open segment and its mapping.
 #[derive(Debug)]
 pub struct Segment {
@@ -143,7 +147,7 @@ impl Segment {
             platform::Draft::new(size as u64, options.mode, options.reserve, cancelled).map_err(about)?;
         let id = draft.object().stat().map_err(about)?.id;
         let mapping = OnceCell::new();
-        if options.populate || fill.is_some() {
+        if options.populate || fill.is_some() || size >= MAPPED_AT_ONCE_FROM {
             let range = draft.object().map(size, Access::ReadWrite, options.populate).map_err(about)?;
             let mapped = Arc::new(Mapping::new(range));
             if let Some(fill) = fill {
@@ -196,7 +200,7 @@ impl Segment {
         if options.reserve && options.access == Access::ReadWrite && stat.reserved < stat.size {
             object.reserve(stat.size)?;
         }
-        Ok(Segment {
+        let segment = Segment {
             name: name.clone(),
             object,
             size,
@@ -204,7 +208,11 @@ impl Segment {
             access: options.access,
             created: false,
             mapping: OnceCell::new(),
-        })
+        };
+        if size >= MAPPED_AT_ONCE_FROM {
+            segment.mapping()?;
+        }
+        Ok(segment)
     }
 
     /// Opens the segment of this name, or makes it: whoever comes first creates, everybody else attaches,

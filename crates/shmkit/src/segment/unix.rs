@@ -21,7 +21,7 @@ pub(super) const NAME_MAX: usize = 255;
 const DIRECTORY: &str = "/dev/shm";
 /// Reserved at a time: between two chunks a create can be called off.
 const CHUNK: u64 = 64 << 20;
-/// From this size on the cgroup's limit is read before memory is reserved.
+/// From this size on the room and the cgroup's limit are looked at before memory is reserved.
 const LIMIT_CHECKED_FROM: u64 = 1 << 20;
 
 fn path(name: &Name) -> String {
@@ -172,6 +172,7 @@ impl Object {
 
     fn allocate(&self, size: u64, flags: FallocateFlags, cancelled: &AtomicBool) -> Result<()> {
         if size >= LIMIT_CHECKED_FROM {
+            self.check_room(size)?;
             memory_limit::check(size)?;
         }
         let mut done = 0;
@@ -185,6 +186,19 @@ impl Object {
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(os("posix_fallocate")(errno)),
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot succeed before it takes the room that is left away from everybody else.
+    fn check_room(&self, size: u64) -> Result<()> {
+        let room = fs::fstatvfs(&self.0).map_err(os("fstatvfs"))?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        let held = self.stat()?.reserved;
+        // A filesystem without a limit of its own says 0 of 0 blocks.
+        if room.f_blocks != 0 && size.saturating_sub(held) > free {
+            let message = format!("{size} bytes asked for, and the shared-memory filesystem has {free} left");
+            return Err(Error { message, ..os("posix_fallocate")(Errno::NOSPC) });
         }
         Ok(())
     }

@@ -1,0 +1,461 @@
+/**
+ * Every misuse we know of, `ROUNDS` times each, in an order that the seed gives: `misuse.ts SEED ROUNDS`.
+ * Each ends well or with an error that has a `code`; anything else, and a crash above all, is a failure.
+ * Runs in a `/dev/shm` of its own (512 MB), beside ./neighbour.ts which writes random bytes into everything.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import zlib from 'node:zlib';
+
+import { ShareableList, SharedMemory, attach, float } from 'shmkit';
+import type { Descriptor, ListItem } from 'shmkit';
+
+import { Random } from './random.js';
+
+const seed = Number(process.argv[2]);
+const rounds = Number(process.argv[3]);
+const random = new Random(seed);
+const root = process.getuid?.() === 0 && fs.readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295');
+const sink = fs.openSync('/dev/null', 'w');
+
+/** What type checks would have refused before the library sees it. */
+const wrong = <T>(value: unknown): T => value as T;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const code = (error: unknown): unknown => (error as { code?: unknown }).code;
+
+/** The call must throw an error with a code, or with the one given. */
+function refused(call: () => unknown, ...codes: string[]): void {
+  try {
+    call();
+  } catch (error) {
+    if (codes.length > 0 ? codes.includes(String(code(error))) : code(error) !== undefined) return;
+    throw error;
+  }
+  assert.fail(`not refused: ${call.toString()}`);
+}
+
+/** The call may do either: the neighbour is at work. */
+function either(call: () => unknown): void {
+  try {
+    call();
+  } catch (error) {
+    if (typeof code(error) !== 'string') throw error;
+  }
+}
+
+/** A segment for one misuse. */
+function segment<T>(use: (shm: SharedMemory) => T, size = 4096): T {
+  const shm = SharedMemory.create(size, { reserve: random.below(2) === 0, populate: random.below(8) === 0 });
+  try {
+    return use(shm);
+  } finally {
+    shm.close();
+    either(() => shm.unlink());
+  }
+}
+
+const ITEMS: ListItem[] = [
+  1,
+  -1,
+  2.5,
+  true,
+  false,
+  null,
+  'abc',
+  'ünïcödé',
+  'x'.repeat(300),
+  2n ** 62n,
+  new Uint8Array([1, 2, 3]),
+];
+
+function list(use: (list: ShareableList) => void): void {
+  const made = ShareableList.create(Array.from({ length: 1 + random.below(20) }, () => random.pick(ITEMS)));
+  try {
+    use(made);
+  } finally {
+    made.close();
+    either(() => made.unlink());
+  }
+}
+
+/** A file in /dev/shm that is no sound segment. */
+function file(make: (path: string) => void, use: (name: string) => void): void {
+  const name = `file-${process.pid}-${random.below(1e9)}`;
+  const path = `/dev/shm/${name}`;
+  make(path);
+  try {
+    use(name);
+  } finally {
+    fs.rmSync(path, { recursive: true });
+  }
+}
+
+const attempts = (name: string): Array<() => unknown> => [
+  () => SharedMemory.attach(name),
+  () => SharedMemory.attach(name, { readOnly: true }),
+  () => ShareableList.attach(name),
+];
+
+async function worker(source: string): Promise<Worker> {
+  const started = new Worker(
+    `import('shmkit').then(async ({ SharedMemory, ShareableList }) => {
+      const { parentPort } = await import('node:worker_threads');
+      ${source}
+    })`,
+    { eval: true },
+  );
+  await new Promise((resolve, reject) => {
+    started.once('message', resolve);
+    started.once('error', reject);
+  });
+  return started;
+}
+
+const misuses: Record<string, () => unknown> = {
+  'bad sizes': () => {
+    for (const size of [0, -1, NaN, 1.5, Infinity, 2 ** 53, -0, '5', null, undefined, 10n, {}]) {
+      refused(() => SharedMemory.create(wrong(size)), 'ERR_OUT_OF_RANGE', 'ERR_INVALID_ARG_TYPE');
+    }
+    refused(() => SharedMemory.create(2 ** 52, { reserve: random.below(2) === 0 }));
+  },
+  'bad names': () => {
+    for (const name of ['', '.', '..', '/', 'a/b', 'a\0b', 'n'.repeat(256), '\ud800']) {
+      refused(() => SharedMemory.create(10, { name }), 'ERR_SHM_NAME');
+      refused(() => SharedMemory.attach(name), 'ERR_SHM_NAME');
+      refused(() => SharedMemory.createOrAttach(name, 10), 'ERR_SHM_NAME');
+    }
+    for (const name of [5, null, {}, Symbol('name')]) {
+      refused(() => SharedMemory.attach(wrong(name)), 'ERR_INVALID_ARG_TYPE');
+    }
+    refused(() => SharedMemory.attach('missing'), 'ENOENT');
+  },
+  'a name that exists': () =>
+    segment((shm) => {
+      refused(() => SharedMemory.create(10, { name: shm.name }), 'EEXIST');
+      refused(() => SharedMemory.createOrAttach(shm.name, shm.size + 1), 'ERR_SHM_SIZE');
+      SharedMemory.createOrAttach(shm.name, shm.size).close();
+    }),
+  'bad options': () => {
+    for (const options of [
+      5,
+      null,
+      'x',
+      { mode: 0o1000 },
+      { mode: '7' },
+      { reserve: 1 },
+      { populate: 'no' },
+    ]) {
+      refused(() => SharedMemory.create(10, wrong(options)));
+    }
+    segment((shm) =>
+      refused(() => SharedMemory.attach(shm.name, wrong({ readOnly: 1 })), 'ERR_INVALID_ARG_TYPE'),
+    );
+  },
+  'bad descriptors': () => {
+    for (const descriptor of [
+      null,
+      5,
+      {},
+      { kind: 'memory' },
+      { kind: 5, name: 'x' },
+      { kind: 'x', name: 'y' },
+    ]) {
+      refused(() => attach(wrong<Descriptor>(descriptor)));
+    }
+    segment((shm) => {
+      refused(() => ShareableList.attach(shm.toJSON()), 'ERR_SHM_KIND');
+      refused(() => attach({ ...shm.toJSON(), id: '1:2' }), 'ERR_SHM_UNLINKED');
+      refused(() => attach({ ...shm.toJSON(), id: 'x' }));
+    });
+  },
+  'a segment unlinked by somebody else, and its name taken': () =>
+    segment((shm) => {
+      SharedMemory.attach(shm.name).unlink();
+      refused(() => shm.unlink(), 'ENOENT');
+      const other = SharedMemory.create(64, { name: shm.name });
+      refused(() => shm.unlink(), 'ENOENT');
+      refused(() => attach(shm.toJSON()), 'ERR_SHM_UNLINKED');
+      other.close();
+      other.unlink();
+    }),
+  'no segments under a name': () => {
+    for (const attempt of attempts('no-such')) refused(attempt, 'ENOENT');
+    file(
+      (path) => fs.symlinkSync('/etc/passwd', path),
+      (name) => attempts(name).forEach((use) => refused(use, 'ELOOP')),
+    );
+    file(
+      (path) => fs.mkdirSync(path),
+      (name) => attempts(name).forEach((use) => refused(use)),
+    );
+  },
+  'a fifo under a name': () =>
+    file(
+      (path) => execFileSync('mkfifo', [path]),
+      (name) => attempts(name).forEach((use) => refused(use, 'ERR_SHM_NOT_A_SEGMENT')),
+    ),
+  'a segment without bytes': () =>
+    file(
+      (path) => fs.writeFileSync(path, ''),
+      (name) => refused(random.pick(attempts(name)), 'ERR_SHM_EMPTY'),
+    ),
+  "another user's segment": () => {
+    if (!root) return;
+    file(
+      (path) => {
+        fs.writeFileSync(path, 'x'.repeat(100));
+        fs.chownSync(path, 65534, 65534);
+      },
+      (name) => {
+        for (const attempt of attempts(name)) refused(attempt, 'ERR_SHM_FOREIGN');
+        SharedMemory.attach(name, { foreign: true }).close();
+      },
+    );
+  },
+  'random bytes as a list': () =>
+    file(
+      (path) =>
+        fs.writeFileSync(
+          path,
+          Buffer.from(Array.from({ length: random.below(400) + 1 }, () => random.below(256))),
+        ),
+      (name) => either(() => ShareableList.attach(name).close()),
+    ),
+  'a list shorter than its header says': () =>
+    file(
+      (path) =>
+        fs.writeFileSync(path, Buffer.concat([Buffer.from([9, 0, 0, 0, 0, 0, 0, 0]), Buffer.alloc(90)])),
+      (name) => either(() => ShareableList.attach(name).close()),
+    ),
+  'indexes at both ends and beyond': () =>
+    list((items) => {
+      for (const index of [items.length, -items.length - 1, NaN, 0.5, Infinity, 2 ** 40]) {
+        refused(() => items.get(index), 'ERR_OUT_OF_RANGE');
+        refused(() => items.set(index, 1), 'ERR_OUT_OF_RANGE');
+      }
+      for (const index of ['0', null, undefined, {}, 1n]) {
+        refused(() => items.get(wrong(index)), 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE');
+      }
+      either(() => items.get(-1));
+    }),
+  'values that no list takes': () =>
+    list((items) => {
+      for (const value of [
+        2n ** 63n,
+        -(2n ** 63n) - 1n,
+        'x'.repeat(1000),
+        '\ud800',
+        'nul\0',
+        new Uint8Array(500),
+      ]) {
+        refused(() => items.set(0, value), 'ERR_SHM_VALUE');
+      }
+      for (const value of [undefined, {}, [], Symbol('x'), () => 1, new Float32Array(1), { value: 1 }]) {
+        refused(() => items.set(0, wrong(value)), 'ERR_INVALID_ARG_TYPE');
+        refused(() => ShareableList.create([wrong(value)]), 'ERR_INVALID_ARG_TYPE');
+        refused(() => items.indexOf(wrong(value)), 'ERR_INVALID_ARG_TYPE');
+      }
+      refused(() => ShareableList.create([1, '\ud800']), 'ERR_SHM_VALUE');
+      refused(() => ShareableList.create(wrong(5)), 'ERR_INVALID_ARG_TYPE');
+      refused(() => float(wrong('5')), 'ERR_INVALID_ARG_TYPE');
+    }),
+  'a list that changes under our hands': () =>
+    list((items) => {
+      for (let i = 0; i < 30; i++) {
+        const at = random.below(items.length);
+        either(() => items.set(at, random.pick(ITEMS)));
+        either(() => items.get(at));
+      }
+      either(() => items.toArray());
+      either(() => items.format);
+      either(() => items.indexOf(random.pick(ITEMS)));
+      either(() => items.count('abc'));
+      either(() => ShareableList.attach(items.name).close());
+    }),
+  'reads and writes outside': () =>
+    segment((shm) => {
+      for (const [offset, length] of [
+        [-1, 1],
+        [4097, 0],
+        [0, 4097],
+        [4096, 1],
+        [NaN, 1],
+        [1.5, 1],
+        [2 ** 60, 1],
+      ] as const) {
+        refused(() => shm.read(offset, length), 'ERR_OUT_OF_RANGE');
+        refused(() => shm.write(new Uint8Array(length === 0 ? 1 : length), offset), 'ERR_OUT_OF_RANGE');
+      }
+      refused(() => shm.write(wrong('text')), 'ERR_INVALID_ARG_TYPE');
+      refused(() => shm.write(wrong(new Float32Array(1))), 'ERR_INVALID_ARG_TYPE');
+      shm.write(shm.buf); // onto itself
+      shm.write(shm.buf.subarray(0, 100), random.below(3900));
+      assert.equal(shm.read(random.below(4096)).length > 0, true);
+      assert.equal(shm.buf[5000], undefined);
+    }),
+  'writes to a read-only handle': () =>
+    segment((shm) => {
+      const reader = SharedMemory.attach(shm.name, { readOnly: true });
+      refused(() => reader.write(new Uint8Array(1)), 'ERR_SHM_READ_ONLY');
+      reader.buf.fill(1);
+      reader.read();
+      reader.close();
+    }),
+  'use after close': () => {
+    const shm = segment((open) => {
+      assert.equal(open.buf.length, 4096);
+      return open;
+    });
+    for (const use of [
+      () => shm.buf,
+      () => shm.buffer,
+      () => shm.read(),
+      () => shm.write(new Uint8Array(0)),
+    ]) {
+      refused(use, 'ERR_SHM_CLOSED');
+    }
+    refused(() => shm.sharedBuffer(), 'ERR_SHM_CLOSED');
+    shm.close();
+    list((items) => {
+      items.close();
+      for (const use of [
+        () => items.get(0),
+        () => items.set(0, 1),
+        () => items.set(0, 'a'),
+        () => [...items],
+      ]) {
+        refused(use, 'ERR_SHM_CLOSED');
+      }
+    });
+  },
+  'views that outlive the close': () => {
+    const views = segment((shm) => [
+      shm.buf,
+      new Float64Array(shm.buffer),
+      shm.buf.subarray(9),
+      new DataView(shm.buffer),
+    ]);
+    for (const view of views.slice(0, 3) as Buffer[]) {
+      assert.equal(view.length, 0);
+      view[0] = 1;
+      assert.throws(() => view.fill(1), TypeError); // the engine's own word for a detached buffer
+    }
+  },
+  'transfer, then close': () => {
+    const moved = segment((shm) => {
+      const buffer = shm.buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
+      return random.below(2) === 0 ? buffer.transfer?.() : structuredClone(buffer);
+    });
+    if (moved !== undefined) new Uint8Array(moved).fill(3);
+  },
+  'clones and posts': () =>
+    segment((shm) => {
+      const { port1, port2 } = new MessageChannel();
+      refused(() => structuredClone(shm));
+      refused(() => port1.postMessage(shm));
+      refused(() => port1.postMessage({ deep: [shm] }));
+      port1.postMessage(shm.buf);
+      port1.postMessage(shm.buffer);
+      try {
+        structuredClone(shm.buffer, { transfer: [shm.buffer] });
+      } catch {
+        // not transferable, says this Node
+      }
+      port1.close();
+      port2.close();
+    }),
+  'zlib.gzip in flight': async () => {
+    const done = segment((shm) => promisify(zlib.gzip)(shm.buf));
+    await done;
+  },
+  'fs.write in flight': async () => {
+    const done = segment(
+      (shm) =>
+        new Promise<unknown>((resolve) => {
+          fs.write(sink, shm.buf, (error, bytes) => resolve(error ?? bytes));
+        }),
+      65536,
+    );
+    await done;
+  },
+  'a create that is called off': async () => {
+    const abort = new AbortController();
+    const size = 1 + random.below(32 << 20);
+    if (random.below(3) === 0) abort.abort();
+    const made = SharedMemory.createAsync(size, { signal: abort.signal }).then(
+      (shm) => {
+        shm.close();
+        shm.unlink();
+      },
+      (error: unknown) => assert.ok(code(error) !== undefined, String(error)),
+    );
+    if (random.below(2) === 0) await turn();
+    abort.abort();
+    await made;
+  },
+  'dropped handles': async () => {
+    either(() => SharedMemory.attach(segment((shm) => shm).name));
+    const kept = SharedMemory.create(1 << 16);
+    kept.unlink();
+    const view = kept.buf;
+    if (random.below(4) === 0) await turn();
+    view.fill(1);
+  },
+  'a full filesystem': () => {
+    refused(() => SharedMemory.create(600 << 20), 'ENOSPC', 'ENOMEM');
+    refused(() => SharedMemory.create(600 << 20, { name: 'full' }), 'ENOSPC', 'ENOMEM');
+    refused(() => SharedMemory.attach('full'), 'ENOENT');
+  },
+  '64 MB at a time': () => {
+    segment((shm) => void shm.buf.fill(1), 64 << 20);
+  },
+  'a worker that moves its buffer and exits': async () => {
+    const thread = await worker(`
+      const shm = SharedMemory.create(65536);
+      shm.unlink();
+      const moved = shm.buffer.transfer?.() ?? shm.buffer;
+      try { parentPort.postMessage(moved, [moved]) } catch { parentPort.postMessage(0) }
+      if (${random.below(2)}) process.exit();
+    `);
+    await thread.terminate();
+  },
+  'a worker terminated at work': async () => {
+    const thread = await worker(`
+      const shm = SharedMemory.create(65536);
+      const list = ShareableList.create([1, 'abc', null]);
+      shm.unlink(); list.unlink();
+      parentPort.postMessage(0);
+      for (;;) {
+        shm.buf.fill(1);
+        list.set(1, 'def');
+        const other = SharedMemory.create(4096);
+        other.buf[0] = 1;
+        other.unlink();
+        if (Math.random() < 0.5) other.close();
+        if (Math.random() < 0.1) await SharedMemory.createAsync(4096).then((made) => made.unlink());
+      }
+    `);
+    for (let i = random.below(20); i > 0; i--) await turn();
+    await thread.terminate();
+  },
+};
+
+const order = Object.keys(misuses).flatMap((name) => Array.from({ length: rounds }, () => name));
+let done = 0;
+for (const name of random.shuffle(order)) {
+  try {
+    await misuses[name]!();
+  } catch (error) {
+    console.error(`seed ${seed}, after ${done} misuses: ${name}`);
+    throw error;
+  }
+  done++;
+  if (done % 100 === 0) await turn();
+}
+console.log(
+  `${done} misuses of ${Object.keys(misuses).length} kinds, seed ${seed}${root ? '' : ' (not root: no foreign segments)'}`,
+);
+process.exit(0);

@@ -1,0 +1,38 @@
+// `npm test`: Rust's tests, then the facade's. The last line counts both.
+import { spawn } from 'node:child_process';
+
+/** Runs a command, shows its output, and returns it with the exit code. */
+async function show(command, args) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+    process.stderr.write(chunk);
+  });
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { code, output };
+}
+
+const sum = (output, pattern) =>
+  [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
+
+const rust = await show('cargo', ['test', '--workspace', '--no-fail-fast']);
+const node = await show(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', ...process.argv.slice(2)]);
+
+const passed = sum(rust.output, /(\d+) passed;/g) + sum(node.output, /(\d+) tests? passed/g);
+let failed = sum(rust.output, /; (\d+) failed;/g);
+failed += sum(
+  node.output,
+  /(\d+) (?:tests?|uncaught exceptions?|unhandled rejections?|known failures?) failed/g,
+);
+// A runner that broke down without a count is a failure too.
+for (const { code } of [rust, node]) if (code !== 0 && failed === 0) failed++;
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
