@@ -1,0 +1,124 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Does something so many times and says how many nanoseconds it took. */
+export type Run = (iterations: number) => number | Promise<number>;
+
+/** What the issue asks for: to be so many times as fast, or to take at most so many times as long. */
+export type Target = { readonly faster: number } | { readonly time: number };
+
+/** What shmkit is measured against. */
+export interface Peer {
+  readonly name: string;
+  readonly run: Run;
+  readonly target?: Target;
+  /** Runs a smaller job, and its time counts so many times. Default 1. */
+  readonly scale?: number;
+}
+
+/** A row that is set up: all of it does the same work. */
+export interface Contest {
+  readonly shmkit: Run;
+  readonly peers: readonly Peer[];
+  /** Throws where the work was not done. Called at the end, outside of what is timed. */
+  readonly verify?: () => void;
+}
+
+/** One line of the report. */
+export interface Row {
+  readonly name: string;
+  /** Operations in one iteration; times are given for one operation. Default 1. */
+  readonly ops?: number;
+  /** Sets it up. What it leaves goes to the context's clean-up, which runs when the row is done. */
+  open(): Contest | Promise<Contest>;
+}
+
+/** How long to measure. */
+export interface Budget {
+  /** Nanoseconds that a round of one contender should take. */
+  readonly round: number;
+  readonly warmups: number;
+  readonly rounds: number;
+  /** After so many nanoseconds a row stops, once it has the fewest rounds. */
+  readonly row: number;
+  readonly fewest: number;
+}
+
+export const FULL: Budget = { round: 30e6, warmups: 3, rounds: 21, row: 8e9, fewest: 7 };
+export const QUICK: Budget = { round: 2e6, warmups: 1, rounds: 3, row: 0.3e9, fewest: 2 };
+
+/** A contender's nanoseconds for one operation, one sample for each round. */
+export interface Measured {
+  readonly name: string;
+  readonly iterations: number;
+  readonly samples: number[];
+  readonly target?: Target;
+  readonly scale?: number;
+}
+
+/** A row's outcome; the first contender is shmkit. */
+export interface Outcome {
+  readonly row: string;
+  readonly shmkit: Measured;
+  readonly peers: readonly Measured[];
+}
+
+const MAX_ITERATIONS = 1e7;
+
+let consumed: unknown;
+
+/** Times a body that runs in this process. What it returns is kept, so that no compiler drops the work. */
+export function timed(body: (iterations: number) => unknown): Run {
+  return (iterations) => {
+    const start = process.hrtime.bigint();
+    consumed = body(iterations);
+    return Number(process.hrtime.bigint() - start);
+  };
+}
+
+/** The last result of any body; read it and the work cannot have been for nothing. */
+export function lastResult(): unknown {
+  return consumed;
+}
+
+/** How many iterations fill a round; counting them warms the code up as well. */
+async function calibrate(run: Run, round: number): Promise<number> {
+  let iterations = 1;
+  for (;;) {
+    const time = await run(iterations);
+    if (time >= round / 2 || iterations >= MAX_ITERATIONS) break;
+    // At most tenfold: the first, cold iterations say little about the later ones.
+    iterations = Math.ceil(iterations * Math.min(10, (0.9 * round) / Math.max(time, 1)));
+  }
+  return iterations;
+}
+
+/** Measures a row in interleaved rounds, so that all contenders meet the same weather. */
+export async function measure(row: Row, budget: Budget): Promise<Outcome> {
+  const { shmkit, peers, verify } = await row.open();
+  const lanes = [{ name: 'shmkit', run: shmkit }, ...peers].map((peer: Peer) => ({
+    peer,
+    iterations: 1,
+    samples: [] as number[],
+  }));
+  for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round);
+  const start = process.hrtime.bigint();
+  for (let round = -budget.warmups; round < budget.rounds; round++) {
+    for (const { peer, iterations, samples } of lanes) {
+      // A turn of the event loop for signals, outside of what is timed.
+      await setImmediate();
+      const time = await peer.run(iterations);
+      if (round >= 0) samples.push((time * (peer.scale ?? 1)) / (iterations * (row.ops ?? 1)));
+    }
+    const elapsed = Number(process.hrtime.bigint() - start);
+    if (elapsed > budget.row && round + 1 >= budget.fewest) break;
+  }
+  verify?.();
+  const [ours, ...theirs] = lanes.map(({ peer: { name, target, scale }, iterations, samples }) => ({
+    name,
+    iterations,
+    samples,
+    ...(target && { target }),
+    ...(scale !== undefined && { scale }),
+  }));
+  return { row: row.name, shmkit: ours!, peers: theirs };
+}
