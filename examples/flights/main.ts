@@ -29,7 +29,7 @@ try {
   if (!stoppedBy) console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
 }
 await crew.end();
-segments.remove();
+segments.unlink();
 if (stoppedBy) {
   exitCode = 128 + constants.signals[stoppedBy];
   console.error(`stopped by ${stoppedBy}: the workers are ended and the shared memory is removed`);

@@ -5,11 +5,11 @@ import { type ListItem, ShareableList, SharedMemory, type SharedObject } from 's
 /** Makes segments under one random prefix, and removes them all at the end, however the process ends. */
 export class Segments {
   readonly prefix = `flights-${randomBytes(4).toString('hex')}`;
-  readonly #made: SharedObject[] = [];
+  readonly #named: SharedObject[] = [];
 
   constructor() {
     // For process.exit() and errors that nobody catches. Only SIGKILL gets past it: see orphan.ts.
-    process.once('exit', () => this.remove());
+    process.once('exit', () => this.unlink());
   }
 
   memory(part: string, bytes: number): SharedMemory {
@@ -20,9 +20,9 @@ export class Segments {
     return this.#keep(ShareableList.create(items, { name: `${this.prefix}-${part}` }));
   }
 
-  remove(): void {
-    for (const object of this.#made.splice(0)) {
-      object.close();
+  /** Removes the names. Whoever is attached, as this process is, keeps the memory. */
+  unlink(): void {
+    for (const object of this.#named.splice(0)) {
       try {
         object.unlink();
       } catch (error) {
@@ -33,7 +33,7 @@ export class Segments {
   }
 
   #keep<T extends SharedObject>(object: T): T {
-    this.#made.push(object);
+    this.#named.push(object);
     return object;
   }
 }
