@@ -7,5 +7,6 @@ export default {
     file: 'index.d.ts',
     banner: '// Made by `npm run build` from index.ts and src/: the whole public surface on one page.',
   },
+  external: /^node:/,
   plugins: [dts()],
 };

@@ -195,6 +195,10 @@ export class SharedMemory implements SharedObject {
   }
 
   #makeBuf(): Buffer {
+    return (this.#buf = Buffer.from(this.buffer));
+  }
+
+  #makeBuffer(): ArrayBuffer {
     this.#checkOpen();
     if (this.size > constants.MAX_LENGTH) {
       throw shmError(
@@ -204,11 +208,6 @@ export class SharedMemory implements SharedObject {
         this.name,
       );
     }
-    return (this.#buf = Buffer.from(this.buffer));
-  }
-
-  #makeBuffer(): ArrayBuffer {
-    this.#checkOpen();
     return (this.#buffer = binding.segmentBuffer(this.#native));
   }
 

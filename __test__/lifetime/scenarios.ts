@@ -3,6 +3,7 @@
  * with whatever went wrong. Run by ../lifetime.test.ts.
  */
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -235,6 +236,23 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     await message(worker);
     assert.equal(new Uint8Array(shared)[0], 2);
     await worker.terminate();
+  },
+
+  'more bytes than this Node has buffers for: read and write still work'() {
+    const size = 5 * 2 ** 30;
+    const shm = SharedMemory.create(size, { reserve: false });
+    if (size > constants.MAX_LENGTH) {
+      assert.throws(() => shm.buf, { code: 'ERR_SHM_BUFFER_TOO_LARGE' });
+      assert.throws(() => shm.buffer, { code: 'ERR_SHM_BUFFER_TOO_LARGE' });
+      assert.throws(() => shm.read(), { code: 'ERR_OUT_OF_RANGE' });
+    } else {
+      shm.buf[size - 1] = 5;
+      assert.equal(shm.buf.length, size);
+    }
+    shm.write(Buffer.from('far out'), size - 7);
+    assert.equal(shm.read(size - 7).toString(), 'far out');
+    shm.close();
+    shm.unlink();
   },
 
   'a full /dev/shm is ENOSPC at creation, and nothing is left of it'() {

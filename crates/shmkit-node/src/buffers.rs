@@ -49,8 +49,8 @@ pub(crate) fn array_buffer<'env>(
         )
     };
     if status != sys::Status::napi_ok {
-        // SAFETY: no buffer was made, so nobody else will free `held`.
-        drop(unsafe { Box::from_raw(held) });
+        // Node may have called the finalizer for a buffer that it then refused, so `held` is not ours to
+        // free: at worst one mapping stays until the process ends.
         return Err(refused(env, status));
     }
     // SAFETY: `held` lives until `finalize`, which removes the hook before it frees it. Where the hook
@@ -80,9 +80,7 @@ pub(crate) fn shared_array_buffer(
     let status =
         unsafe { create(env.raw(), start.cast(), len, Some(finalize_shared), held.cast(), &mut value) };
     if status != sys::Status::napi_ok {
-        // SAFETY: no buffer was made, so nobody else will free `held`.
-        drop(unsafe { Box::from_raw(held) });
-        return Err(refused(env, status));
+        return Err(refused(env, status)); // and `held` stays, as above
     }
     // SAFETY: `value` was made by this environment in the current handle scope.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
