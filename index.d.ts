@@ -223,7 +223,7 @@ type Shared = SharedMemory | ShareableList;
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
  */
-declare function attach(descriptor: Descriptor): Shared;
+declare function attach(descriptor: Descriptor, options?: AttachOptions): Shared;
 
 /** What every error of this package carries. */
 interface ShmError extends Error {

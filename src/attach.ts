@@ -2,6 +2,7 @@ import { checkDescriptor } from './arguments.js';
 import { shmError } from './errors.js';
 import { ShareableList } from './list.js';
 import { SharedMemory } from './memory.js';
+import type { AttachOptions } from './memory.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
@@ -11,13 +12,13 @@ export type Shared = SharedMemory | ShareableList;
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
  */
-export function attach(descriptor: Descriptor): Shared {
+export function attach(descriptor: Descriptor, options?: AttachOptions): Shared {
   const { kind, name } = checkDescriptor(descriptor);
   switch (kind) {
     case 'memory':
-      return SharedMemory.attach(descriptor);
+      return SharedMemory.attach(descriptor, options);
     case 'list':
-      return ShareableList.attach(descriptor);
+      return ShareableList.attach(descriptor, options);
     default:
       throw shmError('ERR_SHM_KIND', `this version of shmkit has no kind '${kind}'`, name);
   }
