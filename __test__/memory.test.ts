@@ -238,7 +238,7 @@ withEveryPeer('a peer and we see one size, of whole pages or not', async (t, oth
 });
 
 withEveryPeer('a name is one name for a peer and for us', async (t, other) => {
-  const name = `${freshName(t)} a.b_c-d`;
+  const name = freshName(t, ' a.b_c-d');
   using shm = SharedMemory.create(64, { name });
   await t.throwsAsync(other.create(64, name), TAKEN);
   await using theirs = await other.attach(name);
@@ -249,7 +249,7 @@ withEveryPeer('a name is one name for a peer and for us', async (t, other) => {
 });
 
 withEveryPeer('a name beyond ASCII is one name too, where CPython can have it', async (t, other) => {
-  const name = `${freshName(t)}-ünï 名`;
+  const name = freshName(t, '-ünï 名');
   using shm = SharedMemory.create(64, { name });
   if (other.minor !== undefined && other.minor < 13) {
     // Their resource tracker, which cannot be turned off, has ASCII names only.

@@ -1,8 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
+
 type Task = () => void | Promise<void>;
 
 /** What must be undone, last first: when a row ends, when one fails, and on Ctrl-C. */
 export class Cleanup {
   readonly #tasks: Task[] = [];
+  #interrupted = false;
 
   get depth(): number {
     return this.#tasks.length;
@@ -24,6 +27,15 @@ export class Cleanup {
     }
   }
 
+  /**
+   * Gives signals a turn of the event loop. Once one came it never returns: what the caller works with is
+   * being closed, and the process is about to end.
+   */
+  async breathe(): Promise<void> {
+    await setImmediate();
+    if (this.#interrupted) await new Promise(() => {});
+  }
+
   /** Undoes everything when the user has had enough. A second signal then ends the process at once. */
   onSignals(): void {
     for (const [signal, code] of [
@@ -31,6 +43,7 @@ export class Cleanup {
       ['SIGTERM', 143],
     ] as const) {
       process.once(signal, () => {
+        this.#interrupted = true;
         void this.unwind().then(() => process.exit(code));
       });
     }

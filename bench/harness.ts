@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 /** Does something so many times and says how many nanoseconds it took. */
 export type Run = (iterations: number) => number | Promise<number>;
 
@@ -81,9 +79,10 @@ export function lastResult(): unknown {
 }
 
 /** How many iterations fill a round; counting them warms the code up as well. */
-async function calibrate(run: Run, round: number): Promise<number> {
+async function calibrate(run: Run, round: number, breathe: Breathe): Promise<number> {
   let iterations = 1;
   for (;;) {
+    await breathe();
     const time = await run(iterations);
     if (time >= round / 2 || iterations >= MAX_ITERATIONS) break;
     // At most tenfold: the first, cold iterations say little about the later ones.
@@ -92,20 +91,22 @@ async function calibrate(run: Run, round: number): Promise<number> {
   return iterations;
 }
 
+/** Called before each run, outside of what is timed. */
+type Breathe = () => Promise<void>;
+
 /** Measures a row in interleaved rounds, so that all contenders meet the same weather. */
-export async function measure(row: Row, budget: Budget): Promise<Outcome> {
+export async function measure(row: Row, budget: Budget, breathe: Breathe): Promise<Outcome> {
   const { shmkit, peers, verify } = await row.open();
   const lanes = [{ name: 'shmkit', run: shmkit }, ...peers].map((peer: Peer) => ({
     peer,
     iterations: 1,
     samples: [] as number[],
   }));
-  for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round);
+  for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round, breathe);
   const start = process.hrtime.bigint();
   for (let round = -budget.warmups; round < budget.rounds; round++) {
     for (const { peer, iterations, samples } of lanes) {
-      // A turn of the event loop for signals, outside of what is timed.
-      await setImmediate();
+      await breathe();
       const time = await peer.run(iterations);
       if (round >= 0) samples.push((time * (peer.scale ?? 1)) / (iterations * (row.ops ?? 1)));
     }

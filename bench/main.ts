@@ -63,7 +63,7 @@ async function runSuite(name: string, rowsOf: (context: Context) => Row[]) {
     if (!row.name.includes(wanted)) continue;
     const depth = cleanup.depth;
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${row.name}`);
-    outcomes.push(await measure(row, quick ? QUICK : FULL));
+    outcomes.push(await measure(row, quick ? QUICK : FULL, () => cleanup.breathe()));
     await cleanup.unwind(depth);
     await python?.release();
   }

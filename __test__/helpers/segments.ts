@@ -12,9 +12,9 @@ export function segmentPath(name: string): string {
   return join(DIRECTORY, name);
 }
 
-/** A name that nobody else has; whatever has it at the end of the test is removed. */
-export function freshName(t: ExecutionContext): string {
-  const name = `shmkit-test-${process.pid}-${++last}`;
+/** A name that nobody else has, with this at its end; whatever has it after the test is removed. */
+export function freshName(t: ExecutionContext, end = ''): string {
+  const name = `shmkit-test-${process.pid}-${++last}${end}`;
   t.teardown(() => rmSync(segmentPath(name), { force: true, recursive: true }));
   return name;
 }
