@@ -97,7 +97,8 @@ declare class SharedMemory implements SharedObject {
     /** Whether `close()` was called. */
     get closed(): boolean;
     /**
-     * The bytes, in place: what others write shows here at once. Of length 0 after `close()`.
+     * The bytes, in place: what others write shows here at once. A buffer that you kept has length 0 after
+     * `close()`; asking for it again throws.
      * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
      * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
      */

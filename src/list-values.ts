@@ -53,32 +53,68 @@ export function checkTrailingNul(mode: unknown): TrailingNul {
   return mode;
 }
 
-/** Text and bytes as they are stored, in a private copy. */
-export function encodePayload(value: string | Uint8Array, mode: TrailingNul): Uint8Array {
-  let bytes: Uint8Array;
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) {
-      throw valueError(
-        'a string with a lone surrogate cannot be stored: it has no UTF-8 form; use toWellFormed()',
-      );
-    }
-    bytes = Buffer.from(value, 'utf8');
-  } else {
-    bytes = Uint8Array.prototype.slice.call(value);
-  }
-  let end = bytes.length;
-  if (bytes[end - 1] === 0) {
+/** The length of a typed array, whatever a subclass says. */
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')!
+  .get! as (this: Uint8Array) => number;
+
+/** The most bytes that a value can have when it is stored. */
+export function maxPayload(value: string | Uint8Array): number {
+  return typeof value === 'string' ? value.length * 3 : lengthOf.call(value);
+}
+
+/** Up to this length a loop is faster than a call into the engine. */
+const SHORT = 64;
+
+/**
+ * Writes text or bytes at `at` of a private buffer that has room for `maxPayload` of them, and returns how
+ * many bytes they are. Whoever changes `value` meanwhile, what was checked is what is in the buffer.
+ */
+export function writePayload(
+  target: Buffer,
+  at: number,
+  value: string | Uint8Array,
+  mode: TrailingNul,
+): number {
+  let length = typeof value === 'string' ? writeText(target, at, value) : writeBytes(target, at, value);
+  if (length > 0 && target[at + length - 1] === 0) {
     if (mode === 'refuse') {
       throw valueError(
         'text and bytes that end in NUL would be read back without it; ' +
           "pass { trailingNul: 'strip' } to store them so",
       );
     }
-    while (end > 0 && bytes[end - 1] === 0) end--;
+    while (length > 0 && target[at + length - 1] === 0) length--;
   }
-  if (end > MAX_PAYLOAD)
-    throw valueError(`${end} bytes do not fit into a list's slot, which holds ${MAX_PAYLOAD}`);
-  return bytes.subarray(0, end);
+  if (length > MAX_PAYLOAD) {
+    throw valueError(`${length} bytes do not fit into a list's slot, which holds ${MAX_PAYLOAD}`);
+  }
+  return length;
+}
+
+function writeText(target: Buffer, at: number, text: string): number {
+  const { length } = text;
+  if (length <= SHORT) {
+    let bits = 0;
+    for (let i = 0; i < length; i++) {
+      const char = text.charCodeAt(i);
+      bits |= char;
+      target[at + i] = char;
+    }
+    if (bits < 0x80) return length;
+  }
+  if (!text.isWellFormed()) {
+    throw valueError(
+      'a string with a lone surrogate cannot be stored: it has no UTF-8 form; use toWellFormed()',
+    );
+  }
+  return target.write(text, at, length * 3, 'utf8');
+}
+
+function writeBytes(target: Buffer, at: number, bytes: Uint8Array): number {
+  const length = lengthOf.call(bytes);
+  if (length <= SHORT) for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
+  else target.set(bytes, at);
+  return length;
 }
 
 /** Text from a private copy of its bytes. CPython before us cut it inside a character, now and then. */
@@ -106,14 +142,17 @@ export function packItems(items: readonly unknown[], mode: TrailingNul): PackedI
   const kinds = new Uint8Array(items.length);
   const words = new BigInt64Array(items.length);
   const floats = new Float64Array(words.buffer);
-  const payloads: Uint8Array[] = [];
-  for (let i = 0; i < items.length; i++) {
+  const halves = new Int32Array(words.buffer);
+  let payload: Buffer = EMPTY;
+  let used = 0;
+  for (let i = 0; i < kinds.length; i++) {
     const item = items[i];
     switch (typeof item) {
       case 'number':
         if (isInt(item)) {
           kinds[i] = LIST_INT;
-          words[i] = BigInt(item);
+          halves[2 * i] = item;
+          halves[2 * i + 1] = Math.floor(item / 4294967296);
         } else {
           kinds[i] = LIST_FLOAT;
           floats[i] = item;
@@ -125,7 +164,7 @@ export function packItems(items: readonly unknown[], mode: TrailingNul): PackedI
         continue;
       case 'boolean':
         kinds[i] = LIST_BOOL;
-        words[i] = item ? 1n : 0n;
+        halves[2 * i] = item ? 1 : 0;
         continue;
       case 'string':
         kinds[i] = LIST_STR;
@@ -143,11 +182,21 @@ export function packItems(items: readonly unknown[], mode: TrailingNul): PackedI
         if (!(item instanceof Uint8Array)) throw unsupported(item);
         kinds[i] = LIST_BYTES;
     }
-    const bytes = encodePayload(item, mode);
-    words[i] = BigInt(bytes.length);
-    payloads.push(bytes);
+    const room = used + maxPayload(item);
+    if (room > payload.length) payload = grown(payload, used, room);
+    const length = writePayload(payload, used, item, mode);
+    halves[2 * i] = length;
+    used += length;
   }
-  return { kinds, words, payload: payloads.length === 0 ? kinds.subarray(0, 0) : Buffer.concat(payloads) };
+  return { kinds, words, payload: payload.subarray(0, used) };
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function grown(buffer: Buffer, used: number, room: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(room, buffer.length * 2, 256));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }
 
 /** The error for a value of a type that Python's list has not either. */

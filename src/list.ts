@@ -17,11 +17,12 @@ import {
   checkInt,
   checkTrailingNul,
   decodeText,
-  encodePayload,
   isFloat,
   isInt,
+  maxPayload,
   packItems,
   unsupported,
+  writePayload,
 } from './list-values.js';
 import type { Float, ListItem, TrailingNul } from './list-values.js';
 import { attachKind, created, creation, describe, memoryOver, nativeOf } from './memory.js';
@@ -62,6 +63,11 @@ const CODE_PLAIN = LAYOUT.codePlain;
 const CODE_STR = LAYOUT.codeStr;
 const CODE_BYTES = LAYOUT.codeBytes;
 const CODE_NONE = LAYOUT.codeNone;
+
+/** Whether an index counts from the end. Others that are no index lead to no slot. */
+function isNegative(index: number): boolean {
+  return typeof index === 'number' && index < 0 && Number.isInteger(index);
+}
 
 function halves(word: bigint): readonly [number, number] {
   const both = new Int32Array(new BigInt64Array([word]).buffer);
@@ -199,7 +205,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * `ERR_SHM_CORRUPT` where another process damaged the item's format.
    */
   get(index: number): ListItem {
-    const at = index < 0 ? index + this.length : index;
+    const at = isNegative(index) ? index + this.length : index;
     const slot = this.#slots[at];
     if (slot === undefined || at === this.length || typeof index !== 'number') throw this.#badIndex(index);
     const format = (this.#formats + at) * 2;
@@ -226,7 +232,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * The list is unchanged then.
    */
   set(index: number, value: ListItem | Float): void {
-    const at = index < 0 ? index + this.length : index;
+    const at = isNegative(index) ? index + this.length : index;
     const slot = this.#slots[at];
     if (slot === undefined || at === this.length || typeof index !== 'number') throw this.#badIndex(index);
     const format = (this.#formats + at) * 2;
@@ -366,13 +372,13 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
 
   #setRare(at: number, slot: number, value: bigint | string | Uint8Array | Float): void {
     if (typeof value === 'string') {
-      this.#setPayload(at, slot, this.#encodeText(at, slot, value), CODE_STR);
+      this.#setPayload(at, slot, this.#stage(at, slot, value), CODE_STR);
     } else if (typeof value === 'bigint') {
       checkInt(value);
       this.#retype(at, FORMAT_INT, CODE_PLAIN);
       this.#big[slot] = value;
     } else if (value instanceof Uint8Array) {
-      this.#setPayload(at, slot, this.#encodeBytes(at, slot, value), CODE_BYTES);
+      this.#setPayload(at, slot, this.#stage(at, slot, value), CODE_BYTES);
     } else if (isFloat(value)) {
       this.#retype(at, FORMAT_FLOAT, CODE_PLAIN);
       this.#float[slot] = value.value;
@@ -381,43 +387,24 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     }
   }
 
-  /** Puts text into the scratch and returns its length in bytes. */
-  #encodeText(at: number, slot: number, text: string): number {
+  /** Puts text or bytes into the scratch and returns how many bytes they are. */
+  #stage(at: number, slot: number, value: string | Uint8Array): number {
     const capacity = (this.#slots[at + 1]! - slot) * 8;
-    const { length } = text;
-    if (length <= SHORT_WORDS * 8 && length <= capacity) {
-      let bits = 0;
-      for (let i = 0; i < length; i++) {
-        const char = text.charCodeAt(i);
-        bits |= char;
-        scratchBytes[i] = char;
-      }
-      if (bits < 0x80 && scratchBytes[length - 1] !== 0) return length;
-      if (length === 0) return 0;
+    const most = maxPayload(value);
+    // What could not fit in any case need not be written out to know it.
+    const least = typeof value === 'string' ? value.length : most;
+    let length = least;
+    if (least <= capacity || this.#trailingNul === 'strip') {
+      growScratch((most + 7) >> 3);
+      length = writePayload(scratchBytes, 0, value, this.#trailingNul);
     }
-    return this.#stage(at, capacity, encodePayload(text, this.#trailingNul));
-  }
-
-  /** Puts bytes into the scratch and returns their length. */
-  #encodeBytes(at: number, slot: number, bytes: Uint8Array): number {
-    const capacity = (this.#slots[at + 1]! - slot) * 8;
-    const { length } = bytes;
-    if (length <= SHORT_WORDS * 8 && length <= capacity) {
-      for (let i = 0; i < length; i++) scratchBytes[i] = bytes[i]!;
-      if (length === 0 || scratchBytes[length - 1] !== 0) return length;
-    }
-    return this.#stage(at, capacity, encodePayload(bytes, this.#trailingNul));
-  }
-
-  #stage(at: number, capacity: number, payload: Uint8Array): number {
-    if (payload.length > capacity) {
+    if (length > capacity) {
+      const bytes = typeof value === 'string' ? Buffer.byteLength(value) : length;
       throw valueError(
-        `${payload.length} bytes do not fit into item ${at} of '${this.name}', which has ${capacity}`,
+        `${bytes} bytes do not fit into item ${at} of '${this.name}', which has room for ${capacity}`,
       );
     }
-    growScratch(capacity / 8);
-    scratchBytes.set(payload);
-    return payload.length;
+    return length;
   }
 
   /** Writes `length` bytes of the scratch into the slot, and NULs up to its end. */

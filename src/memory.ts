@@ -87,7 +87,6 @@ export class SharedMemory implements SharedObject {
   readonly uncloneable = UNCLONEABLE;
   readonly #native: NativeHandle;
   #buffer: ArrayBuffer | undefined;
-  #buf: Buffer | undefined;
   #closed = false;
 
   static {
@@ -180,22 +179,23 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * The bytes, in place: what others write shows here at once. Of length 0 after `close()`.
+   * The bytes, in place: what others write shows here at once. A buffer that you kept has length 0 after
+   * `close()`; asking for it again throws.
    * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
    * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
    */
   get buf(): Buffer {
-    // The cached one answers the hot path; close() drops it.
-    return this.#buf ?? this.#makeBuf();
+    this.#checkOpen();
+    const buf = Buffer.from(this.buffer);
+    // From now on a property of this handle, so that `shm.buf[i]` in a loop costs no call and no check;
+    // close() takes it away, and this getter is there again.
+    Object.defineProperty(this, 'buf', { value: buf, configurable: true });
+    return buf;
   }
 
   /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
   get buffer(): ArrayBuffer {
     return this.#buffer ?? this.#makeBuffer();
-  }
-
-  #makeBuf(): Buffer {
-    return (this.#buf = Buffer.from(this.buffer));
   }
 
   #makeBuffer(): ArrayBuffer {
@@ -264,7 +264,7 @@ export class SharedMemory implements SharedObject {
     if (this.#closed) return;
     this.#closed = true;
     const buffer = this.#buffer;
-    this.#buf = undefined;
+    delete (this as { buf?: Buffer }).buf;
     this.#buffer = undefined;
     binding.closeSegment(this.#native, buffer);
   }
