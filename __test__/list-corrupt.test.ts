@@ -169,6 +169,22 @@ test('a format that is shorter than its slot is read as CPython reads it', (t) =
   t.is(list.format.slice(0, 2), '8s');
 });
 
+const laterFormats = ['99s', '9s', 'Q', '', 's', '12345678'];
+for (const format of laterFormats) {
+  test(`an item whose format becomes ${JSON.stringify(format)} under us is refused, and the others are not`, (t) => {
+    const damaged = sound();
+    using shm = SharedMemory.create(damaged.bytes.length, { name: freshName(t) });
+    shm.write(damaged.bytes);
+    using list = ShareableList.attach(shm.name);
+    shm.buf.fill(0, damaged.formats, damaged.formats + 8).write(format, damaged.formats, 'latin1');
+    t.throws(() => list.get(0), { code: CORRUPT, message: /item 0/ });
+    t.throws(() => list.toArray(), { code: CORRUPT });
+    t.deepEqual(list.get(1), ITEMS[1]);
+    list.set(0, 'mended');
+    t.is(list.get(0), 'mended');
+  });
+}
+
 /** What reading a damaged list may end with. */
 const HARMLESS = new Set([CORRUPT, 'ERR_SHM_ENCODING']);
 
