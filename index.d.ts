@@ -85,7 +85,8 @@ declare class SharedMemory implements SharedObject {
      * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
      * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
      * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
-     * its name belongs to another), `ERR_SHM_NAME`.
+     * its name belongs to another), `ERR_SHM_NOT_A_SEGMENT` (a folder, a fifo), `ELOOP` (a symbolic link),
+     * `ERR_SHM_NAME`.
      */
     static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory;
     /**

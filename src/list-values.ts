@@ -1,6 +1,6 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 
-import { LIST_BOOL, LIST_BYTES, LIST_FLOAT, LIST_INT, LIST_NONE, LIST_STR, listConstants } from '#binding';
+import { LIST_BOOL, LIST_BYTES, LIST_FLOAT, LIST_INT, LIST_NONE, LIST_STR } from '#binding';
 import { shmError, valueError, wrongType } from './errors.js';
 
 /** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
@@ -26,8 +26,6 @@ export function isFloat(value: unknown): value is Float {
   return value instanceof FloatValue;
 }
 
-/** Bytes of text or of plain bytes in one slot, at most. */
-const MAX_PAYLOAD = listConstants().maxPayload;
 const INT_MIN = -(2n ** 63n);
 const INT_MAX = 2n ** 63n - 1n;
 
@@ -69,26 +67,26 @@ const SHORT = 64;
  * Writes text or bytes at `at` of a private buffer that has room for `maxPayload` of them, and returns how
  * many bytes they are. Whoever changes `value` meanwhile, what was checked is what is in the buffer.
  */
-export function writePayload(
-  target: Buffer,
-  at: number,
-  value: string | Uint8Array,
-  mode: TrailingNul,
-): number {
-  let length = typeof value === 'string' ? writeText(target, at, value) : writeBytes(target, at, value);
+export function writePayload(target: Buffer, at: number, value: string | Uint8Array): number {
+  const length = typeof value === 'string' ? writeText(target, at, value) : writeBytes(target, at, value);
   if (length > 0 && target[at + length - 1] === 0) {
-    if (mode === 'refuse') {
-      throw valueError(
-        'text and bytes that end in NUL would be read back without it; ' +
-          "pass { trailingNul: 'strip' } to store them so",
-      );
-    }
-    while (length > 0 && target[at + length - 1] === 0) length--;
-  }
-  if (length > MAX_PAYLOAD) {
-    throw valueError(`${length} bytes do not fit into a list's slot, which holds ${MAX_PAYLOAD}`);
+    throw valueError(
+      "text and bytes that end in NUL would be read back without it; pass { trailingNul: 'strip' } to store them so",
+    );
   }
   return length;
+}
+
+/** Text or bytes without the NULs at their end. */
+export function stripNul(value: string | Uint8Array): string | Uint8Array {
+  if (typeof value === 'string') {
+    let end = value.length;
+    while (end > 0 && value.charCodeAt(end - 1) === 0) end--;
+    return value.slice(0, end);
+  }
+  let end = lengthOf.call(value);
+  while (end > 0 && value[end - 1] === 0) end--;
+  return new Uint8Array(value.buffer, value.byteOffset, end);
 }
 
 function writeText(target: Buffer, at: number, text: string): number {
@@ -182,9 +180,10 @@ export function packItems(items: readonly unknown[], mode: TrailingNul): PackedI
         if (!(item instanceof Uint8Array)) throw unsupported(item);
         kinds[i] = LIST_BYTES;
     }
-    const room = used + maxPayload(item);
+    const value = mode === 'strip' ? stripNul(item) : item;
+    const room = used + maxPayload(value);
     if (room > payload.length) payload = grown(payload, used, room);
-    const length = writePayload(payload, used, item, mode);
+    const length = writePayload(payload, used, value);
     halves[2 * i] = length;
     used += length;
   }

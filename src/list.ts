@@ -21,6 +21,7 @@ import {
   isInt,
   maxPayload,
   packItems,
+  stripNul,
   unsupported,
   writePayload,
 } from './list-values.js';
@@ -388,15 +389,15 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   /** Puts text or bytes into the scratch and returns how many bytes they are. */
-  #stage(at: number, slot: number, value: string | Uint8Array): number {
+  #stage(at: number, slot: number, given: string | Uint8Array): number {
+    const value = this.#trailingNul === 'strip' ? stripNul(given) : given;
     const capacity = (this.#slots[at + 1]! - slot) * 8;
     const most = maxPayload(value);
-    // What could not fit in any case need not be written out to know it.
-    const least = typeof value === 'string' ? value.length : most;
-    let length = least;
-    if (least <= capacity || this.#trailingNul === 'strip') {
+    // What cannot fit in any case need not be written out to know it.
+    let length = typeof value === 'string' ? value.length : most;
+    if (length <= capacity) {
       growScratch((most + 7) >> 3);
-      length = writePayload(scratchBytes, 0, value, this.#trailingNul);
+      length = writePayload(scratchBytes, 0, value);
     }
     if (length > capacity) {
       const bytes = typeof value === 'string' ? Buffer.byteLength(value) : length;
@@ -411,8 +412,10 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   #setPayload(at: number, slot: number, length: number, code: number): void {
     const words = this.#slots[at + 1]! - slot;
     growScratch(words);
-    // CPython keeps a format that ends in `s`. One that is shorter than the slot would cut this value.
-    if (this.#sizedFormat(at) < length) this.#retype(at, sizedWord(words * 8), code);
+    // CPython keeps a format that ends in `s`. One that is shorter than this value would cut it, and one that
+    // is longer than the slot is damage.
+    const size = this.#sizedFormat(at);
+    if (size < length || size > words * 8) this.#retype(at, sizedWord(words * 8), code);
     else if (this.#bytes[this.#codes + at] !== code) this.#bytes[this.#codes + at] = code;
     if (words <= SHORT_WORDS) {
       for (let i = length; i < words * 8; i++) scratchBytes[i] = 0;

@@ -51,8 +51,6 @@ pub struct ListConstants {
     pub code_bytes: u8,
     /// `None`
     pub code_none: u8,
-    /// Bytes of text or of plain bytes in one slot, at most.
-    pub max_payload: u32,
 }
 
 /// The constants of the list layout.
@@ -68,7 +66,6 @@ pub fn list_constants() -> ListConstants {
         code_str: format::CODE_STR,
         code_bytes: format::CODE_BYTES,
         code_none: format::CODE_NONE,
-        max_payload: (format::MAX_SIZED / 8 * 8 - 1) as u32,
     }
 }
 

@@ -249,8 +249,8 @@ impl Layout {
             return Ok(false);
         }
         let (Some(wanted), Format::Sized(len)) = (needle.payload(), format) else { return Ok(true) };
-        let len = (len as usize).min(self.capacity(index));
-        if wanted.len() > len {
+        let len = len as usize;
+        if wanted.len() > len || len > self.capacity(index) {
             return Ok(false);
         }
         let stored = bytes.to_vec(start, len).ok_or_else(outside)?;
@@ -274,9 +274,11 @@ impl Layout {
             Format::Float => OwnedItem::Float(f64::from_bits(first)),
             Format::Bool => OwnedItem::Bool(first.to_ne_bytes()[7] != 0),
             Format::None => OwnedItem::None,
+            Format::Sized(len) if len as usize > self.capacity(index) => {
+                return Err(corrupt(format!("format {index} is larger than its slot")));
+            }
             Format::Sized(len) => {
-                let mut copy =
-                    bytes.to_vec(start, self.capacity(index).min(len as usize)).ok_or_else(outside)?;
+                let mut copy = bytes.to_vec(start, len as usize).ok_or_else(outside)?;
                 copy.truncate(copy.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
                 if code == super::format::CODE_BYTES { OwnedItem::Bytes(copy) } else { OwnedItem::Str(copy) }
             }

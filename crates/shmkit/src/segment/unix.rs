@@ -32,6 +32,10 @@ fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::os(errno.raw_os_error(), syscall)
 }
 
+fn not_a_segment() -> Error {
+    Error::own("ERR_SHM_NOT_A_SEGMENT", "this name belongs to a folder, a fifo or the like, not to a segment")
+}
+
 /// What the system says of an open segment.
 pub(super) struct Stat {
     pub(super) size: u64,
@@ -145,7 +149,11 @@ impl Object {
         };
         // As shm_open: no symbolic links, and no waiting where the name is a fifo.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        fs::open(path(name), flags, Mode::empty()).map(Object).map_err(os("shm_open"))
+        match fs::open(path(name), flags, Mode::empty()) {
+            Ok(fd) => Ok(Object(fd)),
+            Err(Errno::ISDIR) => Err(not_a_segment()),
+            Err(errno) => Err(os("shm_open")(errno)),
+        }
     }
 
     /// What the system says of it now.
@@ -155,7 +163,7 @@ impl Object {
     pub(super) fn stat(&self) -> Result<Stat> {
         let stat = fs::fstat(&self.0).map_err(os("fstat"))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::own("ERR_SHM_NOT_A_SEGMENT", "this name is not a shared-memory segment"));
+            return Err(not_a_segment());
         }
         Ok(Stat {
             size: stat.st_size.try_into().unwrap_or(0),
