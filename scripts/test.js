@@ -20,18 +20,17 @@ async function show(command, args) {
   return { code, output };
 }
 
-const sum = (output, pattern) =>
-  [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
-
 const rust = await show('cargo', ['test', '--workspace', '--no-fail-fast']);
 const node = await show(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', ...process.argv.slice(2)]);
 
-const passed = sum(rust.output, /(\d+) passed;/g) + sum(node.output, /(\d+) tests? passed/g);
-let failed = sum(rust.output, /; (\d+) failed;/g);
-failed += sum(
-  node.output,
-  /(\d+) (?:tests?|uncaught exceptions?|unhandled rejections?|known failures?) failed/g,
-);
+const cargo = (word) =>
+  [...rust.output.matchAll(new RegExp(`(\\d+) ${word};`, 'g'))].reduce(
+    (sum, match) => sum + Number(match[1]),
+    0,
+  );
+const ava = (mark) => node.output.split(mark).length - 1;
+const passed = cargo('passed') + ava('\n  ✔ ');
+let failed = cargo('failed') + ava('\n  ✘ [fail]');
 // A runner that broke down without a count is a failure too.
 for (const { code } of [rust, node]) if (code !== 0 && failed === 0) failed++;
 console.log(`${passed} passed, ${failed} failed`);
