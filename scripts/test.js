@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 /** Runs a command, shows its output, and returns it with the exit code. */
 async function show(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.setEncoding('utf8');
+  child.stderr.setEncoding('utf8');
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;

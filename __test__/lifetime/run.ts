@@ -11,8 +11,10 @@ export interface Ended {
 export async function run(command: string, args: readonly string[], seconds = 100): Promise<Ended> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const watchdog = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+  child.stdout.setEncoding('utf8');
+  child.stderr.setEncoding('utf8');
   let output = '';
-  const collect = (chunk: Buffer): void => void (output += chunk.toString());
+  const collect = (chunk: string): void => void (output += chunk);
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   try {
