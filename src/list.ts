@@ -2,17 +2,28 @@ import { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
-import {
-  createList,
-  listConstants,
-  listCount,
-  listFormat,
-  listIndexOf,
-  listSlots,
-  segmentSize,
-} from '#binding';
+import { createList, listCount, listFormat, listIndexOf, listSlots, segmentSize } from '#binding';
 import { checkOptions } from './arguments.js';
 import { closedError, outOfRange, shmError, valueError, wrongType } from './errors.js';
+import {
+  BOOL_HI,
+  BOOL_LO,
+  CODE_BYTES,
+  CODE_NONE,
+  CODE_PLAIN,
+  CODE_STR,
+  FLOAT_HI,
+  FLOAT_LO,
+  FORMAT_BOOL,
+  FORMAT_FLOAT,
+  FORMAT_INT,
+  FORMAT_NONE,
+  INT_HI,
+  INT_LO,
+  NONE_HI,
+  NONE_LO,
+  sizedWord,
+} from './list-format.js';
 import {
   checkInt,
   checkTrailingNul,
@@ -49,30 +60,9 @@ export interface ListAttachOptions extends AttachOptions {
   trailingNul?: TrailingNul;
 }
 
-// The layout's constants come from Rust. Formats are compared as two halves of 32 bits: numbers, which V8
-// compares without allocating, where a bigint would be one more object.
-const LAYOUT = listConstants();
-const [INT_LO, INT_HI] = halves(LAYOUT.formatInt);
-const [FLOAT_LO, FLOAT_HI] = halves(LAYOUT.formatFloat);
-const [BOOL_LO, BOOL_HI] = halves(LAYOUT.formatBool);
-const [NONE_LO, NONE_HI] = halves(LAYOUT.formatNone);
-const FORMAT_INT = LAYOUT.formatInt;
-const FORMAT_FLOAT = LAYOUT.formatFloat;
-const FORMAT_BOOL = LAYOUT.formatBool;
-const FORMAT_NONE = LAYOUT.formatNone;
-const CODE_PLAIN = LAYOUT.codePlain;
-const CODE_STR = LAYOUT.codeStr;
-const CODE_BYTES = LAYOUT.codeBytes;
-const CODE_NONE = LAYOUT.codeNone;
-
 /** Whether an index counts from the end. Others that are no index lead to no slot. */
 function isNegative(index: number): boolean {
   return typeof index === 'number' && index < 0 && Number.isInteger(index);
-}
-
-function halves(word: bigint): readonly [number, number] {
-  const both = new Int32Array(new BigInt64Array([word]).buffer);
-  return [both[0]!, both[1]!];
 }
 
 /** Looks at an item while another process changes its type, before it counts as damaged. */
@@ -494,18 +484,4 @@ class ListIterator implements IterableIterator<ListItem> {
   [Symbol.iterator](): this {
     return this;
   }
-}
-
-const sizedWords = new Map<number, bigint>();
-
-/** The format word of `%ds`. */
-function sizedWord(size: number): bigint {
-  let word = sizedWords.get(size);
-  if (word === undefined) {
-    const bytes = Buffer.alloc(8);
-    bytes.write(`${size}s`, 'latin1');
-    word = bytes.readBigInt64LE();
-    sizedWords.set(size, word);
-  }
-  return word;
 }
