@@ -12,7 +12,15 @@ export interface Float {
 }
 
 class FloatValue implements Float {
-  constructor(readonly value: number) {}
+  readonly #value: number;
+
+  constructor(value: number) {
+    this.#value = value;
+  }
+
+  get value(): number {
+    return this.#value;
+  }
 }
 
 /** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */

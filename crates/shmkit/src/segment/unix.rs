@@ -101,17 +101,19 @@ impl Draft {
     pub(super) fn publish(&self, name: &Name) -> Result<()> {
         let target = path(name);
         match &self.temporary {
-            Some(temporary) => fs::renameat_with(CWD, &temporary.0, CWD, target, RenameFlags::NOREPLACE),
+            Some(temporary) => fs::renameat_with(CWD, &temporary.0, CWD, &target, RenameFlags::NOREPLACE),
             None => match fs::linkat(&self.object.0, "", CWD, &target, AtFlags::EMPTY_PATH) {
-                // Kernels before 6.10 allow it to privileged processes only: by /proc then.
-                Err(Errno::NOENT | Errno::PERM) => {
-                    let by_proc = format!("/proc/self/fd/{}", self.object.0.as_raw_fd());
-                    fs::linkat(CWD, by_proc, CWD, &target, AtFlags::SYMLINK_FOLLOW)
-                }
+                // Kernels before 6.10 allow it to privileged processes only.
+                Err(Errno::NOENT | Errno::PERM) => self.link_by_proc(&target),
                 result => result,
             },
         }
         .map_err(os("shm_open"))
+    }
+
+    fn link_by_proc(&self, target: &str) -> rustix::io::Result<()> {
+        let source = format!("/proc/self/fd/{}", self.object.0.as_raw_fd());
+        fs::linkat(CWD, source, CWD, target, AtFlags::SYMLINK_FOLLOW)
     }
 
     /// The published segment.
@@ -281,4 +283,69 @@ pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
         return Err(Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) });
     }
     fs::unlink(&path).map_err(os("shm_unlink"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exists(path: &str) -> bool {
+        fs::lstat(path).is_ok()
+    }
+
+    /// Publishes the first of two drafts under one name, and says how the second fared.
+    fn publish_twice(draft: fn() -> Draft, publish: fn(&Draft, &Name) -> Result<()>) -> Error {
+        let name = Name::random().expect("a name");
+        let (first, second) = (draft(), draft());
+        first.object().allocate(100, FallocateFlags::empty(), &AtomicBool::new(false)).expect("memory");
+        assert!(!exists(&path(&name)), "nobody sees it before it is published");
+        publish(&first, &name).expect("published");
+        let refused = publish(&second, &name).expect_err("the name is taken");
+        let object = first.into_object();
+        let stat = object.stat().expect("stat");
+        assert_eq!(stat.size, 100, "and it is the first one still");
+        unlink(&name, stat.id).expect("unlinked");
+        assert!(!exists(&path(&name)));
+        refused
+    }
+
+    #[test]
+    fn an_unnamed_draft_is_linked_in() {
+        let refused = publish_twice(|| Draft::unnamed().expect("a draft"), Draft::publish);
+        assert_eq!(refused.code, "EEXIST");
+    }
+
+    #[test]
+    fn an_unnamed_draft_is_linked_in_by_proc_on_older_kernels() {
+        let by_proc = |draft: &Draft, name: &Name| draft.link_by_proc(&path(name)).map_err(os("shm_open"));
+        let refused = publish_twice(|| Draft::unnamed().expect("a draft"), by_proc);
+        assert_eq!(refused.code, "EEXIST");
+    }
+
+    #[test]
+    fn a_draft_with_a_temporary_name_is_renamed() {
+        let refused = publish_twice(|| Draft::named().expect("a draft"), Draft::publish);
+        assert_eq!(refused.code, "EEXIST");
+    }
+
+    #[test]
+    fn a_draft_that_is_dropped_leaves_nothing() {
+        let draft = Draft::named().expect("a draft");
+        let temporary = draft.temporary.as_ref().expect("a temporary name").0.clone();
+        assert!(exists(&temporary));
+        drop(draft);
+        assert!(!exists(&temporary));
+    }
+
+    #[test]
+    fn a_name_that_belongs_to_another_segment_is_not_unlinked() {
+        let name = Name::random().expect("a name");
+        let draft = Draft::unnamed().expect("a draft");
+        draft.publish(&name).expect("published");
+        let id = draft.object().stat().expect("stat").id;
+        let other = Identity { inode: id.inode + 1, ..id };
+        assert_eq!(unlink(&name, other).expect_err("not ours").code, "ENOENT");
+        assert!(exists(&path(&name)));
+        unlink(&name, id).expect("unlinked");
+    }
 }
