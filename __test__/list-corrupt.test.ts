@@ -136,23 +136,58 @@ for (const format of formats) {
   });
 }
 
-test('a code that does not go with its format is refused', (t) => {
-  const wrong = [
-    [0, 0],
-    [0, 3],
-    [0, 4],
-    [0, 255],
-    [1, 0],
-    [2, 1],
-    [3, 2],
-    [4, 0],
-    [5, 3],
-  ] as const;
-  for (const [index, code] of wrong) {
+test('a code that no list has is refused', (t) => {
+  for (const code of [4, 127, 255]) {
+    for (const index of [0, 3, 4]) {
+      const { bytes, codes } = sound();
+      bytes[codes + index] = code;
+      refused(t, bytes, new RegExp(`item ${index}`));
+    }
+  }
+});
+
+// What a process leaves that is killed between its two notes of an item's new type, CPython's or ours.
+for (const [index, code, read] of [
+  [0, 0, CORRUPT],
+  [0, 3, CORRUPT],
+  [1, 0, CORRUPT],
+  [2, 1, 2.5],
+  [3, 2, 100],
+  [4, 0, null],
+  [5, 3, true],
+] as const) {
+  test(`item ${index} with the code ${code}, as a kill leaves it, spares the rest and is mended by set`, (t) => {
     const { bytes, codes } = sound();
     bytes[codes + index] = code;
-    refused(t, bytes, new RegExp(`item ${index}`));
-  }
+    using shm = SharedMemory.create(bytes.length, { name: freshName(t) });
+    shm.write(bytes);
+    using list = ShareableList.attach(shm.name);
+    if (read === CORRUPT) t.throws(() => list.get(index), { code: CORRUPT });
+    else t.is(list.get(index), read);
+    t.is(list.get(7), 'x'.repeat(100));
+    const value = ITEMS[index]!;
+    list.set(index, value);
+    t.deepEqual(list.get(index), value);
+    t.deepEqual(shm.read(), sound().bytes, 'and it is the list that it was');
+  });
+}
+
+test('a slot larger than any format can say is refused', (t) => {
+  using shm = SharedMemory.create(20 << 20, { name: freshName(t) });
+  const slot = 16 << 20;
+  shm.buf.writeBigInt64LE(1n, 0);
+  shm.buf.writeBigInt64LE(BigInt(slot), 16);
+  shm.buf.write('8s', 24 + slot);
+  shm.buf[24 + slot + 8] = 1;
+  t.throws(() => ShareableList.attach(shm.name), { code: CORRUPT, message: /item 0 has 16777216 bytes/ });
+});
+
+test('a forged count in a huge sparse segment costs no memory', (t) => {
+  using shm = SharedMemory.create(2 ** 40, { name: freshName(t), reserve: false });
+  const count = Buffer.alloc(8);
+  count.writeBigInt64LE((2n ** 40n - 16n) / 17n);
+  shm.write(count);
+  t.throws(() => ShareableList.attach(shm.name, { reserve: false }), { code: CORRUPT });
 });
 
 test('a format that is shorter than its slot is read as CPython reads it', (t) => {

@@ -271,3 +271,31 @@ withEveryPeer('an unlink by us is one for a peer', async (t, other) => {
   await theirs.write('still ours');
   t.is(shm.buf.toString('latin1', 0, 10), 'still ours');
 });
+
+test('a write from the segment onto itself moves the bytes as they were', (t) => {
+  using shm = SharedMemory.create(64, { name: freshName(t) });
+  for (let i = 0; i < 64; i++) shm.buf[i] = i;
+  const expected = Buffer.from(shm.buf);
+  shm.write(shm.buf.subarray(0, 32), 8);
+  t.deepEqual(
+    shm.read(),
+    Buffer.concat([expected.subarray(0, 8), expected.subarray(0, 32), expected.subarray(40)]),
+  );
+});
+
+test('a frozen handle closes as any other', (t) => {
+  const shm = Object.freeze(SharedMemory.create(64, { name: freshName(t) }));
+  const { buf } = shm;
+  shm.close();
+  t.is(buf.length, 0);
+  t.throws(() => shm.buf, { code: 'ERR_SHM_CLOSED' });
+});
+
+test('an option that does not exist is refused, whatever it looks like', (t) => {
+  using shm = SharedMemory.create(64, { name: freshName(t) });
+  t.throws(() => SharedMemory.attach(shm.name, { readonly: true } as object), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+  t.throws(() => SharedMemory.create(64, { nmae: 'x' } as object), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => SharedMemory.attach({ ...shm.toJSON(), id: 5 }), { code: 'ERR_INVALID_ARG_TYPE' });
+});

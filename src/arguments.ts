@@ -32,9 +32,16 @@ export function checkMode(mode: unknown): number {
   return mode;
 }
 
-export function checkOptions<T extends object>(options: T | undefined): T | Record<string, never> {
+/** An object with no other options than these: a misspelt `readOnly` must not be a writable handle. */
+export function checkOptions<T extends object>(
+  options: T | undefined,
+  known: readonly string[],
+): T | Record<string, never> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) throw wrongType('options', `of ${known.join(', ')}`, key);
+  }
   return options;
 }
 
@@ -53,25 +60,23 @@ export function checkTarget(
   kind: string,
 ): { name: string; readOnly?: boolean; id?: string } {
   if (typeof target === 'string') return { name: checkName(target) };
-  const descriptor = checkDescriptor(target);
-  if (descriptor.kind !== kind) {
-    throw shmError(
-      'ERR_SHM_KIND',
-      `the descriptor names a ${descriptor.kind}, not a ${kind}`,
-      descriptor.name,
-    );
+  const { kind: actual, name, readOnly, id } = checkDescriptor(target);
+  if (actual !== kind)
+    throw shmError('ERR_SHM_KIND', `the descriptor names a ${actual}, not a ${kind}`, name);
+  if (readOnly !== undefined && typeof readOnly !== 'boolean') {
+    throw wrongType("the descriptor's readOnly", 'true or false', readOnly);
   }
-  const { name, readOnly, id } = descriptor;
-  return {
-    name,
-    ...(typeof readOnly === 'boolean' && { readOnly }),
-    ...(typeof id === 'string' && { id }),
-  };
+  if (id !== undefined && typeof id !== 'string') throw wrongType("the descriptor's id", 'a string', id);
+  return { name, ...(readOnly !== undefined && { readOnly }), ...(id !== undefined && { id }) };
 }
 
 export function checkDescriptor(value: unknown): Descriptor {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('name' in value)) {
-    throw wrongType('descriptor', "a shared object's toJSON()", value);
+    throw wrongType(
+      'what to attach to',
+      "a shared object's toJSON(), or for SharedMemory and ShareableList a name",
+      value,
+    );
   }
   if (typeof value.kind !== 'string') throw wrongType("the descriptor's kind", 'a string', value.kind);
   checkName(value.name);

@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
+import { types } from 'node:util';
 
 import { LIST_BOOL, LIST_BYTES, LIST_FLOAT, LIST_INT, LIST_NONE, LIST_STR } from '#binding';
 import { shmError, valueError, wrongType } from './errors.js';
@@ -21,6 +22,10 @@ class FloatValue implements Float {
   get value(): number {
     return this.#value;
   }
+
+  static is(value: object): value is FloatValue {
+    return #value in value;
+  }
 }
 
 /** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
@@ -31,7 +36,7 @@ export function float(value: number): Float {
 
 /** Whether a value was made by `float()`. */
 export function isFloat(value: unknown): value is Float {
-  return value instanceof FloatValue;
+  return typeof value === 'object' && value !== null && FloatValue.is(value);
 }
 
 const INT_MIN = -(2n ** 63n);
@@ -92,9 +97,10 @@ export function stripNul(value: string | Uint8Array): string | Uint8Array {
     while (end > 0 && value.charCodeAt(end - 1) === 0) end--;
     return value.slice(0, end);
   }
-  let end = lengthOf.call(value);
-  while (end > 0 && value[end - 1] === 0) end--;
-  return new Uint8Array(value.buffer, value.byteOffset, end);
+  const copy = new Uint8Array(value);
+  let end = copy.length;
+  while (end > 0 && copy[end - 1] === 0) end--;
+  return copy.subarray(0, end);
 }
 
 function writeText(target: Buffer, at: number, text: string): number {
@@ -185,7 +191,7 @@ export function packItems(items: readonly unknown[], mode: TrailingNul): PackedI
           floats[i] = item.value;
           continue;
         }
-        if (!(item instanceof Uint8Array)) throw unsupported(item);
+        if (!types.isUint8Array(item)) throw unsupported(item);
         kinds[i] = LIST_BYTES;
     }
     const value = mode === 'strip' ? stripNul(item) : item;

@@ -1,9 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import { createList, listCount, listFormat, listIndexOf, listSlots, segmentSize } from '#binding';
-import { checkOptions } from './arguments.js';
 import { closedError, outOfRange, shmError, valueError, wrongType } from './errors.js';
 import {
   BOOL_HI,
@@ -37,8 +36,9 @@ import {
   writePayload,
 } from './list-values.js';
 import type { Float, ListItem, TrailingNul } from './list-values.js';
-import { attachKind, created, creation, describe, memoryOver, nativeOf } from './memory.js';
-import type { AttachOptions, CreateOptions, SharedMemory } from './memory.js';
+import { attachKind, created, creation, describe, discard, memoryOver, nativeOf } from './memory.js';
+import { SharedMemory } from './memory.js';
+import type { AttachOptions, CreateOptions } from './memory.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 
@@ -119,6 +119,8 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   readonly #codes: number;
 
   private constructor(shm: SharedMemory, trailingNul: TrailingNul) {
+    if (!(shm instanceof SharedMemory))
+      throw wrongType('a ShareableList', 'made by create() or attach()', shm);
     this.shm = shm;
     this.#trailingNul = trailingNul;
     const slots = listSlots(nativeOf(shm));
@@ -157,7 +159,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * `SharedMemory.attach`.
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
-    const trailingNul = checkTrailingNul(checkOptions(options).trailingNul);
+    const trailingNul = checkTrailingNul(options?.trailingNul);
     return over(attachKind('list', target, options), trailingNul);
   }
 
@@ -166,8 +168,8 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
       try {
         return new ShareableList(shm, trailingNul);
       } catch (error) {
-        if (shm.created) shm.unlink();
-        shm.close();
+        if (shm.created) discard(shm);
+        else shm.close();
         throw error;
       }
     };
@@ -231,9 +233,11 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     if (lo === undefined || this.shm.readOnly) throw this.#unwritable();
     if (typeof value === 'number') {
       if (lo === FLOAT_LO && this.#int[format + 1] === FLOAT_HI) {
+        if (this.#bytes[this.#codes + at] !== CODE_PLAIN) this.#retype(at, FORMAT_FLOAT, CODE_PLAIN);
         this.#float[slot] = value;
       } else if (isInt(value)) {
-        if (lo !== INT_LO || this.#int[format + 1] !== INT_HI) this.#retype(at, FORMAT_INT, CODE_PLAIN);
+        if (lo !== INT_LO || this.#int[format + 1] !== INT_HI || this.#bytes[this.#codes + at] !== CODE_PLAIN)
+          this.#retype(at, FORMAT_INT, CODE_PLAIN);
         scratchInt[0] = value;
         scratchInt[1] = Math.floor(value / 4294967296);
         this.#big[slot] = scratchBig[0]!;
@@ -242,12 +246,14 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
         this.#float[slot] = value;
       }
     } else if (typeof value === 'boolean') {
-      if (lo !== BOOL_LO || this.#int[format + 1] !== BOOL_HI) this.#retype(at, FORMAT_BOOL, CODE_PLAIN);
+      if (lo !== BOOL_LO || this.#int[format + 1] !== BOOL_HI || this.#bytes[this.#codes + at] !== CODE_PLAIN)
+        this.#retype(at, FORMAT_BOOL, CODE_PLAIN);
       scratchBig[0] = 0n;
       scratchBytes[7] = value ? 1 : 0;
       this.#big[slot] = scratchBig[0]!;
     } else if (value === null) {
-      if (lo !== NONE_LO || this.#int[format + 1] !== NONE_HI) this.#retype(at, FORMAT_NONE, CODE_NONE);
+      if (lo !== NONE_LO || this.#int[format + 1] !== NONE_HI || this.#bytes[this.#codes + at] !== CODE_NONE)
+        this.#retype(at, FORMAT_NONE, CODE_NONE);
       this.#big[slot] = 0n;
     } else {
       this.#setRare(at, slot, value);
@@ -307,8 +313,19 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: InspectOptions): string {
-    const items = this.closed ? 'closed' : depth < 0 ? '[Array]' : inspect(this.toArray(), options);
+    const items = this.closed ? 'closed' : depth < 0 ? '[Array]' : inspect(this.#readable(), options);
     return `ShareableList(${items}, name=${inspect(this.name, options)})`;
+  }
+
+  /** The items for a person: those that cannot be read show why. */
+  #readable(): unknown[] {
+    return Array.from({ length: this.length }, (_, index) => {
+      try {
+        return this.get(index);
+      } catch (error) {
+        return error;
+      }
+    });
   }
 
   /** Text or bytes, or whatever a racing writer made of the item meanwhile. */
@@ -322,7 +339,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
         if (this.#isPlain(at)) return this.get(at);
         continue;
       }
-      this.#copyOut(slot, words);
+      this.#copyOut(slot, (size + 7) >> 3);
       let length = size;
       while (length > 0 && scratchBytes[length - 1] === 0) length--;
       if (code === CODE_STR) return this.#decode(length);
@@ -368,11 +385,12 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
       checkInt(value);
       this.#retype(at, FORMAT_INT, CODE_PLAIN);
       this.#big[slot] = value;
-    } else if (value instanceof Uint8Array) {
+    } else if (types.isUint8Array(value)) {
       this.#setPayload(at, slot, this.#stage(at, slot, value), CODE_BYTES);
     } else if (isFloat(value)) {
+      const number = value.value;
       this.#retype(at, FORMAT_FLOAT, CODE_PLAIN);
-      this.#float[slot] = value.value;
+      this.#float[slot] = number;
     } else {
       throw unsupported(value);
     }

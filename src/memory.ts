@@ -38,6 +38,9 @@ export interface AttachOptions {
   reserve?: boolean;
 }
 
+const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'signal', 'trailingNul'];
+const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve', 'trailingNul'];
+
 /** @internal How JavaScript holds a segment of the binding's. */
 export type NativeHandle = ReturnType<typeof binding.createSegment>;
 
@@ -45,7 +48,7 @@ export type NativeHandle = ReturnType<typeof binding.createSegment>;
 export function creation(
   options: CreateOptions | undefined,
 ): [name: string | undefined, mode: number, reserve: boolean, populate: boolean] {
-  const { name, mode, reserve, populate } = checkOptions(options);
+  const { name, mode, reserve, populate } = checkOptions(options, CREATE_OPTIONS);
   return [
     name === undefined ? undefined : checkName(name),
     checkMode(mode),
@@ -133,10 +136,7 @@ export class SharedMemory implements SharedObject {
     try {
       const native = await binding.createSegmentAsync(size, name, mode, reserve, populate, flag);
       const memory = new SharedMemory(native, created(native, name, size));
-      if (signal?.aborted) {
-        memory.unlink();
-        memory.close();
-      }
+      if (signal?.aborted) discard(memory);
       signal?.throwIfAborted();
       return memory;
     } catch (error) {
@@ -190,7 +190,7 @@ export class SharedMemory implements SharedObject {
     const buf = Buffer.from(this.buffer);
     // From now on a property of this handle, so that `shm.buf[i]` in a loop costs no call and no check;
     // close() takes it away, and this getter is there again.
-    Object.defineProperty(this, 'buf', { value: buf, configurable: true });
+    Reflect.defineProperty(this, 'buf', { value: buf, configurable: true }); // not on a frozen handle
     return buf;
   }
 
@@ -245,7 +245,11 @@ export class SharedMemory implements SharedObject {
    */
   write(bytes: Uint8Array, offset = 0): void {
     this.#checkOpen();
-    if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array or Buffer', bytes);
+    if (!types.isUint8Array(bytes)) {
+      const wanted =
+        'a Uint8Array or Buffer (of other arrays: new Uint8Array(x.buffer, x.byteOffset, x.byteLength))';
+      throw wrongType('bytes', wanted, bytes);
+    }
     if (this.readOnly) {
       throw shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
     }
@@ -265,9 +269,9 @@ export class SharedMemory implements SharedObject {
     if (this.#closed) return;
     this.#closed = true;
     const buffer = this.#buffer;
-    delete (this as { buf?: Buffer }).buf;
     this.#buffer = undefined;
     binding.closeSegment(this.#native, buffer);
+    Reflect.deleteProperty(this, 'buf');
   }
 
   /**
@@ -302,6 +306,17 @@ export class SharedMemory implements SharedObject {
   }
 }
 
+/** @internal Takes back a segment that was just made. */
+export function discard(memory: SharedMemory): void {
+  try {
+    memory.unlink();
+  } catch {
+    // somebody else unlinked it already
+  } finally {
+    memory.close();
+  }
+}
+
 /** @internal What a fresh segment's handle says of it. */
 export function created(native: NativeHandle, name: string | undefined, size: number): Facts {
   return { name: name ?? binding.segmentName(native), size, created: true, readOnly: false };
@@ -310,7 +325,7 @@ export function created(native: NativeHandle, name: string | undefined, size: nu
 /** @internal Attaches to the segment of a shared object of this kind. */
 export function attachKind(kind: string, target: string | Descriptor, options?: AttachOptions): SharedMemory {
   const named = checkTarget(target, kind);
-  const given = checkOptions(options);
+  const given = checkOptions(options, ATTACH_OPTIONS);
   const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
   const foreign = checkBoolean('foreign', given.foreign, false);
   const reserve = checkBoolean('reserve', given.reserve, true);

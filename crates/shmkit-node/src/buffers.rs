@@ -8,7 +8,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use napi::bindgen_prelude::*;
 use napi::sys;
@@ -28,6 +28,21 @@ type CreateExternalShared = unsafe extern "C" fn(
     *mut sys::napi_value,
 ) -> sys::napi_status;
 
+/// What a buffer's finalizer holds, by an `Arc` of its own. Where the buffer could not be made, nobody knows
+/// whether the finalizer runs (a terminating worker, a buffer that Node finds too large): then the mapping is
+/// taken out of here, and at worst an empty one of these stays.
+struct Held(Mutex<Option<Arc<Mapping>>>);
+
+impl Held {
+    fn new(mapping: Arc<Mapping>) -> Arc<Self> {
+        Arc::new(Held(Mutex::new(Some(mapping))))
+    }
+
+    fn mapping(&self) -> MutexGuard<'_, Option<Arc<Mapping>>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
 /// An `ArrayBuffer` over the mapping.
 pub(crate) fn array_buffer<'env>(
     env: &'env Env,
@@ -35,27 +50,26 @@ pub(crate) fn array_buffer<'env>(
 ) -> std::result::Result<Unknown<'env>, shmkit::Error> {
     mapping.expose();
     let (start, len) = mapping.raw();
-    let held = Box::into_raw(Box::new(Arc::clone(mapping)));
+    let held = Held::new(Arc::clone(mapping));
+    let hint = Arc::into_raw(Arc::clone(&held)).cast_mut();
     let mut value = ptr::null_mut();
-    // SAFETY: the range stays mapped while `held` lives, which the finalizer alone ends.
+    // SAFETY: the range stays mapped while the hint's `Arc` holds the mapping, which the finalizer ends.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env.raw(),
             start.cast(),
             len,
             Some(finalize),
-            held.cast(),
+            hint.cast(),
             &mut value,
         )
     };
     if status != sys::Status::napi_ok {
-        // Node may have called the finalizer for a buffer that it then refused, so `held` is not ours to
-        // free: at worst one mapping stays until the process ends.
-        return Err(refused(env, status));
+        return Err(refused(env, status, &held, hint));
     }
-    // SAFETY: `held` lives until `finalize`, which removes the hook before it frees it. Where the hook
+    // SAFETY: the hint lives until `finalize`, which removes the hook before it drops it. Where the hook
     // cannot be added the environment is ending already, and its finalizers find the zero pages.
-    unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(environment_ends), held.cast()) };
+    unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(environment_ends), hint.cast()) };
     // SAFETY: `value` was made by this environment in the current handle scope.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
@@ -74,13 +88,14 @@ pub(crate) fn shared_array_buffer(
     };
     mapping.expose();
     let (start, len) = mapping.raw();
-    let held = Box::into_raw(Box::new(mapping));
+    let held = Held::new(Arc::new(mapping));
+    let hint = Arc::into_raw(Arc::clone(&held)).cast_mut();
     let mut value = ptr::null_mut();
-    // SAFETY: the range stays mapped while `held` lives, which the finalizer alone ends.
+    // SAFETY: the range stays mapped while the hint's `Arc` holds the mapping, which the finalizer ends.
     let status =
-        unsafe { create(env.raw(), start.cast(), len, Some(finalize_shared), held.cast(), &mut value) };
+        unsafe { create(env.raw(), start.cast(), len, Some(finalize_shared), hint.cast(), &mut value) };
     if status != sys::Status::napi_ok {
-        return Err(refused(env, status)); // and `held` stays, as above
+        return Err(refused(env, status, &held, hint));
     }
     // SAFETY: `value` was made by this environment in the current handle scope.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
@@ -93,7 +108,12 @@ pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>) {
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
 }
 
-fn refused(env: &Env, status: sys::napi_status) -> shmkit::Error {
+fn refused(env: &Env, status: sys::napi_status, held: &Held, hint: *mut Held) -> shmkit::Error {
+    drop(held.mapping().take());
+    if status == NO_EXTERNAL_BUFFERS {
+        // SAFETY: Node-API answers so before it takes anything over: no finalizer will use the hint.
+        drop(unsafe { Arc::from_raw(hint) });
+    }
     let mut pending = ptr::null_mut();
     // SAFETY: a live environment. An exception that the engine left is replaced by ours.
     unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut pending) };
@@ -114,22 +134,24 @@ fn refused(env: &Env, status: sys::napi_status) -> shmkit::Error {
 
 /// The buffer's finalizer, on its environment's thread.
 unsafe extern "C" fn finalize(env: sys::napi_env, _start: *mut c_void, held: *mut c_void) {
-    // SAFETY: `held` is the box that `array_buffer` made, and this runs once.
+    // SAFETY: `held` is the `Arc` that `array_buffer` gave away, and this runs once.
     unsafe {
         sys::napi_remove_env_cleanup_hook(env, Some(environment_ends), held);
-        drop(Box::from_raw(held.cast::<Arc<Mapping>>()));
+        drop(Arc::from_raw(held.cast::<Held>()));
     }
 }
 
 /// The shared buffer's finalizer, on any thread.
 unsafe extern "C" fn finalize_shared(_start: *mut c_void, held: *mut c_void) {
-    // SAFETY: `held` is the box that `shared_array_buffer` made, and this runs once.
-    drop(unsafe { Box::from_raw(held.cast::<Mapping>()) });
+    // SAFETY: `held` is the `Arc` that `shared_array_buffer` gave away, and this runs once.
+    drop(unsafe { Arc::from_raw(held.cast::<Held>()) });
 }
 
 unsafe extern "C" fn environment_ends(held: *mut c_void) {
-    // SAFETY: the hook is removed before the box is freed, and both happen on this thread.
-    unsafe { &*held.cast::<Arc<Mapping>>() }.abandon();
+    // SAFETY: the hook is removed before the `Arc` is dropped, and both happen on this thread.
+    if let Some(mapping) = &*unsafe { &*held.cast::<Held>() }.mapping() {
+        mapping.abandon();
+    }
 }
 
 #[cfg(unix)]

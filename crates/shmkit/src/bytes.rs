@@ -127,35 +127,33 @@ impl<'a> SharedBytes<'a> {
     }
 }
 
-/// Copies `len` bytes upwards, eight at a time where both ends are aligned alike.
+/// Copies `len` bytes, eight at a time where both ends are aligned alike; right where the two overlap.
 ///
 /// # Safety
 /// Both ranges are mapped, the source readable and the target writable. Either may be shared.
 unsafe fn copy_bytes(source: *const u8, target: *mut u8, len: usize) {
-    // SAFETY: `i < len`, so both addresses are in the caller's ranges.
-    let one = |i: usize| unsafe {
+    // SAFETY: called with `i < len`, so both addresses are in the caller's ranges.
+    let byte = |i: usize| unsafe {
         let byte = AtomicU8::from_ptr(source.add(i).cast_mut()).load(Relaxed);
         AtomicU8::from_ptr(target.add(i)).store(byte, Relaxed);
     };
-    let mut i = 0;
-    if (source as usize) % 8 == (target as usize) % 8 {
-        let head = source.align_offset(8).min(len);
-        while i < head {
-            one(i);
-            i += 1;
-        }
-        while len - i >= 8 {
-            // SAFETY: 8 bytes from `i` are in both ranges, and `i` is where both are aligned to 8.
-            unsafe {
-                let word = AtomicU64::from_ptr(source.add(i).cast_mut().cast()).load(Relaxed);
-                AtomicU64::from_ptr(target.add(i).cast()).store(word, Relaxed);
-            }
-            i += 8;
-        }
-    }
-    while i < len {
-        one(i);
-        i += 1;
+    // SAFETY: called with `i + 8 <= len`, and where both addresses are aligned to 8.
+    let word = |i: usize| unsafe {
+        let word = AtomicU64::from_ptr(source.add(i).cast_mut().cast()).load(Relaxed);
+        AtomicU64::from_ptr(target.add(i).cast()).store(word, Relaxed);
+    };
+    let (from, to) = (source as usize, target as usize);
+    // Bytes before the first pair of aligned words, and the end of the last one.
+    let head = if from % 8 == to % 8 { from.wrapping_neg() % 8 } else { len }.min(len);
+    let body = head + (len - head) / 8 * 8;
+    if to > from && to - from < len {
+        (body..len).rev().for_each(byte);
+        (head..body).step_by(8).rev().for_each(word);
+        (0..head).rev().for_each(byte);
+    } else {
+        (0..head).for_each(byte);
+        (head..body).step_by(8).for_each(word);
+        (body..len).for_each(byte);
     }
 }
 
@@ -175,6 +173,21 @@ mod tests {
             let fits = offset + bytes.len() <= 256;
             prop_assert_eq!(shared.store(offset, &bytes).is_some(), fits);
             prop_assert_eq!(shared.to_vec(offset, bytes.len()), fits.then_some(bytes));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn copies_within_itself_as_copy_within(from in 0usize..60, to in 0usize..60, len in 0usize..60) {
+            let mut memory: Vec<u64> = (0..16).map(|i| 0x0101_0101_0101_0101 * i).collect();
+            let shared = SharedBytes::over(&mut memory);
+            let all: Vec<u8> = (0..128).collect();
+            shared.store(0, &all).expect("it fits");
+            let mut expected = all;
+            expected.copy_within(from..from + len, to);
+            // SAFETY: 60 + 60 bytes are inside of the 128.
+            unsafe { shared.copy_from(to, shared.start.add(from), len) }.expect("it fits");
+            prop_assert_eq!(shared.to_vec(0, 128).expect("all"), expected);
         }
     }
 

@@ -85,7 +85,7 @@ impl std::error::Error for Error {}
 /// The name of an errno and what it means here. The numbers are Linux's; the platforms share these.
 fn describe(errno: i32) -> (&'static str, &'static str) {
     match errno {
-        1 => ("EPERM", "operation not permitted"),
+        1 => ("EPERM", "not permitted: a segment is unlinked by its owner only"),
         2 => ("ENOENT", "there is no such segment; create it first, or use createOrAttach()"),
         4 => ("EINTR", "interrupted system call"),
         5 => ("EIO", "i/o error"),
@@ -97,7 +97,8 @@ fn describe(errno: i32) -> (&'static str, &'static str) {
         ),
         13 => (
             "EACCES",
-            "permission denied by the segment's mode; attach with { readOnly: true }, or have its owner allow it",
+            "permission denied by the segment's mode; its owner can allow more, or where reading is allowed attach with \
+             { readOnly: true }",
         ),
         16 => ("EBUSY", "device or resource busy"),
         17 => ("EEXIST", "a segment of this name exists already; attach() to it, or use createOrAttach()"),

@@ -63,15 +63,6 @@ impl Format {
             }
         }
     }
-
-    /// Whether this format goes with that code.
-    pub fn takes(self, code: u8) -> bool {
-        match self {
-            Format::Int | Format::Float | Format::Bool => code == CODE_PLAIN,
-            Format::None => code == CODE_NONE,
-            Format::Sized(_) => code == CODE_STR || code == CODE_BYTES,
-        }
-    }
 }
 
 /// The number of a `%ds`: 1 to 7 digits without a leading zero, an `s`, then NULs.

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::format::{Format, MAX_SIZED};
+use super::format::{CODE_BYTES, CODE_NONE, CODE_STR, Format, MAX_SIZED};
 use super::{Item, Needle};
 use crate::bytes::SharedBytes;
 use crate::{Error, Result};
@@ -17,7 +17,7 @@ const PER_ITEM: usize = 17;
 
 const _: () = assert!(EMPTY == COUNT + 8 && PER_ITEM == 8 + 8 + 1);
 
-/// Looks at one item while another process is between writing its format and its code, 1 ms apart.
+/// Looks at one item while another process is writing its notes, 1 ms apart.
 const TORN_TRIES: u32 = 20;
 
 /// The places of a list's parts, in a private copy: whatever others do to the header later, every access
@@ -80,7 +80,9 @@ impl Layout {
             ))
         })?;
         let data_max = size - EMPTY - PER_ITEM * len;
-        let mut slots = Vec::with_capacity(len + 1);
+        // Grown as the offsets turn out to be sound: a forged count in a sparse segment must not make us
+        // allocate for it.
+        let mut slots = Vec::with_capacity((len + 1).min(1 << 20));
         let mut before = 0;
         for index in 0..=len {
             let offset = bytes.load_word(COUNT + 8 * index).ok_or_else(outside)?;
@@ -91,9 +93,14 @@ impl Layout {
                     offset.cast_signed()
                 )));
             }
+            if offset - before > MAX_SIZED as u64 {
+                return Err(corrupt(format!("item {} has {} bytes", index - 1, offset - before)));
+            }
             before = offset;
             let word = 2 + len as u64 + offset / 8;
-            slots.push(u32::try_from(word).map_err(|_| corrupt("it is larger than 32 GiB".into()))?);
+            let word = u32::try_from(word).map_err(|_| corrupt("it is larger than 32 GiB".into()))?;
+            slots.try_reserve(1).map_err(|_| Error::os(12, "malloc"))?;
+            slots.push(word);
         }
         let layout = Layout { slots };
         for index in 0..len {
@@ -102,29 +109,28 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Whether an item's notes are such as CPython writes. A format and a code that do not go together are let
+    /// pass: they are what a process leaves that was killed between writing the two, and the next `set` of
+    /// that item mends them.
     fn check_item(&self, bytes: SharedBytes<'_>, index: usize) -> Result<()> {
         let capacity = self.capacity(index);
-        let mut tries = 0;
-        loop {
+        for _ in 0..TORN_TRIES {
             let (word, code) = self.tag(bytes, index)?;
-            let format = Format::from_word(word);
-            let fits = match format {
+            let fits = match Format::from_word(word) {
                 Some(Format::Sized(len)) => len as usize <= capacity,
                 Some(_) => true,
                 None => false,
             };
-            if fits && format.is_some_and(|format| format.takes(code)) {
+            if fits && code <= CODE_NONE {
                 return Ok(());
-            }
-            tries += 1;
-            if tries == TORN_TRIES {
-                let text = String::from_utf8_lossy(&word.to_ne_bytes()).trim_end_matches('\0').to_owned();
-                return Err(corrupt(format!(
-                    "item {index} has the format {text:?} with the code {code} in a slot of {capacity} bytes"
-                )));
             }
             sleep(Duration::from_millis(1));
         }
+        let (word, code) = self.tag(bytes, index)?;
+        let text = String::from_utf8_lossy(&word.to_ne_bytes()).trim_end_matches('\0').to_owned();
+        Err(corrupt(format!(
+            "item {index} has the format {text:?} with the code {code} in a slot of {capacity} bytes"
+        )))
     }
 
     /// The number of items.
@@ -280,7 +286,15 @@ impl Layout {
             Format::Sized(len) => {
                 let mut copy = bytes.to_vec(start, len as usize).ok_or_else(outside)?;
                 copy.truncate(copy.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-                if code == super::format::CODE_BYTES { OwnedItem::Bytes(copy) } else { OwnedItem::Str(copy) }
+                match code {
+                    CODE_STR => OwnedItem::Str(copy),
+                    CODE_BYTES => OwnedItem::Bytes(copy),
+                    _ => {
+                        return Err(corrupt(format!(
+                            "item {index} has the code {code} with a format of bytes"
+                        )));
+                    }
+                }
             }
         })
     }

@@ -16,19 +16,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use super::platform;
 use crate::Result;
 use crate::bytes::SharedBytes;
 
-/// How long a range that the finalizer gave back stays mapped at least.
+/// How long a range stays mapped at least after its finalizer ran.
 const QUARANTINE: Duration = Duration::from_secs(60);
-/// Ranges kept beyond that time, as long as there are no more and they span no more addresses than this:
-/// blanked ranges cost no memory, so there is no hurry.
-const KEPT_RANGES: usize = 32_768;
-const KEPT_BYTES: usize = 1 << 42;
+/// Blanked ranges cost addresses only, of which there are 128 TB. Below this they stay for good; beyond it, or
+/// when the system has no addresses left (`ulimit -v`), those whose time is over are unmapped.
+const KEPT_BYTES: usize = 32 << 40;
 
 const PRIVATE: u8 = 0;
 const EXPOSED: u8 = 1;
@@ -41,12 +40,12 @@ pub struct Mapping {
     /// Taken only by `drop`.
     range: Option<platform::Range>,
     state: AtomicU8,
-    blanked: AtomicU8,
+    blanked: AtomicBool,
 }
 
 impl Mapping {
     pub(super) fn new(range: platform::Range) -> Self {
-        Mapping { range: Some(range), state: AtomicU8::new(PRIVATE), blanked: AtomicU8::new(0) }
+        Mapping { range: Some(range), state: AtomicU8::new(PRIVATE), blanked: AtomicBool::new(false) }
     }
 
     /// Address and length in bytes.
@@ -80,11 +79,12 @@ impl Mapping {
 
     /// Gives the memory back and leaves private zero pages at its address. Idempotent.
     pub fn blank(&self) {
-        if self.blanked.swap(1, Ordering::AcqRel) == 0
-            && let Some(range) = &self.range
+        if let Some(range) = &self.range
+            && !self.blanked.swap(true, Ordering::AcqRel)
+            && range.blank().is_err()
         {
-            // Where the system refuses (it is out of mappings), the old pages stay: still valid memory.
-            let _ = range.blank();
+            // The system is out of mappings: the old pages stay, valid memory still. `drop` tries again.
+            self.blanked.store(false, Ordering::Release);
         }
     }
 }
@@ -99,36 +99,63 @@ impl Drop for Mapping {
         match state {
             PRIVATE => range.unmap(),
             EXPOSED => quarantine(range),
-            _ => range.leak(),
+            _ => drop(range.into_span()), // which stays mapped
         }
     }
+}
+
+/// Neighbouring ranges are one here, as they are one mapping in the kernel: a loop that makes and closes a
+/// million segments is one entry, not a million.
+struct Kept {
+    since: Instant,
+    span: platform::Span,
 }
 
 struct Quarantine {
-    ranges: VecDeque<(Instant, platform::Range)>,
+    kept: VecDeque<Kept>,
     bytes: usize,
 }
 
-static QUARANTINED: Mutex<Quarantine> = Mutex::new(Quarantine { ranges: VecDeque::new(), bytes: 0 });
+static QUARANTINED: Mutex<Quarantine> = Mutex::new(Quarantine { kept: VecDeque::new(), bytes: 0 });
 
-/// Keeps a blanked range, and unmaps the oldest ones that are due.
+/// Keeps a blanked range.
 fn quarantine(range: platform::Range) {
-    let now = Instant::now();
-    let mut due = Vec::new();
-    {
-        let mut kept = QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.bytes += range.len();
-        kept.ranges.push_back((now, range));
-        while kept.ranges.len() > KEPT_RANGES || kept.bytes > KEPT_BYTES {
-            match kept.ranges.front() {
-                Some((since, _)) if now.duration_since(*since) >= QUARANTINE => {}
-                _ => break,
+    let since = Instant::now();
+    let span = range.into_span();
+    let mut all = QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    all.bytes += span.len();
+    let left = match all.kept.back_mut() {
+        Some(last) => {
+            let left = last.span.join(span);
+            if left.is_none() {
+                last.since = since;
             }
-            if let Some((_, range)) = kept.ranges.pop_front() {
-                kept.bytes -= range.len();
-                due.push(range);
+            left
+        }
+        None => Some(span),
+    };
+    if let Some(span) = left {
+        all.kept.push_back(Kept { since, span });
+    }
+    if all.bytes > KEPT_BYTES {
+        all.unmap_what_is_due();
+    }
+}
+
+impl Quarantine {
+    fn unmap_what_is_due(&mut self) -> bool {
+        let before = self.kept.len();
+        while self.kept.front().is_some_and(|kept| kept.since.elapsed() >= QUARANTINE) {
+            if let Some(kept) = self.kept.pop_front() {
+                self.bytes -= kept.span.len();
+                kept.span.unmap();
             }
         }
+        self.kept.len() < before
     }
-    due.into_iter().for_each(platform::Range::unmap);
+}
+
+/// Gives addresses back, as far as their quarantine allows; says whether there were any.
+pub(super) fn relieve() -> bool {
+    QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unmap_what_is_due()
 }

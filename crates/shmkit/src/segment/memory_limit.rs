@@ -10,15 +10,19 @@ use crate::{Error, Result};
 struct Files {
     limit: &'static str,
     usage: &'static str,
-    /// Key in `memory.stat` of page cache that the kernel would drop first.
-    reclaimable: &'static str,
+    /// Keys in `memory.stat` of caches that the kernel would drop.
+    reclaimable: &'static [&'static str],
 }
 
-const V2: Files = Files { limit: "memory.max", usage: "memory.current", reclaimable: "inactive_file" };
+const V2: Files = Files {
+    limit: "memory.max",
+    usage: "memory.current",
+    reclaimable: &["inactive_file", "active_file", "slab_reclaimable"],
+};
 const V1: Files = Files {
     limit: "memory.limit_in_bytes",
     usage: "memory.usage_in_bytes",
-    reclaimable: "total_inactive_file",
+    reclaimable: &["total_inactive_file", "total_active_file"],
 };
 
 /// Refuses `size` bytes that the control group has no room for.
@@ -68,10 +72,11 @@ fn left(dir: &Path, files: &Files) -> Option<u64> {
     let limit = number(files.limit)?; // "max" is no number, and no limit
     let usage = number(files.usage)?;
     let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-    let reclaimable = stat
-        .lines()
-        .find_map(|line| line.strip_prefix(files.reclaimable)?.trim().parse::<u64>().ok())
-        .unwrap_or(0);
+    let value = |key: &str| {
+        let line = stat.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        line.and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    let reclaimable: u64 = files.reclaimable.iter().map(|key| value(key)).sum();
     Some(limit.saturating_sub(usage.saturating_sub(reclaimable)))
 }
 
@@ -98,7 +103,7 @@ mod tests {
             ("proc/self/cgroup", "0::/outer/inner\n"),
             ("sys/fs/cgroup/outer/memory.max", "1000\n"),
             ("sys/fs/cgroup/outer/memory.current", "900\n"),
-            ("sys/fs/cgroup/outer/memory.stat", "anon 700\ninactive_file 50\n"),
+            ("sys/fs/cgroup/outer/memory.stat", "anon 700\ninactive_file 30\nactive_file 20\n"),
             ("sys/fs/cgroup/outer/inner/memory.max", "max\n"),
             ("sys/fs/cgroup/outer/inner/memory.current", "10\n"),
         ]);

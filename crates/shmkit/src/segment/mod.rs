@@ -94,6 +94,10 @@ type Fill<'f> = Box<dyn FnOnce(SharedBytes<'_>) -> Result<()> + 'f>;
 /// look; below it a mapping that nobody needs is not paid for.
 const MAPPED_AT_ONCE_FROM: usize = 64 << 20;
 
+/// From this size on a segment that was made with its memory reserved is mapped with its page table filled:
+/// whoever makes one writes to it, and single page faults would cost several times as much.
+const PREFAULTED_FROM: usize = 1 << 20;
+
 /// An open segment and its mapping.
 #[derive(Debug)]
 pub struct Segment {
@@ -103,6 +107,8 @@ pub struct Segment {
     id: Identity,
     access: Access,
     created: bool,
+    /// Whether the first mapping's pages are entered into the page table at once.
+    prefault: bool,
     /// Made at the first look: a process that only hands the name on never pays for it.
     mapping: OnceCell<Arc<Mapping>>,
 }
@@ -147,20 +153,20 @@ impl Segment {
             platform::Draft::new(size as u64, options.mode, options.reserve, cancelled).map_err(about)?;
         let id = draft.object().stat().map_err(about)?.id;
         let mapping = OnceCell::new();
+        let prefault = options.populate || (options.reserve && size >= PREFAULTED_FROM);
         if options.populate || fill.is_some() || size >= MAPPED_AT_ONCE_FROM {
-            let range = draft.object().map(size, Access::ReadWrite, options.populate).map_err(about)?;
-            let mapped = Arc::new(Mapping::new(range));
+            let mapped = map(draft.object(), size, Access::ReadWrite, prefault).map_err(about)?;
             if let Some(fill) = fill {
                 fill(mapped.bytes())?;
             }
-            let _ = mapping.set(mapped);
+            let _ = mapping.set(Arc::new(mapped));
         }
         let name = match &options.name {
             Some(name) => draft.publish(name).map(|()| name.clone()).map_err(about)?,
             None => publish_at_random(&draft)?,
         };
         let object = draft.into_object();
-        Ok(Segment { name, object, size, id, access: Access::ReadWrite, created: true, mapping })
+        Ok(Segment { name, object, size, id, access: Access::ReadWrite, created: true, prefault, mapping })
     }
 
     /// Opens an existing segment.
@@ -207,6 +213,7 @@ impl Segment {
             id: stat.id,
             access: options.access,
             created: false,
+            prefault: false,
             mapping: OnceCell::new(),
         };
         if size >= MAPPED_AT_ONCE_FROM {
@@ -274,8 +281,9 @@ impl Segment {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping);
         }
-        let mapping = Arc::new(self.map_again()?);
-        Ok(self.mapping.get_or_init(|| mapping))
+        let mapped = map(&self.object, self.size, self.access, self.prefault);
+        let mapped = Arc::new(mapped.map_err(|error| error.about(self.name.as_str()))?);
+        Ok(self.mapping.get_or_init(|| mapped))
     }
 
     /// Another mapping of the same bytes, with a life of its own.
@@ -283,8 +291,7 @@ impl Segment {
     /// # Errors
     /// As `mapping`.
     pub fn map_again(&self) -> Result<Mapping> {
-        let range = self.object.map(self.size, self.access, false);
-        range.map(Mapping::new).map_err(|error| error.about(self.name.as_str()))
+        map(&self.object, self.size, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Lets a read-only handle see what the segment holds now, also where it wrote itself; nothing for
@@ -298,6 +305,17 @@ impl Segment {
             Access::ReadOnly => self.mapping()?.refresh(),
         }
     }
+}
+
+fn map(object: &platform::Object, size: usize, access: Access, prefault: bool) -> Result<Mapping> {
+    let range = match object.map(size, access) {
+        Err(error) if error.code == "ENOMEM" && mapping::relieve() => object.map(size, access)?,
+        result => result?,
+    };
+    if prefault {
+        range.prefault()?;
+    }
+    Ok(Mapping::new(range))
 }
 
 /// Publishes under a name that nobody else has.

@@ -21,6 +21,7 @@ pub(super) const NAME_MAX: usize = 255;
 const DIRECTORY: &str = "/dev/shm";
 /// Reserved at a time: between two chunks a create can be called off.
 const CHUNK: u64 = 64 << 20;
+const SMALLEST_CHUNK: u64 = 256 << 10;
 /// From this size on the room and the cgroup's limit are looked at before memory is reserved.
 const LIMIT_CHECKED_FROM: u64 = 1 << 20;
 
@@ -182,18 +183,21 @@ impl Object {
 
     fn allocate(&self, size: u64, flags: FallocateFlags, cancelled: &AtomicBool) -> Result<()> {
         if size >= LIMIT_CHECKED_FROM {
-            self.check_room(size)?;
-            memory_limit::check(size)?;
+            let wanted = size.saturating_sub(self.stat()?.reserved);
+            self.check_room(wanted)?;
+            memory_limit::check(wanted)?;
         }
-        let mut done = 0;
+        let (mut done, mut step) = (0, CHUNK);
         while done < size {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Error::own("ERR_SHM_ABORTED", "the creation was called off"));
             }
-            let chunk = CHUNK.min(size - done);
+            let chunk = step.min(size - done);
             match fs::fallocate(&self.0, flags, done, chunk) {
                 Ok(()) => done += chunk,
-                Err(Errno::INTR) => {}
+                // Some kernels give the whole chunk back when a signal comes in (a profiler's, say, a thousand
+                // times a second): smaller ones get done in between.
+                Err(Errno::INTR) => step = (step / 2).max(SMALLEST_CHUNK),
                 Err(errno) => return Err(os("posix_fallocate")(errno)),
             }
         }
@@ -201,13 +205,13 @@ impl Object {
     }
 
     /// Refuses what cannot succeed before it takes the room that is left away from everybody else.
-    fn check_room(&self, size: u64) -> Result<()> {
+    fn check_room(&self, wanted: u64) -> Result<()> {
         let room = fs::fstatvfs(&self.0).map_err(os("fstatvfs"))?;
         let free = room.f_bavail.saturating_mul(room.f_frsize);
-        let held = self.stat()?.reserved;
         // A filesystem without a limit of its own says 0 of 0 blocks.
-        if room.f_blocks != 0 && size.saturating_sub(held) > free {
-            let message = format!("{size} bytes asked for, and the shared-memory filesystem has {free} left");
+        if room.f_blocks != 0 && wanted > free {
+            let message =
+                format!("{wanted} bytes asked for, and the shared-memory filesystem has {free} left");
             return Err(Error { message, ..os("posix_fallocate")(Errno::NOSPC) });
         }
         Ok(())
@@ -215,12 +219,9 @@ impl Object {
 
     /// Maps its first `size` bytes: shared, or for a reader privately, so that a stray write reaches
     /// nobody (and does not crash, as it would with read-only pages).
-    pub(super) fn map(&self, size: usize, access: Access, populate: bool) -> Result<Range> {
+    pub(super) fn map(&self, size: usize, access: Access) -> Result<Range> {
         let mut options = MmapOptions::new();
         options.len(size);
-        if populate {
-            options.populate();
-        }
         let map = match access {
             Access::ReadWrite => options.map_raw(&self.0),
             Access::ReadOnly => {
@@ -256,6 +257,20 @@ impl Range {
             .map_err(os("mmap"))
     }
 
+    /// Enters all pages into the page table, in one call: single faults cost more.
+    ///
+    /// # Errors
+    /// `ENOSPC` where a hole finds no memory. Kernels before 5.14 cannot do it, and nothing happens.
+    pub(super) fn prefault(&self) -> Result<()> {
+        let advice = rustix::mm::Advice::LinuxPopulateWrite;
+        // SAFETY: the range is mapped, and faulting its pages in changes no byte.
+        match unsafe { rustix::mm::madvise(self.start().cast(), self.len(), advice) } {
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
+            Err(Errno::FAULT) => Err(os("madvise")(Errno::NOSPC)),
+            Err(errno) => Err(os("madvise")(errno)),
+        }
+    }
+
     /// Forgets what others wrote to the private copies of a reader's pages, so that the next look shows
     /// what the segment holds now.
     pub(super) fn refresh(&self) -> Result<()> {
@@ -269,20 +284,59 @@ impl Range {
         drop(self);
     }
 
-    pub(super) fn leak(self) {
+    /// Its addresses, to be unmapped later or never.
+    pub(super) fn into_span(self) -> Span {
+        let start = self.start() as usize;
+        let end = start + self.len().next_multiple_of(rustix::param::page_size());
         std::mem::forget(self);
+        Span { start, end }
+    }
+}
+
+/// Whole pages of blanked addresses that nobody uses any more.
+#[derive(Debug)]
+pub(super) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Takes a neighbour in; gives it back where it is none.
+    pub(super) fn join(&mut self, other: Span) -> Option<Span> {
+        if other.end == self.start {
+            self.start = other.start;
+        } else if other.start == self.end {
+            self.end = other.end;
+        } else {
+            return Some(other);
+        }
+        None
+    }
+
+    pub(super) fn unmap(self) {
+        // SAFETY: the pages are whole ranges of ours that nobody unmapped, by `into_span`, and their quarantine
+        // is over. Where the system refuses they stay.
+        let _ = unsafe { rustix::mm::munmap(self.start as *mut _, self.len()) };
     }
 }
 
 /// Removes the name, if it still belongs to the segment `id`.
 pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
     let path = path(name);
-    let stat = fs::lstat(&path).map_err(os("shm_unlink"))?;
+    let gone = |message: &str| Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) };
+    let failed = |errno| match errno {
+        Errno::NOENT => gone("the segment was unlinked already"),
+        errno => os("shm_unlink")(errno),
+    };
+    let stat = fs::lstat(&path).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != id {
-        let message = "the segment was unlinked already, and its name belongs to another one now";
-        return Err(Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) });
+        return Err(gone("the segment was unlinked already, and its name belongs to another one now"));
     }
-    fs::unlink(&path).map_err(os("shm_unlink"))
+    fs::unlink(&path).map_err(failed)
 }
 
 #[cfg(test)]
