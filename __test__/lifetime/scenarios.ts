@@ -121,6 +121,21 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     }
   },
 
+  async 'workers terminated while they make buffers leave no mapping'() {
+    for (let round = 0; round < 30; round++) {
+      const worker = startWorker('makes buffers without end');
+      await message(worker);
+      for (let i = 0; i < round * 10; i++) await turn();
+      await worker.terminate();
+    }
+    for (let i = 0; i < 20; i++) {
+      gc();
+      await turn();
+    }
+    const left = fs.readFileSync('/proc/self/maps', 'utf8').match(/\/dev\/shm/g) ?? [];
+    assert.equal(left.length, 0, `${left.length} mappings are left`);
+  },
+
   async '70,000 create/close/unlink in one synchronous loop'() {
     const maps = (): number => fs.readFileSync('/proc/self/maps', 'utf8').split('\n').length;
     const loop = (): void => {

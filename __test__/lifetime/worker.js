@@ -34,6 +34,20 @@ const parts = {
       shm.buf[0] = 1;
     }
   },
+  'makes buffers without end'() {
+    parentPort.postMessage('ready');
+    for (;;) {
+      const shm = SharedMemory.create(65536);
+      shm.unlink();
+      shm.buf[0] = 1;
+      try {
+        new Uint8Array(shm.sharedBuffer())[1] = 1;
+      } catch (error) {
+        if (error.code !== 'ERR_SHM_UNSUPPORTED') throw error;
+      }
+      if (shm.buf[0] === 1) shm.close();
+    }
+  },
   'increments a shared buffer'() {
     parentPort.on('message', (shared) => {
       Atomics.add(new Uint8Array(shared), 0, 1);

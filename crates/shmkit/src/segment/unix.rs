@@ -392,6 +392,17 @@ mod tests {
     }
 
     #[test]
+    fn spans_grow_by_their_neighbours_alone() {
+        let page = rustix::param::page_size();
+        let span = |start: usize, end: usize| Span { start: start * page, end: end * page };
+        let mut all = span(10, 12);
+        assert!(all.join(span(9, 10)).is_none(), "below");
+        assert!(all.join(span(12, 20)).is_none(), "above");
+        assert!(all.join(span(21, 22)).is_some(), "a gap");
+        assert_eq!((all.start, all.end), (9 * page, 20 * page));
+    }
+
+    #[test]
     fn a_name_that_belongs_to_another_segment_is_not_unlinked() {
         let name = Name::random().expect("a name");
         let draft = Draft::unnamed().expect("a draft");
