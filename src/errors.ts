@@ -39,6 +39,15 @@ export function closedError(name: string): Error {
   return shmError('ERR_SHM_CLOSED', `'${name}' is closed; attach() to it again`, name);
 }
 
+/** A use after somebody transferred the buffer. */
+export function detachedError(name: string): Error {
+  return shmError(
+    'ERR_SHM_DETACHED',
+    `the buffer of '${name}' was transferred; close this handle, and attach() again`,
+    name,
+  );
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;

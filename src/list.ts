@@ -3,7 +3,7 @@ import { inspect, types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import { createList, listCount, listFormat, listIndexOf, listSlots, segmentSize } from '#binding';
-import { closedError, outOfRange, shmError, valueError, wrongType } from './errors.js';
+import { closedError, detachedError, outOfRange, shmError, valueError, wrongType } from './errors.js';
 import {
   BOOL_HI,
   BOOL_LO,
@@ -469,6 +469,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
 
   #checkOpen(): void {
     if (this.shm.closed) throw closedError(this.name);
+    if (this.#bytes.length === 0) throw detachedError(this.name);
   }
 
   #badIndex(index: unknown): Error {
@@ -479,6 +480,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
 
   #unwritable(): Error {
     if (this.shm.closed) return closedError(this.name);
+    if (this.#bytes.length === 0) return detachedError(this.name);
     return shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
   }
 }

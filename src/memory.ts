@@ -12,7 +12,7 @@ import {
   checkSize,
   checkTarget,
 } from './arguments.js';
-import { closedError, outOfRange, shmError, wrongType } from './errors.js';
+import { closedError, detachedError, outOfRange, shmError, wrongType } from './errors.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 
@@ -196,7 +196,9 @@ export class SharedMemory implements SharedObject {
 
   /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
   get buffer(): ArrayBuffer {
-    return this.#buffer ?? this.#makeBuffer();
+    const buffer = this.#buffer ?? this.#makeBuffer();
+    if (buffer.byteLength === 0) throw detachedError(this.name); // no segment is empty
+    return buffer;
   }
 
   #makeBuffer(): ArrayBuffer {

@@ -87,6 +87,30 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     }
   },
 
+  'a handle whose buffer was transferred says so, until it is closed'() {
+    const transfer = (shm: SharedMemory): unknown =>
+      (shm.buffer as ArrayBuffer & { transfer?: () => ArrayBuffer }).transfer?.();
+    const shm = SharedMemory.create(64);
+    const list = ShareableList.create([1, 'a']);
+    shm.unlink();
+    list.unlink();
+    if (transfer(shm) === undefined) return; // Node 20 has no transfer()
+    transfer(list.shm);
+    for (const use of [
+      () => shm.buf,
+      () => shm.buffer,
+      () => list.get(0),
+      () => list.set(0, 1),
+      () => [...list],
+    ]) {
+      assert.throws(use, { code: 'ERR_SHM_DETACHED' }, use.toString());
+    }
+    shm.write(new Uint8Array([5]));
+    assert.equal(shm.read(0, 1)[0], 5);
+    shm.close();
+    assert.throws(() => shm.buf, { code: 'ERR_SHM_CLOSED' });
+  },
+
   async 'a buffer that a worker moved to us, then exited'() {
     for (let round = 0; round < 20; round++) {
       const worker = startWorker('moves its buffer here and exits');
