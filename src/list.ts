@@ -353,7 +353,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   #decode(length: number): string {
-    // Almost all text is ASCII, and latin1Slice does not look for anything else.
+    // Almost all text is ASCII, and latin1 does not look for anything else.
     let bits = 0;
     for (let i = 0; i < (length + 3) >> 2; i++) bits |= scratchInt[i]!;
     if ((bits & 0x80808080) === 0) return scratchBytes.toString('latin1', 0, length);

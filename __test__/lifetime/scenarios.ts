@@ -303,6 +303,8 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     assert.throws(() => SharedMemory.createOrAttach('too-large', 12 << 20), { code: 'ENOSPC' });
     const long = Array.from({ length: 200_000 }, () => 'x'.repeat(40));
     assert.throws(() => ShareableList.create(long), { code: 'ENOSPC' });
+    // A list is written at once, so not reserving its memory would be a SIGBUS here.
+    assert.throws(() => ShareableList.create(long, { reserve: false }), { code: 'ENOSPC' });
     // A sparse one is made all right, and refused to whoever attaches to use it.
     const sparse = SharedMemory.create(12 << 20, { reserve: false });
     assert.throws(() => SharedMemory.attach(sparse.name), { code: 'ENOSPC' });

@@ -149,11 +149,12 @@ impl Segment {
             Some(name) => error.about(name.as_str()),
             None => error,
         };
-        let draft =
-            platform::Draft::new(size as u64, options.mode, options.reserve, cancelled).map_err(about)?;
+        // Contents are written at once, so their memory is needed at once.
+        let reserve = options.reserve || fill.is_some();
+        let draft = platform::Draft::new(size as u64, options.mode, reserve, cancelled).map_err(about)?;
         let id = draft.object().stat().map_err(about)?.id;
         let mapping = OnceCell::new();
-        let prefault = options.populate || (options.reserve && size >= PREFAULTED_FROM);
+        let prefault = options.populate || (reserve && size >= PREFAULTED_FROM);
         if options.populate || fill.is_some() || size >= MAPPED_AT_ONCE_FROM {
             let mapped = map(draft.object(), size, Access::ReadWrite, prefault).map_err(about)?;
             if let Some(fill) = fill {
