@@ -41,6 +41,8 @@ interface CreateOptions {
     reserve?: boolean;
     /** Fault every page in now, so that no later access pays for it. Default false. */
     populate?: boolean;
+    /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
+    track?: boolean;
 }
 /** How to attach to a segment. */
 interface AttachOptions {
@@ -123,6 +125,12 @@ declare class SharedMemory implements SharedObject {
      * written then.
      */
     write(bytes: Uint8Array, offset?: number): void;
+    /**
+     * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
+     * Attaching alone never does. Idempotent.
+     * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
+     */
+    adopt(): void;
     /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */
     close(): void;
     /**
@@ -239,5 +247,58 @@ interface ShmError extends Error {
     segment?: string;
 }
 
-export { ShareableList, SharedMemory, attach, float };
-export type { AttachOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, Shared, SharedObject, ShmError };
+/** A segment, as every process of its user can see it. */
+interface SegmentInfo {
+    name: string;
+    /** Bytes. */
+    size: number;
+    /** What its bytes look like. */
+    kind: 'memory' | 'list' | 'dict' | 'array' | 'queue' | 'broadcast' | 'lock';
+    /** Ids of the live processes that own it; 0 stands for one in another PID namespace. */
+    owners: number[];
+    /** Ids of the processes that have it open or mapped, as far as this user can see; Python's too. */
+    attached: number[];
+    /** Its owners are all dead. Or Python drew its name, and nobody has it open. */
+    leaked: boolean;
+    /** The id of the user that it belongs to. */
+    uid: number;
+    /** Permission bits. */
+    mode: number;
+    created: Date;
+}
+/** What `collectGarbage` removes. */
+interface CollectOptions {
+    /** Say what would be removed, and remove nothing. Default false. */
+    dryRun?: boolean;
+    /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
+    python?: boolean;
+}
+/** Every segment of the system, whoever made it, by name. */
+declare function segments(): SegmentInfo[];
+/**
+ * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
+ * is for where there is none.
+ * @throws `ERR_SHM_BUSY` where another process has been at it for seconds; `ERR_SHM_UNSAFE_LEDGERS` where others
+ * can write to the directory that says who owns what.
+ */
+declare function collectGarbage(options?: CollectOptions): string[];
+/**
+ * Removes the name of a segment that no handle is open for, whoever made it. Whoever is attached stays attached.
+ * @throws `ENOENT`, `EPERM` or `EACCES` (another user's), `ERR_SHM_NOT_A_SEGMENT`, `ERR_SHM_NAME`.
+ */
+declare function unlink(name: string): void;
+/**
+ * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
+ * it neither removes a segment that was handed over nor complains about one that is gone.
+ *
+ * `descriptor` is the number of the pipe that the parent lets this process inherit
+ * (`multiprocessing.resource_tracker.getfd()`); it is copied. `format` is how CPython writes: `colon` is understood
+ * by all versions, for ASCII names without a colon; `json` by 3.13.10, 3.14.1 and later, for any name.
+ * @throws `EBADF`, `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+ */
+declare function joinPythonTracker(descriptor: number, options?: {
+    format?: 'colon' | 'json';
+}): void;
+
+export { ShareableList, SharedMemory, attach, collectGarbage, float, joinPythonTracker, segments, unlink };
+export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, SegmentInfo, Shared, SharedObject, ShmError };

@@ -5,6 +5,8 @@
 export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
 export type { ShmError } from './src/errors.js';
+export { collectGarbage, joinPythonTracker, segments, unlink } from './src/housekeeping.js';
+export type { CollectOptions, SegmentInfo } from './src/housekeeping.js';
 export { float, ShareableList } from './src/list.js';
 export type { Float, ListAttachOptions, ListCreateOptions, ListItem } from './src/list.js';
 export { SharedMemory } from './src/memory.js';

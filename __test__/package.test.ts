@@ -35,7 +35,9 @@ test('the packed packages work by import and by require, with no compiler on the
   const platform = binary!.split('.')[1]!;
   const platformFolder = path.join(folder, platform);
   fs.cpSync(path.join(root, 'npm', platform), platformFolder, { recursive: true });
-  fs.copyFileSync(path.join(root, binary!), path.join(platformFolder, binary!));
+  for (const file of [binary!, 'shmkitd']) {
+    fs.copyFileSync(path.join(root, file), path.join(platformFolder, file));
+  }
   const tarballs = [pack(root), pack(platformFolder)];
 
   const user = path.join(folder, 'user');
@@ -50,6 +52,8 @@ test('the packed packages work by import and by require, with no compiler on the
     path.join(user, 'b.cjs'),
     `const { SharedMemory, ShareableList, attach } = require('shmkit');${program}`,
   );
+  const companion = path.join(user, 'node_modules', `shmkit-${platform}`, 'shmkitd');
+  t.is(fs.statSync(companion).mode & 0o111, 0o111, 'shmkitd can be run');
   const env = { ...process.env, PATH: '/nowhere', NODE_OPTIONS: '' };
   for (const file of ['a.mjs', 'b.cjs']) {
     const output = execFileSync(process.execPath, [file], { cwd: user, env, encoding: 'utf8' });

@@ -143,13 +143,13 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
-    const [name, mode, reserve, populate] = creation(options);
+    const [name, mode, reserve, populate, track] = creation(options);
     const trailingNul = checkTrailingNul(options?.trailingNul);
     if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
       throw wrongType('values', 'iterable', values);
     }
     const { kinds, words, payload } = packItems(Array.isArray(values) ? values : [...values], trailingNul);
-    const native = createList(kinds, words, payload, name, mode, reserve, populate);
+    const native = createList(kinds, words, payload, name, mode, reserve, populate, track);
     return over(memoryOver(native, created(native, name, segmentSize(native))), trailingNul);
   }
 

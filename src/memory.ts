@@ -26,6 +26,8 @@ export interface CreateOptions {
   reserve?: boolean;
   /** Fault every page in now, so that no later access pays for it. Default false. */
   populate?: boolean;
+  /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
+  track?: boolean;
 }
 
 /** How to attach to a segment. */
@@ -38,7 +40,7 @@ export interface AttachOptions {
   reserve?: boolean;
 }
 
-const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'signal', 'trailingNul'];
+const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'track', 'signal', 'trailingNul'];
 const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve', 'trailingNul'];
 
 /** @internal How JavaScript holds a segment of the binding's. */
@@ -47,13 +49,14 @@ export type NativeHandle = ReturnType<typeof binding.createSegment>;
 /** @internal The options of a creation, checked, in the order in which the binding takes them. */
 export function creation(
   options: CreateOptions | undefined,
-): [name: string | undefined, mode: number, reserve: boolean, populate: boolean] {
-  const { name, mode, reserve, populate } = checkOptions(options, CREATE_OPTIONS);
+): [name: string | undefined, mode: number, reserve: boolean, populate: boolean, track: boolean] {
+  const { name, mode, reserve, populate, track } = checkOptions(options, CREATE_OPTIONS);
   return [
     name === undefined ? undefined : checkName(name),
     checkMode(mode),
     checkBoolean('reserve', reserve, true),
     checkBoolean('populate', populate, false),
+    checkBoolean('track', track, true),
   ];
 }
 
@@ -111,8 +114,8 @@ export class SharedMemory implements SharedObject {
    * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
-    const [name, mode, reserve, populate] = creation(options);
-    const native = binding.createSegment(checkSize(size), name, mode, reserve, populate);
+    const [name, mode, reserve, populate, track] = creation(options);
+    const native = binding.createSegment(checkSize(size), name, mode, reserve, populate, track);
     return new SharedMemory(native, created(native, name, size));
   }
 
@@ -124,7 +127,7 @@ export class SharedMemory implements SharedObject {
     size: number,
     options?: CreateOptions & { signal?: AbortSignal },
   ): Promise<SharedMemory> {
-    const [name, mode, reserve, populate] = creation(options);
+    const [name, mode, reserve, populate, track] = creation(options);
     const signal = options?.signal;
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw wrongType('signal', 'an AbortSignal', signal);
@@ -134,7 +137,7 @@ export class SharedMemory implements SharedObject {
     const cancel = () => flag.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      const native = await binding.createSegmentAsync(size, name, mode, reserve, populate, flag);
+      const native = await binding.createSegmentAsync(size, name, mode, reserve, populate, track, flag);
       const memory = new SharedMemory(native, created(native, name, size));
       if (signal?.aborted) discard(memory);
       signal?.throwIfAborted();
@@ -164,8 +167,15 @@ export class SharedMemory implements SharedObject {
    * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
    */
   static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
-    const [, mode, reserve, populate] = creation(options);
-    const native = binding.createOrAttachSegment(checkName(name), checkSize(size), mode, reserve, populate);
+    const [, mode, reserve, populate, track] = creation(options);
+    const native = binding.createOrAttachSegment(
+      checkName(name),
+      checkSize(size),
+      mode,
+      reserve,
+      populate,
+      track,
+    );
     return new SharedMemory(native, {
       name,
       size: binding.segmentSize(native),
@@ -264,6 +274,16 @@ export class SharedMemory implements SharedObject {
       );
     }
     binding.writeSegment(this.#native, bytes, offset);
+  }
+
+  /**
+   * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
+   * Attaching alone never does. Idempotent.
+   * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
+   */
+  adopt(): void {
+    this.#checkOpen();
+    binding.adoptSegment(this.#native);
   }
 
   /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */

@@ -29,7 +29,9 @@ function descriptors(): [fd: number, path: string][] {
   return readdirSync('/proc/self/fd').flatMap((fd): [number, string][] => {
     try {
       const path = readlinkSync(`/proc/self/fd/${fd}`);
-      return path.startsWith(DIRECTORY) ? [[Number(fd), path]] : [];
+      // The process's ledger stays open for as long as it lives.
+      const mine = path.startsWith(DIRECTORY) && !path.startsWith(`${DIRECTORY}/.shmkit-`);
+      return mine ? [[Number(fd), path]] : [];
     } catch {
       return []; // the descriptor of the listing itself
     }

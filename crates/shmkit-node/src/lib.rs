@@ -3,5 +3,6 @@
 
 mod buffers;
 mod errors;
+mod ledger;
 mod list;
 mod segment;

@@ -112,11 +112,12 @@ pub fn create_list(
     mode: u32,
     reserve: bool,
     populate: bool,
+    track: bool,
 ) -> Result<Handle> {
     let create = || {
         let items = items(kinds, &words, payload)?;
         let layout = Layout::new(&items)?;
-        let options = create_options(name, mode, reserve, populate)?;
+        let options = create_options(name, mode, reserve, populate, track)?;
         let segment = Segment::create_with(layout.size(), &options, &AtomicBool::new(false), |bytes| {
             layout.write(bytes, &items)
         })?;

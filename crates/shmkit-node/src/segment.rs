@@ -7,10 +7,11 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 use shmkit::list::Layout;
-use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Name, Segment, unlink};
+use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Name, Segment};
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
+use crate::ledger;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 
@@ -50,9 +51,11 @@ pub(crate) fn create_options(
     mode: u32,
     reserve: bool,
     populate: bool,
+    track: bool,
 ) -> Outcome<CreateOptions> {
     let name = name.as_deref().map(Name::new).transpose()?;
-    Ok(CreateOptions { name, mode, reserve, populate })
+    let owner = if track { ledger::owner()? } else { None };
+    Ok(CreateOptions { name, mode, reserve, populate, owner })
 }
 
 /// A JavaScript number that the facade has checked.
@@ -69,9 +72,10 @@ pub fn create_segment(
     mode: u32,
     reserve: bool,
     populate: bool,
+    track: bool,
 ) -> Result<Handle> {
     let create = || {
-        let options = create_options(name, mode, reserve, populate)?;
+        let options = create_options(name, mode, reserve, populate, track)?;
         Segment::create(size_from(size), &options, &AtomicBool::new(false))
     };
     create().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
@@ -86,9 +90,10 @@ pub fn create_segment_async(
     mode: u32,
     reserve: bool,
     populate: bool,
+    track: bool,
     cancel: &CancelFlag,
 ) -> Result<AsyncTask<CreateTask>> {
-    let options = create_options(name, mode, reserve, populate).map_err(|error| to_js(&env, error))?;
+    let options = create_options(name, mode, reserve, populate, track).map_err(|error| to_js(&env, error))?;
     Ok(AsyncTask::new(CreateTask { size: size_from(size), options, cancelled: Arc::clone(&cancel.0) }))
 }
 
@@ -119,10 +124,11 @@ pub fn create_or_attach_segment(
     mode: u32,
     reserve: bool,
     populate: bool,
+    track: bool,
 ) -> Result<Handle> {
     let open = || {
-        let options = create_options(None, mode, reserve, populate)?;
-        Segment::create_or_attach(&Name::new(&name)?, size_from(size), &options)
+        let options = create_options(Some(name), mode, reserve, populate, track)?;
+        Segment::create_or_attach(size_from(size), &options)
     };
     open().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
 }
@@ -204,7 +210,17 @@ pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>) -> Res
 /// Removes its name.
 #[napi]
 pub fn unlink_segment(env: Env, segment: &Handle) -> Result<()> {
-    unlink(&segment.name, segment.id).map_err(|error| to_js(&env, error))
+    shmkit::ledger::unlink(&segment.name, segment.id).map_err(|error| to_js(&env, error))
+}
+
+/// Makes this process an owner.
+#[napi]
+pub fn adopt_segment(env: Env, segment: &Handle) -> Result<()> {
+    let adopt = || {
+        segment.open()?;
+        ledger::require()?.adopt(&segment.name, segment.id)
+    };
+    adopt().map_err(|error| to_js(&env, segment.about(error)))
 }
 
 fn identity_from(id: &str) -> Outcome<Identity> {

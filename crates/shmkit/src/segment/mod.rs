@@ -12,6 +12,7 @@ mod name;
 mod platform;
 
 use std::cell::OnceCell;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
@@ -36,12 +37,27 @@ pub enum Access {
 }
 
 /// Tells two segments apart that had the same name one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The filesystem.
     pub device: u64,
     /// The segment in it.
     pub inode: u64,
+}
+
+/// Who is told of a new segment before anybody else can see it.
+pub trait Claim: Debug + Send + Sync {
+    /// The segment `id` is about to be published as `name`; told again where that name is taken.
+    ///
+    /// # Errors
+    /// Why it cannot be: the segment is not made then.
+    fn claim(&self, name: &Name, id: Identity) -> Result<()>;
+
+    /// It has that name now.
+    fn published(&self, name: &Name);
+
+    /// It was not published after all.
+    fn disclaim(&self, id: Identity);
 }
 
 /// How to create a segment.
@@ -55,11 +71,13 @@ pub struct CreateOptions {
     pub reserve: bool,
     /// Fault every page in now.
     pub populate: bool,
+    /// Who owns it; `None` leaves it until somebody unlinks it.
+    pub owner: Option<Arc<dyn Claim>>,
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        CreateOptions { name: None, mode: 0o600, reserve: true, populate: false }
+        CreateOptions { name: None, mode: 0o600, reserve: true, populate: false, owner: None }
     }
 }
 
@@ -162,10 +180,12 @@ impl Segment {
             }
             let _ = mapping.set(Arc::new(mapped));
         }
-        let name = match &options.name {
-            Some(name) => draft.publish(name).map(|()| name.clone()).map_err(about)?,
-            None => publish_at_random(&draft)?,
+        let owner = options.owner.as_deref();
+        let published = match &options.name {
+            Some(name) => publish(&draft, id, name, owner).map(|()| name.clone()),
+            None => publish_at_random(&draft, id, owner),
         };
+        let name = published.inspect_err(|_| owner.into_iter().for_each(|owner| owner.disclaim(id)))?;
         let object = draft.into_object();
         Ok(Segment { name, object, size, id, access: Access::ReadWrite, created: true, prefault, mapping })
     }
@@ -223,13 +243,13 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Opens the segment of this name, or makes it: whoever comes first creates, everybody else attaches,
+    /// Opens the segment of the name in the options, or makes it: whoever comes first creates, everybody else attaches,
     /// and nobody waits, because a segment appears whole.
     ///
     /// # Errors
     /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
-    pub fn create_or_attach(name: &Name, size: usize, options: &CreateOptions) -> Result<Self> {
-        let create = CreateOptions { name: Some(name.clone()), ..options.clone() };
+    pub fn create_or_attach(size: usize, options: &CreateOptions) -> Result<Self> {
+        let Some(name) = &options.name else { return Self::create(size, options, &AtomicBool::new(false)) };
         let attach = AttachOptions { reserve: options.reserve, ..AttachOptions::default() };
         let mut tries = 1..RACE_TRIES;
         loop {
@@ -242,7 +262,7 @@ impl Segment {
                 }
                 result => return result,
             }
-            match Self::create(size, &create, &AtomicBool::new(false)) {
+            match Self::create(size, options, &AtomicBool::new(false)) {
                 Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
                 result => return result,
             }
@@ -319,23 +339,54 @@ fn map(object: &platform::Object, size: usize, access: Access, prefault: bool) -
     Ok(Mapping::new(range))
 }
 
+/// Gives the draft its name, once its owner has it written down: killed in between, the owner leaves a note
+/// of nothing, and never a segment of nobody's.
+fn publish(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dyn Claim>) -> Result<()> {
+    owner
+        .map_or(Ok(()), |owner| owner.claim(name, id))
+        .and_then(|()| draft.publish(name))
+        .map(|()| owner.into_iter().for_each(|owner| owner.published(name)))
+        .map_err(|error| error.about(name.as_str()))
+}
+
 /// Publishes under a name that nobody else has.
-fn publish_at_random(draft: &platform::Draft) -> Result<Name> {
+fn publish_at_random(draft: &platform::Draft, id: Identity, owner: Option<&dyn Claim>) -> Result<Name> {
     let mut tries = 1..RACE_TRIES;
     loop {
         let name = Name::random()?;
-        match draft.publish(&name) {
+        match publish(draft, id, &name, owner) {
             Ok(()) => return Ok(name),
             Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
-            Err(error) => return Err(error.about(name.as_str())),
+            Err(error) => return Err(error),
         }
     }
 }
 
 /// Removes a segment's name. Whoever has it attached keeps it.
 ///
+/// The look at who has the name and its removal are two steps: a name that strangers take too is for
+/// `ledger::Ledger::unlink`.
+///
 /// # Errors
 /// `ENOENT` where it is gone, or where the name belongs to another segment than `id` by now.
 pub fn unlink(name: &Name, id: Identity) -> Result<()> {
     platform::unlink(name, id).map_err(|error| error.about(name.as_str()))
+}
+
+/// Which segment has the name now.
+///
+/// # Errors
+/// `ENOENT`, `ERR_SHM_NOT_A_SEGMENT`, and what else the system says.
+pub fn identify(name: &Name) -> Result<Identity> {
+    platform::identify(name).map_err(|error| error.about(name.as_str()))
+}
+
+/// The error of an unlink that came too late: nobody has the name now, or another segment has.
+pub(crate) fn gone(name: &Name, taken: bool) -> Error {
+    let message = if taken {
+        "the segment was unlinked already, and its name belongs to another one now"
+    } else {
+        "the segment was unlinked already"
+    };
+    platform::gone(message).about(name.as_str())
 }

@@ -5,6 +5,10 @@ use std::cell::RefCell;
 use super::platform;
 use crate::{Error, Result};
 
+/// How names begin that `Name::random` draws, and how long they are with the digits that follow.
+const PREFIX: &str = "shmkit_";
+const RANDOM_LENGTH: usize = 19;
+
 /// A valid segment name, without the slash that POSIX puts before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name(String);
@@ -56,14 +60,20 @@ impl Name {
             Ok(drawn.pop())
         })?;
         // 48 bits, as many as fit with the prefix into macOS's 31 bytes and stay readable.
-        let mut name = String::with_capacity(19);
-        name.push_str("shmkit_");
+        let mut name = String::with_capacity(RANDOM_LENGTH);
+        name.push_str(PREFIX);
         for byte in bytes.unwrap_or_default() {
             for digit in [byte >> 4, byte & 15] {
                 name.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
             }
         }
         Ok(Name(name))
+    }
+
+    /// Whether it looks like one of `random`: nobody takes such a name a second time.
+    pub fn is_drawn(&self) -> bool {
+        self.0.len() == RANDOM_LENGTH
+            && self.0.strip_prefix(PREFIX).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
     }
 
     /// The name as users see it.
@@ -92,5 +102,9 @@ mod tests {
         let (a, b) = (Name::random().expect("random"), Name::random().expect("random"));
         assert_ne!(a, b);
         assert!(a.as_str().len() < 31);
+        assert!(a.is_drawn() && b.is_drawn());
+        for name in ["shmkit_", "shmkit_00000000000", "shmkit_00000000000g", "frames", "psm_00000000000000"] {
+            assert!(!Name::new(name).expect(name).is_drawn(), "{name}");
+        }
     }
 }

@@ -327,16 +327,29 @@ impl Span {
 /// Removes the name, if it still belongs to the segment `id`.
 pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
     let path = path(name);
-    let gone = |message: &str| Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) };
     let failed = |errno| match errno {
-        Errno::NOENT => gone("the segment was unlinked already"),
+        Errno::NOENT => super::gone(name, false),
         errno => os("shm_unlink")(errno),
     };
     let stat = fs::lstat(&path).map_err(failed)?;
     if (Identity { device: stat.st_dev, inode: stat.st_ino }) != id {
-        return Err(gone("the segment was unlinked already, and its name belongs to another one now"));
+        return Err(super::gone(name, true));
     }
     fs::unlink(&path).map_err(failed)
+}
+
+/// Which segment has the name now.
+pub(super) fn identify(name: &Name) -> Result<Identity> {
+    let stat = fs::lstat(path(name)).map_err(os("lstat"))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(Identity { device: stat.st_dev, inode: stat.st_ino }),
+        _ => Err(not_a_segment()),
+    }
+}
+
+/// `ENOENT`, in these words.
+pub(super) fn gone(message: &str) -> Error {
+    Error { message: message.into(), ..os("shm_unlink")(Errno::NOENT) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,183 @@
+//! Who owns what, and what there is.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+use shmkit::census::census;
+use shmkit::ledger::{self, Home, Ledger, orphans, reap};
+use shmkit::python_tracker::{self, Format};
+use shmkit::segment::{Claim, Name, identify};
+use shmkit::tracker;
+
+use crate::errors::to_js;
+
+type Outcome<T> = std::result::Result<T, shmkit::Error>;
+/// Calls into an environment from any thread, without keeping its event loop alive.
+type Listener = ThreadsafeFunction<String, (), String, Status, false, true>;
+
+/// The companion process's file, beside this module's own.
+const PROGRAM: &str = "shmkitd";
+/// Another path of it; `off` for none, and no word about it.
+const PROGRAM_VARIABLE: &str = "SHMKIT_TRACKER";
+/// For how long a collection waits for another.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
+
+/// Who is told that segments cannot be tracked, or not at once: one of the callbacks, one time. The main thread
+/// is; a worker's callback is kept only where there is no other.
+#[napi(ts_args_type = "callback: (why: string) => void, main: boolean")]
+pub fn on_tracking_trouble(callback: Function<'_, String, ()>, main: bool) -> Result<()> {
+    let mut listeners = listeners();
+    if main || listeners.is_empty() {
+        listeners.push(callback.build_threadsafe_function().weak::<true>().build()?);
+    }
+    Ok(())
+}
+
+fn listeners() -> std::sync::MutexGuard<'static, Vec<Listener>> {
+    LISTENERS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Tells the first environment that still is one.
+fn tell(why: String) {
+    listeners()
+        .drain(..)
+        .rev()
+        .any(|listener| listener.call(why.clone(), ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok);
+}
+
+/// This process as the owner of what it makes; `None`, and a word about it, where it cannot be one.
+pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
+    match require() {
+        Ok(ledger) => Ok(Some(ledger)),
+        // Those pass, and what is made meanwhile would leak.
+        Err(error)
+            if matches!(
+                error.code,
+                "ENOSPC" | "ENOMEM" | "EMFILE" | "ENFILE" | "EDQUOT" | "ERR_SHM_BUSY"
+            ) =>
+        {
+            Err(error)
+        }
+        Err(error) => {
+            tell(format!("what this process leaves at its end stays until somebody unlinks it: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// This process as an owner, with a tracker on its way.
+pub(crate) fn require() -> Outcome<Arc<Ledger>> {
+    let ledger = ledger::process()?;
+    tracker::ensure(ledger.token(), || match std::env::var_os(PROGRAM_VARIABLE) {
+        Some(value) if value == "off" => None,
+        from_environment => Some(tracker::Start {
+            home: Home::default(),
+            program: from_environment.map_or_else(beside_this_module, |path| Ok(PathBuf::from(path))),
+            on_trouble: Box::new(|why| {
+                tell(format!(
+                    "the resource tracker cannot be started, so what this process leaves when it is killed stays \
+                     until another one that uses shmkit starts, or collectGarbage() is called: {why}"
+                ));
+            }),
+        }),
+    });
+    Ok(ledger)
+}
+
+fn beside_this_module() -> std::result::Result<PathBuf, String> {
+    let mut info: libc::Dl_info = no_info();
+    let here = beside_this_module as *const ();
+    // SAFETY: looks an address of this module up, into a struct of this frame.
+    let found = unsafe { libc::dladdr(here.cast(), &mut info) } != 0 && !info.dli_fname.is_null();
+    if !found {
+        return Err("this module cannot tell where it was loaded from".into());
+    }
+    // SAFETY: the loader's own string, which lives as long as the module, and that is never unloaded.
+    let file = unsafe { CStr::from_ptr(info.dli_fname) };
+    let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    Ok(file.with_file_name(PROGRAM))
+}
+
+fn no_info() -> libc::Dl_info {
+    libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    }
+}
+
+/// A segment, as others can see it.
+#[napi(object)]
+pub struct SegmentFacts {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: f64,
+    /// As descriptors have it.
+    pub kind: String,
+    /// Live owners; 0 is one of another PID namespace.
+    pub owners: Vec<u32>,
+    /// Who has it open.
+    pub attached: Vec<u32>,
+    /// Nobody will remove it.
+    pub leaked: bool,
+    /// Whose it is.
+    pub uid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// Milliseconds since 1970.
+    pub created: f64,
+}
+
+/// Every segment of the system.
+#[napi]
+pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
+    let infos = census(&Home::default()).map_err(|error| to_js(&env, error))?;
+    let facts = infos.into_iter().map(|info| SegmentFacts {
+        name: info.name.as_str().to_owned(),
+        size: info.size as f64,
+        kind: info.kind.as_str().to_owned(),
+        owners: info.owners,
+        attached: info.attached,
+        leaked: info.leaked,
+        uid: info.uid,
+        mode: info.mode,
+        created: info.created.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0),
+    });
+    Ok(facts.collect())
+}
+
+/// Removes what dead owners left, or only says what that is.
+#[napi]
+pub fn collect_segments(env: Env, dry_run: bool) -> Result<Vec<String>> {
+    let home = Home::default();
+    let names = if dry_run { orphans(&home) } else { reap(&home, PATIENCE).map(|reaped| reaped.removed) };
+    let names = names.map_err(|error| to_js(&env, error))?;
+    Ok(names.iter().map(|name| name.as_str().to_owned()).collect())
+}
+
+/// Removes a name that no handle is open for.
+#[napi]
+pub fn unlink_name(env: Env, name: String) -> Result<()> {
+    let unlink = || {
+        let name = Name::new(&name)?;
+        ledger::unlink(&name, identify(&name)?)
+    };
+    unlink().map_err(|error| to_js(&env, error))
+}
+
+/// Tells CPython's resource tracker behind this descriptor of what this process makes and unlinks.
+#[napi]
+pub fn join_python_tracker(env: Env, descriptor: i32, json: bool) -> Result<()> {
+    let format = if json { Format::Json } else { Format::Colon };
+    python_tracker::join(descriptor, format).map_err(|error| to_js(&env, error))
+}

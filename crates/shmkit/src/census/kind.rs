@@ -1,0 +1,69 @@
+//! What a segment's bytes look like. They are read, never mapped: whoever made the segment may cut it short
+//! meanwhile.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What is in a segment, as its bytes have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Raw bytes, as far as anyone can tell.
+    Memory,
+    /// A `ShareableList`.
+    List,
+    /// An array with a `.npy` header.
+    Array,
+}
+
+impl Kind {
+    /// As descriptors have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Memory => "memory",
+            Kind::List => "list",
+            Kind::Array => "array",
+        }
+    }
+}
+
+const NPY: &[u8] = b"\x93NUMPY";
+/// No list has a longer header than this is worth reading.
+const ITEMS_MAX: u64 = 16 << 20;
+
+/// The kind of the segment in this file, `Memory` where it cannot be read.
+pub(super) fn of(path: &Path, size: u64) -> Kind {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) if is_npy(&file) => Kind::Array,
+        Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
+        _ => Kind::Memory,
+    }
+}
+
+fn is_npy(file: &File) -> bool {
+    let mut start = [0; 8];
+    file.read_exact_at(&mut start, 0).is_ok() && start.starts_with(NPY) && matches!(start[6], 1..=3)
+}
+
+/// The offsets of a list rise from 0 to where they must end for its size, and every code is one; chance does not
+/// do that.
+fn is_list(file: &File, size: u64) -> std::io::Result<bool> {
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, 0)?;
+    let items = u64::from_ne_bytes(word);
+    if items == 0 || items > ITEMS_MAX || size < 16 + 17 * items {
+        return Ok(false);
+    }
+    let data = size - 16 - 17 * items;
+    let mut offsets = vec![0; (items as usize + 1) * 8];
+    file.read_exact_at(&mut offsets, 8)?;
+    let offsets: Vec<u64> = offsets.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let rising = offsets.windows(2).all(|pair| pair[0] < pair[1] && pair[0].is_multiple_of(8));
+    if offsets.first() != Some(&0) || offsets.last() != Some(&data) || !rising {
+        return Ok(false);
+    }
+    let mut codes = vec![0; items as usize];
+    file.read_exact_at(&mut codes, 16 + data + 16 * items)?;
+    Ok(codes.iter().all(|&code| code <= 3))
+}

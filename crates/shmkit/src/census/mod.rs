@@ -1,0 +1,120 @@
+//! What there is: every segment of the system, what is in it, who owns it, who has it open.
+
+mod attached;
+mod kind;
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use kind::Kind;
+
+use crate::ledger::{Home, Surveyed, survey, this_pid_namespace};
+use crate::segment::{Identity, Name};
+use crate::{Error, Result};
+
+/// How CPython names segments on its own.
+const PYTHON_PREFIX: &str = "psm_";
+/// How glibc and musl name semaphores, which live in the same directory.
+const SEMAPHORE_PREFIX: &str = "sem.";
+
+/// A segment, as others can see it.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Its name.
+    pub name: Name,
+    /// Bytes.
+    pub size: u64,
+    /// What its bytes look like.
+    pub kind: Kind,
+    /// The live processes that own it; 0 stands for one of another PID namespace.
+    pub owners: Vec<u32>,
+    /// The processes that have it open or mapped, as far as this user can see.
+    pub attached: Vec<u32>,
+    /// Its owners are all dead; or CPython named it, and nobody has it open.
+    pub leaked: bool,
+    /// The user it belongs to.
+    pub uid: u32,
+    /// Permission bits.
+    pub mode: u32,
+    /// When it was made.
+    pub created: SystemTime,
+}
+
+/// Every segment, by name. It is a look at a moving thing: what goes meanwhile is left out.
+///
+/// # Errors
+/// Where the shared-memory directory cannot be read.
+pub fn census(home: &Home) -> Result<Vec<Info>> {
+    let error = |error: std::io::Error| Error::os(error.raw_os_error().unwrap_or(5), "opendir");
+    // Ledgers that cannot be believed say nothing.
+    let owners = Owners::of(survey(home).unwrap_or_default());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(home.segments()).map_err(error)?.flatten() {
+        let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
+        let Ok(meta) = entry.metadata() else { continue };
+        if !meta.is_file() || name.as_str().starts_with(SEMAPHORE_PREFIX) {
+            continue;
+        }
+        found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
+    }
+    let mut attached = attached::to(found.iter().map(|(id, ..)| *id), home.segments());
+    let mut infos: Vec<Info> = found
+        .into_iter()
+        .map(|(id, name, meta)| {
+            let attached = attached.remove(&id).unwrap_or_default();
+            let (owners, orphan) = owners.of_segment(id);
+            let abandoned =
+                name.as_str().starts_with(PYTHON_PREFIX) && attached.is_empty() && owners.is_empty();
+            Info {
+                size: meta.len(),
+                kind: kind::of(&home.segments().join(name.as_str()), meta.len()),
+                leaked: orphan || (abandoned && attached::sees(meta.uid())),
+                owners,
+                attached,
+                uid: meta.uid(),
+                mode: meta.mode() & 0o777,
+                created: created(&meta),
+                name,
+            }
+        })
+        .collect();
+    infos.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+    Ok(infos)
+}
+
+/// The birth, where the filesystem notes it; else the last change of the inode.
+fn created(meta: &fs::Metadata) -> SystemTime {
+    let changed = || UNIX_EPOCH + Duration::new(meta.ctime().unsigned_abs(), meta.ctime_nsec() as u32);
+    meta.created().unwrap_or_else(|_| changed())
+}
+
+/// The ledgers, by segment.
+struct Owners(HashMap<Identity, (Vec<u32>, bool)>);
+
+impl Owners {
+    fn of(ledgers: Vec<Surveyed>) -> Self {
+        let here = this_pid_namespace();
+        let mut owners: HashMap<_, (Vec<u32>, bool)> = HashMap::new();
+        for ledger in ledgers {
+            let pid = if ledger.owner.namespace == here { ledger.owner.pid } else { 0 };
+            for (_, id) in ledger.segments {
+                let (pids, _) = owners.entry(id).or_default();
+                if ledger.alive {
+                    pids.push(pid);
+                }
+            }
+        }
+        for (pids, orphan) in owners.values_mut() {
+            pids.sort_unstable();
+            *orphan = pids.is_empty();
+        }
+        Owners(owners)
+    }
+
+    /// Its live owners, and whether it had some that are all dead.
+    fn of_segment(&self, id: Identity) -> (Vec<u32>, bool) {
+        self.0.get(&id).cloned().unwrap_or_default()
+    }
+}

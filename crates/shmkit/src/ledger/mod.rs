@@ -1,0 +1,31 @@
+//! Who owns what, so that nothing leaks: each process writes down the segments that it owns, and whoever finds
+//! a dead process's list removes what is on it.
+//!
+//! ```text
+//! /dev/shm/
+//!   NAME …                     segments
+//!   .shmkit-UID/               one for each user, nobody else can write to it  (home.rs)
+//!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
+//!     TOKEN.moved/, moved/     a name on its way out: see `home::Directory::take_away`
+//!     tracker, tracker.lock    the companion process                            (crate::tracker)
+//! ```
+//!
+//! - A ledger appears already locked (`flock`). **Dead** is a ledger whose lock can be had; one whose lock
+//!   cannot be asked for is nobody's to take. The lock goes with the process, however it ends, and it means
+//!   the same in every PID namespace.
+//! - A segment is listed by name *and* inode, and only a name that still has that inode is removed: one that a
+//!   stranger made under the same name stays.
+//! - A segment that a live ledger lists too stays. Adopting holds the directory's lock shared and reaping holds
+//!   it exclusively, so no owner can appear while somebody decides that there is none.
+
+mod book;
+mod format;
+mod home;
+mod process;
+mod reap;
+
+pub use book::Ledger;
+pub use format::{Owner, Token};
+pub use home::{Directory, Home, Probe};
+pub use process::{existing, process, this_pid_namespace, unlink};
+pub use reap::{Reaped, Surveyed, orphans, reap, survey};

@@ -1,0 +1,180 @@
+//! CPython's resource tracker, joined on request: a Python parent hands over the pipe to its tracker, and what this
+//! process creates and unlinks is said there too, so that both agree on what is still there at the end.
+//!
+//! A line for each message, in one of two formats:
+//!
+//! ```text
+//! colon  REGISTER:/name:shared_memory                                              every CPython
+//! json   {"cmd":"REGISTER","rtype":"shared_memory","base64_name":"L25hbWU="}       3.13.10, 3.14.1 and later
+//! ```
+//!
+//! CPython's is a set of names: registering twice is once, and forgetting what is not in it prints a traceback.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::{fcntl_dupfd_cloexec, retry_on_intr, write};
+
+use crate::segment::Name;
+use crate::{Class, Error, Result};
+
+/// CPython's limit, so that a line is written at once by whoever shares the pipe.
+const LINE_MAX: usize = 512;
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Fields with colons between them; ASCII alone.
+    Colon,
+    /// A JSON object; any name.
+    Json,
+}
+
+#[derive(Debug)]
+struct Joined {
+    pipe: OwnedFd,
+    format: Format,
+}
+
+static JOINED: Mutex<Option<Joined>> = Mutex::new(None);
+
+fn joined() -> MutexGuard<'static, Option<Joined>> {
+    JOINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Says to the tracker behind this pipe what this process creates and unlinks from now on. The descriptor is
+/// copied; a later call takes the place of the one before.
+///
+/// # Errors
+/// `EBADF`; `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+pub fn join(descriptor: i32, format: Format) -> Result<()> {
+    let refuse = |why: &str| {
+        let message = format!("descriptor {descriptor} is not a resource tracker's: {why}");
+        Err(Error { class: Class::Type, ..Error::own("ERR_INVALID_ARG_VALUE", message) })
+    };
+    if descriptor < 0 {
+        return refuse("it is negative");
+    }
+    // SAFETY: borrowed for this call alone; a number that is no open descriptor is EBADF.
+    let given = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let os = |errno: rustix::io::Errno| Error::os(errno.raw_os_error(), "fstat");
+    if FileType::from_raw_mode(fstat(given).map_err(os)?.st_mode) != FileType::Fifo {
+        return refuse("it is no pipe");
+    }
+    if (fcntl_getfl(given).map_err(os)? & OFlags::RWMODE) == OFlags::RDONLY {
+        return refuse("it cannot be written to");
+    }
+    *joined() = Some(Joined { pipe: fcntl_dupfd_cloexec(given, 3).map_err(os)?, format });
+    Ok(())
+}
+
+/// Checks that the tracker, if one is joined, can be told of this name.
+///
+/// # Errors
+/// `ERR_SHM_PYTHON_TRACKER` for a name that the colon format cannot say.
+pub(crate) fn check(name: &Name) -> Result<()> {
+    match &*joined() {
+        Some(joined) => line(joined.format, "REGISTER", name).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// A segment of this process appears.
+pub(crate) fn register(name: &Name) {
+    say(&["REGISTER"], name);
+}
+
+/// A name is gone. It may never have been registered, and then CPython's must not be asked to forget it.
+pub(crate) fn unregister(name: &Name) {
+    say(&["REGISTER", "UNREGISTER"], name);
+}
+
+fn say(commands: &[&str], name: &Name) {
+    let mut held = joined();
+    let Some(tracker) = &*held else { return };
+    let lines: Result<Vec<String>> =
+        commands.iter().map(|command| line(tracker.format, command, name)).collect();
+    let Ok(lines) = lines else { return };
+    if !tell(&tracker.pipe, lines.concat().as_bytes()) {
+        *held = None; // it is gone, and with it whoever asked for this
+    }
+}
+
+/// Writes it, unless nobody reads any more. A pipe that is full because its reader was stopped is given a moment:
+/// this is an event loop's thread.
+fn tell(pipe: &OwnedFd, bytes: &[u8]) -> bool {
+    let mut waited = [PollFd::new(pipe, PollFlags::OUT)];
+    let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    match retry_on_intr(|| poll(&mut waited, Some(&timeout))) {
+        Ok(0) => true,
+        // At most PIPE_BUF bytes, which a pipe that can be written to takes whole.
+        Ok(_) => retry_on_intr(|| write(pipe, bytes)).is_ok(),
+        Err(_) => false,
+    }
+}
+
+fn line(format: Format, command: &str, name: &Name) -> Result<String> {
+    let name = name.as_str();
+    match format {
+        Format::Json => {
+            let encoded = URL_SAFE.encode(format!("/{name}"));
+            Ok(format!(
+                "{{\"cmd\":\"{command}\",\"rtype\":\"shared_memory\",\"base64_name\":\"{encoded}\"}}\n"
+            ))
+        }
+        Format::Colon if name.is_ascii() && !name.contains([':', '\n', '\r']) => {
+            Ok(format!("{command}:/{name}:shared_memory\n"))
+        }
+        Format::Colon => {
+            let message = "Python's resource tracker cannot be told this name in its colon format; choose another \
+                           name, or the format 'json' with CPython 3.13.10, 3.14.1 and later";
+            Err(Error::own("ERR_SHM_PYTHON_TRACKER", message).about(name))
+        }
+    }
+}
+
+const _: () = assert!(
+    "{\"cmd\":\"UNREGISTER\",\"rtype\":\"shared_memory\",\"base64_name\":\"\"}\n".len() + 344 < LINE_MAX
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a name")
+    }
+
+    #[test]
+    fn lines_are_those_of_cpython() {
+        assert_eq!(
+            line(Format::Colon, "REGISTER", &name("psm_1")).expect("said"),
+            "REGISTER:/psm_1:shared_memory\n"
+        );
+        assert_eq!(
+            line(Format::Json, "UNREGISTER", &name("a:b\nü?~")).expect("said"),
+            "{\"cmd\":\"UNREGISTER\",\"rtype\":\"shared_memory\",\"base64_name\":\"L2E6YgrDvD9-\"}\n"
+        );
+    }
+
+    #[test]
+    fn the_colon_format_has_its_limits() {
+        for bad in ["a:b", "a\nb", "ü"] {
+            assert_eq!(
+                line(Format::Colon, "REGISTER", &name(bad)).expect_err(bad).code,
+                "ERR_SHM_PYTHON_TRACKER"
+            );
+        }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_cpython_allows() {
+        let longest = line(Format::Json, "UNREGISTER", &name(&"n".repeat(255))).expect("said");
+        assert!(longest.len() < LINE_MAX);
+        assert!(line(Format::Colon, "UNREGISTER", &name(&"n".repeat(255))).expect("said").len() < LINE_MAX);
+    }
+}

@@ -1,0 +1,320 @@
+//! The tracker: sockets are doorbells, ledgers are the truth.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use shmkit::ledger::{Home, Probe, Token, reap};
+use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
+
+use crate::{detach, signals};
+
+/// With nobody left it stays so long: the next process of a shell loop finds it running.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often all ledgers are looked at, for those whose processes could not connect.
+const ROUND: Duration = Duration::from_secs(1);
+/// The longest wait for the ledgers' lock; there is another try after it.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// At its end.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// A process's socket ends a moment before its ledger's lock does.
+const FIRST_TRY: Duration = Duration::from_millis(1);
+const LONGEST_TRY: Duration = Duration::from_millis(50);
+const TRIES: u32 = 40;
+
+/// What epoll's events carry: a client's descriptor, or one of these.
+const LISTENER: u64 = u64::MAX;
+const TERMINATION: u64 = u64::MAX - 1;
+
+/// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
+pub(crate) fn run() -> io::Result<()> {
+    detach::detach()?;
+    let termination = signals::terminations()?;
+    raise_descriptor_limit();
+    let home = Home::default();
+    let Some(post) = Post::take(&home)? else { return Ok(()) };
+    let mut tracker = Tracker::new(home, &post, &termination)?;
+    detach::report(READY)?;
+    tracker.serve(&post)?;
+    tracker.reap(LAST_PATIENCE);
+    drop(tracker);
+    post.leave();
+    Ok(())
+}
+
+/// Being the one tracker: its locked file and its socket.
+struct Post {
+    directory: PathBuf,
+    lock: File,
+    listener: UnixListener,
+}
+
+impl Post {
+    /// `None` where another tracker is at it.
+    fn take(home: &Home) -> io::Result<Option<Self>> {
+        let error = |error: shmkit::Error| io::Error::other(error.to_string());
+        // Whoever starts a tracker has a ledger there.
+        home.open().map_err(error)?.ok_or_else(|| io::Error::other("there are no ledgers"))?;
+        let directory = home.directory().to_owned();
+        let path = directory.join(LOCK);
+        loop {
+            let Some(lock) = lock(&path)? else { return Ok(None) };
+            // The one before us may have removed it at its end, just before we had the lock.
+            if std::fs::symlink_metadata(&path).is_ok_and(|it| it.ino() == inode(&lock)) {
+                let listener = listen(&directory.join(SOCKET))?;
+                return Ok(Some(Post { directory, lock, listener }));
+            }
+        }
+    }
+
+    /// Whether others can still find it: a session manager may have removed the files.
+    fn is_there(&self) -> bool {
+        std::fs::symlink_metadata(self.directory.join(LOCK)).is_ok_and(|it| it.ino() == inode(&self.lock))
+    }
+
+    /// The socket goes first: without the lock it could be another tracker's.
+    fn leave(self) {
+        if self.is_there() {
+            let _ = std::fs::remove_file(self.directory.join(SOCKET));
+            let _ = std::fs::remove_file(self.directory.join(LOCK));
+            let _ = std::fs::remove_dir(&self.directory);
+        }
+    }
+}
+
+fn inode(file: &File) -> u64 {
+    file.metadata().map_or(0, |it| it.ino())
+}
+
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let open = || {
+        File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags)
+            .open(path)
+    };
+    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == geteuid().as_raw());
+    let file = match open() {
+        Ok(file) if usable(&file) => file,
+        // A link or a fifo in its place is nobody's lock.
+        _ => {
+            remove(path)?;
+            open()?
+        }
+    };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Takes the socket's place over from a dead tracker, or from something that is none.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    remove(path)?;
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => std::fs::remove_dir(path),
+        result => result,
+    }
+}
+
+/// A process's socket.
+struct Client {
+    stream: UnixStream,
+    token: Vec<u8>,
+}
+
+/// A process whose socket ended: its ledger is dead, or will be in a moment.
+struct Dying {
+    token: Token,
+    next: Instant,
+    pause: Duration,
+    tries: u32,
+}
+
+struct Tracker {
+    home: Home,
+    epoll: OwnedFd,
+    clients: HashMap<u64, Client>,
+    dying: Vec<Dying>,
+    /// When all ledgers are looked at next.
+    round: Instant,
+    /// When the last process went.
+    alone_since: Option<Instant>,
+}
+
+impl Tracker {
+    fn new(home: Home, post: &Post, termination: &OwnedFd) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let readable = epoll::EventFlags::IN;
+        epoll::add(&epoll, &post.listener, epoll::EventData::new_u64(LISTENER), readable)?;
+        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
+        let round = Instant::now();
+        Ok(Tracker { home, epoll, clients: HashMap::new(), dying: Vec::new(), round, alone_since: None })
+    }
+
+    fn serve(&mut self, post: &Post) -> io::Result<()> {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            let wait = self.next_time().saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(wait).unwrap_or_default();
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            for event in events.drain(..) {
+                match event.data.u64() {
+                    LISTENER => self.accept(&post.listener),
+                    TERMINATION => return Ok(()),
+                    client => self.hear(client),
+                }
+            }
+            self.look_after_the_dying();
+            if Instant::now() >= self.round {
+                if !post.is_there() {
+                    return Ok(());
+                }
+                self.look_at_all();
+            }
+            if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn next_time(&self) -> Instant {
+        let dying = self.dying.iter().map(|it| it.next);
+        let end = self.alone_since.map(|since| since + LINGER);
+        dying.chain(end).fold(self.round, Instant::min)
+    }
+
+    fn accept(&mut self, listener: &UnixListener) {
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => drop(self.welcome(stream)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                    // They are found by the rounds; without a pause this would be asked again at once.
+                    std::thread::sleep(FIRST_TRY);
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn welcome(&mut self, mut stream: UnixStream) -> io::Result<()> {
+        if rustix::net::sockopt::socket_peercred(&stream)?.uid != geteuid() {
+            return Ok(());
+        }
+        stream.set_nonblocking(true)?;
+        stream.write_all(&GREETING)?;
+        let id = stream.as_raw_fd() as u64;
+        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        self.clients.insert(id, Client { stream, token: Vec::new() });
+        self.alone_since = None;
+        Ok(())
+    }
+
+    fn hear(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let mut said = [0; 16];
+        match client.stream.read(&mut said) {
+            Ok(count) if count > 0 => {
+                let wanted = said.len() - client.token.len().min(said.len());
+                client.token.extend_from_slice(&said[..count.min(wanted)]);
+                return;
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+                return;
+            }
+            _ => {}
+        }
+        let token = self.clients.remove(&id).and_then(|client| client.token.try_into().ok());
+        if let Some(token) = token {
+            self.dying.push(Dying {
+                token: Token::from_bytes(token),
+                next: Instant::now(),
+                pause: FIRST_TRY,
+                tries: 0,
+            });
+        }
+        if self.clients.is_empty() {
+            self.round = Instant::now();
+        }
+    }
+
+    fn look_after_the_dying(&mut self) {
+        let now = Instant::now();
+        if !self.dying.iter().any(|it| it.next <= now) {
+            return;
+        }
+        let Ok(Some(directory)) = self.home.open() else {
+            self.dying.clear();
+            return;
+        };
+        let mut dead = false;
+        self.dying.retain_mut(|it| {
+            if it.next > now {
+                return true;
+            }
+            match directory.probe(it.token) {
+                Probe::Alive if it.tries < TRIES => {}
+                Probe::Dead => dead = true,
+                // It took its ledger along; or it closed the socket and lives, which is for the rounds.
+                _ => return false,
+            }
+            it.tries += 1;
+            it.next = now + it.pause;
+            it.pause = LONGEST_TRY.min(it.pause * 2);
+            true
+        });
+        if dead && self.reap(PATIENCE).is_some() {
+            self.dying.retain(|it| !matches!(directory.probe(it.token), Probe::Unknown));
+        }
+    }
+
+    fn look_at_all(&mut self) {
+        let alive = self.reap(PATIENCE);
+        let now = Instant::now();
+        self.round = now + ROUND;
+        if alive == Some(0) && self.clients.is_empty() && self.dying.is_empty() {
+            self.alone_since.get_or_insert(now);
+        } else {
+            self.alone_since = None;
+        }
+    }
+
+    /// How many ledgers are alive; `None` where the lock was not to be had.
+    fn reap(&self, patience: Duration) -> Option<usize> {
+        reap(&self.home, patience).ok().map(|reaped| reaped.alive.len())
+    }
+}
+
+/// A descriptor for each process: as many as are allowed.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

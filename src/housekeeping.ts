@@ -1,0 +1,97 @@
+import { isMainThread } from 'node:worker_threads';
+
+import * as binding from '#binding';
+
+import { checkBoolean, checkName, checkOptions } from './arguments.js';
+import { outOfRange, wrongType } from './errors.js';
+
+/** A segment, as every process of its user can see it. */
+export interface SegmentInfo {
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** What its bytes look like. */
+  kind: 'memory' | 'list' | 'dict' | 'array' | 'queue' | 'broadcast' | 'lock';
+  /** Ids of the live processes that own it; 0 stands for one in another PID namespace. */
+  owners: number[];
+  /** Ids of the processes that have it open or mapped, as far as this user can see; Python's too. */
+  attached: number[];
+  /** Its owners are all dead. Or Python drew its name, and nobody has it open. */
+  leaked: boolean;
+  /** The id of the user that it belongs to. */
+  uid: number;
+  /** Permission bits. */
+  mode: number;
+  created: Date;
+}
+
+/** What `collectGarbage` removes. */
+export interface CollectOptions {
+  /** Say what would be removed, and remove nothing. Default false. */
+  dryRun?: boolean;
+  /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
+  python?: boolean;
+}
+
+/** Every segment of the system, whoever made it, by name. */
+export function segments(): SegmentInfo[] {
+  return binding.listSegments().map((facts) => ({
+    ...facts,
+    kind: facts.kind as SegmentInfo['kind'],
+    created: new Date(facts.created),
+  }));
+}
+
+/**
+ * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
+ * is for where there is none.
+ * @throws `ERR_SHM_BUSY` where another process has been at it for seconds; `ERR_SHM_UNSAFE_LEDGERS` where others
+ * can write to the directory that says who owns what.
+ */
+export function collectGarbage(options?: CollectOptions): string[] {
+  const given = checkOptions(options, ['dryRun', 'python']);
+  const dryRun = checkBoolean('dryRun', given.dryRun, false);
+  const names = binding.collectSegments(dryRun);
+  if (!checkBoolean('python', given.python, false)) return names;
+  const abandoned = segments().filter(({ leaked, name }) => leaked && !names.includes(name));
+  return [...names, ...abandoned.map(({ name }) => name).filter((name) => dryRun || removes(name))].sort();
+}
+
+/**
+ * Removes the name of a segment that no handle is open for, whoever made it. Whoever is attached stays attached.
+ * @throws `ENOENT`, `EPERM` or `EACCES` (another user's), `ERR_SHM_NOT_A_SEGMENT`, `ERR_SHM_NAME`.
+ */
+export function unlink(name: string): void {
+  binding.unlinkName(checkName(name));
+}
+
+function removes(name: string): boolean {
+  try {
+    unlink(name);
+    return true;
+  } catch {
+    return false; // gone meanwhile, or another user's
+  }
+}
+
+/**
+ * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
+ * it neither removes a segment that was handed over nor complains about one that is gone.
+ *
+ * `descriptor` is the number of the pipe that the parent lets this process inherit
+ * (`multiprocessing.resource_tracker.getfd()`); it is copied. `format` is how CPython writes: `colon` is understood
+ * by all versions, for ASCII names without a colon; `json` by 3.13.10, 3.14.1 and later, for any name.
+ * @throws `EBADF`, `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+ */
+export function joinPythonTracker(descriptor: number, options?: { format?: 'colon' | 'json' }): void {
+  if (typeof descriptor !== 'number') throw wrongType('descriptor', 'a number', descriptor);
+  if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > 0x7fffffff)
+    throw outOfRange('descriptor', 'an open file descriptor', descriptor);
+  const { format = 'colon' } = checkOptions(options, ['format']);
+  if (format !== 'colon' && format !== 'json') throw wrongType('format', "'colon' or 'json'", format);
+  binding.joinPythonTracker(descriptor, format === 'json');
+}
+
+binding.onTrackingTrouble((why) => {
+  process.emitWarning(why, { type: 'ShmkitWarning', code: 'SHMKIT_TRACKING' });
+}, isMainThread);
