@@ -1,8 +1,11 @@
-/** Does something so many times and says how many nanoseconds it took. */
+/** Does something so many times and says how many nanoseconds it took; or, in a row of sizes, how many bytes. */
 export type Run = (iterations: number) => number | Promise<number>;
 
-/** What the issue asks for: to be so many times as fast, or to take at most so many times as long. */
-export type Target = { readonly faster: number } | { readonly time: number };
+/** What a row is about. */
+export type Unit = 'ns' | 'bytes';
+
+/** What the issue asks for: to be so many times as fast or small, or to take at most so many times as long. */
+export type Target = { readonly faster: number } | { readonly smaller: number } | { readonly time: number };
 
 /** What shmkit is measured against. */
 export interface Peer {
@@ -17,6 +20,8 @@ export interface Peer {
 export interface Contest {
   readonly shmkit: Run;
   readonly peers: readonly Peer[];
+  /** The most that shmkit may take, whatever the peers do; in the row's unit. */
+  readonly limit?: number;
   /** Throws where the work was not done. Called at the end, outside of what is timed. */
   readonly verify?: () => void;
 }
@@ -26,6 +31,13 @@ export interface Row {
   readonly name: string;
   /** Operations in one iteration; times are given for one operation. Default 1. */
   readonly ops?: number;
+  /** Default `ns`. */
+  readonly unit?: Unit;
+  /**
+   * So many rounds at most, of one iteration each: a run starts processes and reads one figure off them, and a
+   * longer run would tell no more.
+   */
+  readonly readings?: number;
   /** Sets it up. What it leaves goes to the context's clean-up, which runs when the row is done. */
   open(): Contest | Promise<Contest>;
 }
@@ -44,7 +56,7 @@ export interface Budget {
 export const FULL: Budget = { round: 30e6, warmups: 3, rounds: 21, row: 8e9, fewest: 7 };
 export const QUICK: Budget = { round: 2e6, warmups: 1, rounds: 3, row: 0.3e9, fewest: 2 };
 
-/** A contender's nanoseconds for one operation, one sample for each round. */
+/** A contender's nanoseconds (or bytes) for one operation, one sample for each round. */
 export interface Measured {
   readonly name: string;
   readonly iterations: number;
@@ -56,6 +68,8 @@ export interface Measured {
 /** A row's outcome; the first contender is shmkit. */
 export interface Outcome {
   readonly row: string;
+  readonly unit: Unit;
+  readonly limit?: number;
   readonly shmkit: Measured;
   readonly peers: readonly Measured[];
 }
@@ -96,15 +110,20 @@ type Breathe = () => Promise<void>;
 
 /** Measures a row in interleaved rounds, so that all contenders meet the same weather. */
 export async function measure(row: Row, budget: Budget, breathe: Breathe): Promise<Outcome> {
-  const { shmkit, peers, verify } = await row.open();
+  const { shmkit, peers, limit, verify } = await row.open();
   const lanes = [{ name: 'shmkit', run: shmkit }, ...peers].map((peer: Peer) => ({
     peer,
     iterations: 1,
     samples: [] as number[],
   }));
-  for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round, breathe);
+  const { readings } = row;
+  if (readings === undefined) {
+    for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round, breathe);
+  }
+  const [warmups, rounds] =
+    readings === undefined ? [budget.warmups, budget.rounds] : [1, Math.min(readings, budget.rounds)];
   const start = process.hrtime.bigint();
-  for (let round = -budget.warmups; round < budget.rounds; round++) {
+  for (let round = -warmups; round < rounds; round++) {
     for (const { peer, iterations, samples } of lanes) {
       await breathe();
       const time = await peer.run(iterations);
@@ -121,5 +140,11 @@ export async function measure(row: Row, budget: Budget, breathe: Breathe): Promi
     ...(target && { target }),
     ...(scale !== undefined && { scale }),
   }));
-  return { row: row.name, shmkit: ours!, peers: theirs };
+  return {
+    row: row.name,
+    unit: row.unit ?? 'ns',
+    ...(limit !== undefined && { limit }),
+    shmkit: ours!,
+    peers: theirs,
+  };
 }

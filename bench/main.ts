@@ -11,8 +11,13 @@ import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
 import { listSuite } from './suites/list.js';
 import { segmentSuite } from './suites/segment.js';
+import { trackerSuite } from './suites/tracker.js';
 
-const SUITES: Record<string, (context: Context) => Row[]> = { segment: segmentSuite, list: listSuite };
+const SUITES: Record<string, (context: Context) => Row[]> = {
+  segment: segmentSuite,
+  list: listSuite,
+  tracker: trackerSuite,
+};
 
 interface Options {
   quick?: true;
@@ -73,6 +78,7 @@ async function runSuite(name: string, rowsOf: (context: Context) => Row[]) {
   return { name, environment: facts, rows: outcomes.map(withRatios) };
 }
 
-function withRatios({ row, shmkit, peers }: Outcome) {
-  return { row, unit: 'ns', shmkit, peers: peers.map((peer) => ({ ...peer, ratio: ratio(shmkit, peer) })) };
+function withRatios(outcome: Outcome) {
+  const { shmkit, peers } = outcome;
+  return { ...outcome, peers: peers.map((peer) => ({ ...peer, ratio: ratio(shmkit, peer) })) };
 }

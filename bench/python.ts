@@ -30,10 +30,12 @@ interface Waiting {
 export class Python {
   version = '';
   numpy: string | null = null;
+  readonly path: string;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #waiting: Waiting[] = [];
 
   private constructor(path: string) {
+    this.path = path;
     // Without -B it would leave its compiled files beside the sources.
     this.#child = spawn(path, ['-B', PEER], { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface(this.#child.stdout).on('line', (line) => {

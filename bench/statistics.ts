@@ -15,7 +15,7 @@ export interface Ratio {
   readonly ok: boolean | undefined;
 }
 
-/** How many times as fast as the peer; or, where the target limits the time, how many times as long. */
+/** How many times as fast or small as the peer is; or, where the target limits the time, how many times as long. */
 export function ratio(shmkit: Measured, peer: Measured): Ratio {
   const { target } = peer;
   const perRound = shmkit.samples.map((ours, round) => {
@@ -27,8 +27,13 @@ export function ratio(shmkit: Measured, peer: Measured): Ratio {
     median: middle,
     min: Math.min(...perRound),
     max: Math.max(...perRound),
-    ok: target && (isTime(target) ? middle <= target.time : middle >= target.faster),
+    ok: target && (isTime(target) ? middle <= target.time : middle >= wanted(target)),
   };
+}
+
+/** How many times as fast, or as small, it is to be. */
+export function wanted(target: Exclude<Target, { readonly time: number }>): number {
+  return 'faster' in target ? target.faster : target.smaller;
 }
 
 export function isTime(target: Target | undefined): target is { readonly time: number } {

@@ -8,10 +8,10 @@ from time import perf_counter_ns
 from held import hold
 
 
-def cycle(iterations, size):
+def cycle(iterations, size, name=None):
     start = perf_counter_ns()
     for _ in range(iterations):
-        shm = SharedMemory(create=True, size=size)
+        shm = SharedMemory(name, create=True, size=size)
         shm.close()
         shm.unlink()
     return perf_counter_ns() - start

@@ -7,7 +7,8 @@ import { timed } from '../harness.js';
 import type { Row, Target } from '../harness.js';
 import type { Arguments } from '../python.js';
 
-const SMALL = 4096;
+/** A page. */
+export const SMALL = 4096;
 
 /** Making, opening and removing segments, as a user would write it, against the same lines in Python. */
 export function lifecycleRows({ large, prefix, python, cleanup }: Context): Row[] {
@@ -47,15 +48,15 @@ export function lifecycleRows({ large, prefix, python, cleanup }: Context): Row[
   const payload = Buffer.alloc(large, 1);
   return [
     row(
-      `create, close, unlink ${small}`,
-      (n) => cycle(n, {}),
+      `create, close, unlink ${small}, track: false`,
+      (n) => cycle(n, { track: false }),
       'segment.cycle',
       { size: SMALL },
       { faster: 1.4 },
     ),
     row(
-      `create, close, unlink ${small}, reserve: false`,
-      (n) => cycle(n, { reserve: false }),
+      `create, close, unlink ${small}, track: false, reserve: false`,
+      (n) => cycle(n, { track: false, reserve: false }),
       'segment.cycle',
       { size: SMALL },
       { faster: 1.8 },
@@ -79,7 +80,8 @@ export function lifecycleRows({ large, prefix, python, cleanup }: Context): Row[
   ];
 }
 
-function cycle(iterations: number, options: CreateOptions): number {
+/** Create, close, unlink. */
+export function cycle(iterations: number, options: CreateOptions): number {
   let bytes = 0;
   for (let i = 0; i < iterations; i++) {
     const shm = SharedMemory.create(SMALL, options);

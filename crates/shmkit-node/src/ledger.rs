@@ -75,10 +75,9 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
     let ledger = ledger::process()?;
-    tracker::ensure(ledger.token(), || match std::env::var_os(PROGRAM_VARIABLE) {
+    tracker::ensure(ledger.home(), ledger.token(), || match std::env::var_os(PROGRAM_VARIABLE) {
         Some(value) if value == "off" => None,
         from_environment => Some(tracker::Start {
-            home: Home::default(),
             program: from_environment.map_or_else(beside_this_module, |path| Ok(PathBuf::from(path))),
             on_trouble: Box::new(|why| {
                 tell(format!(
@@ -102,7 +101,6 @@ fn beside_this_module() -> std::result::Result<PathBuf, String> {
     // SAFETY: the loader's own string, which lives as long as the module, and that is never unloaded.
     let file = unsafe { CStr::from_ptr(info.dli_fname) };
     let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     Ok(file.with_file_name(PROGRAM))
 }
 

@@ -17,15 +17,17 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
 
-use crate::ledger::{Home, Token};
+use crate::ledger::{Home, Token, reap};
 
 /// The tracker's socket in the directory of the ledgers.
 pub const SOCKET: &str = "tracker";
@@ -39,11 +41,13 @@ pub const READY: &str = "ready\n";
 /// Whatever answers is given this long to show that it is a tracker.
 const GREETING_WAIT: Duration = Duration::from_secs(2);
 /// A tracker is given this long to start.
-const START_WAIT: Duration = Duration::from_secs(5);
+const START_WAIT: Duration = Duration::from_secs(20);
 /// So many failures in a row are told; it may well be another process that is just starting one.
 const FAILURES_TOLD: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// For the ledgers' lock, off every event loop.
+const PATIENCE: Duration = Duration::from_secs(2);
 const STACK: usize = 128 << 10;
 
 static WATCHED: AtomicBool = AtomicBool::new(false);
@@ -52,8 +56,6 @@ static CONNECTED: AtomicI32 = AtomicI32::new(-1);
 
 /// How a tracker is started.
 pub struct Start {
-    /// Whose ledgers it looks after.
-    pub home: Home,
     /// The path of `shmkitd`, or why there is none.
     pub program: Result<PathBuf, String>,
     /// Called once, on a thread of its own, when no tracker can be had.
@@ -61,16 +63,23 @@ pub struct Start {
 }
 
 /// Sees to it that a tracker runs and knows of this process's ledger, from now on. Returns at once. Only the first
-/// call asks how to start one; `None` is a process without a tracker.
-pub fn ensure(token: Token, start: impl FnOnce() -> Option<Start>) {
+/// call asks how to start one; `None` is a process without a tracker, which looks at the ledgers once itself.
+pub fn ensure(home: &Home, token: Token, start: impl FnOnce() -> Option<Start>) {
     if WATCHED.load(Ordering::Acquire) || WATCHED.swap(true, Ordering::AcqRel) {
         return;
     }
-    if let Some(Start { home, program, on_trouble }) = start() {
-        let watch = move || Watch { home, token, program, child: None }.run(on_trouble);
-        // Where there can be no thread, there is none to call anybody.
-        let _ = thread::Builder::new().name("shmkit-tracker".into()).stack_size(STACK).spawn(watch);
-    }
+    let home = home.clone();
+    let watch: Box<dyn FnOnce() + Send> = match start() {
+        Some(Start { program, on_trouble }) => {
+            // Here and now, although it takes part of a millisecond: were this process killed before its thread gets
+            // to it, there would be nobody to clean up.
+            let launched = (!is_running(&home)).then(|| launch(&program));
+            Box::new(move || Watch { home, token, program, launched, child: None }.run(on_trouble))
+        }
+        None => Box::new(move || drop(reap(&home, PATIENCE))),
+    };
+    // Where there can be no thread, there is none to tell anybody.
+    let _ = thread::Builder::new().name("shmkit-tracker".into()).stack_size(STACK).spawn(watch);
 }
 
 /// In a forked child: there is no thread that watches, and the socket is the parent's.
@@ -83,10 +92,21 @@ pub(crate) fn forget() {
     }
 }
 
+/// Whether there is a tracker, which looks at all ledgers now and then, also at those of processes that are not
+/// connected yet. Whoever asks has a ledger already, so that the tracker does not go.
+fn is_running(home: &Home) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(lock) = rustix::fs::open(home.directory().join(LOCK), flags, Mode::empty()) else { return false };
+    // For a moment this may keep a tracker from starting that somebody else started; then ours will.
+    flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+}
+
 struct Watch {
     home: Home,
     token: Token,
     program: Result<PathBuf, String>,
+    /// A tracker that was started and has not said yet how that went.
+    launched: Option<Result<Child, String>>,
     /// The tracker that this process started.
     child: Option<Child>,
 }
@@ -96,11 +116,7 @@ impl Watch {
         let mut on_trouble = Some(on_trouble);
         let mut failures = 0;
         loop {
-            let connected = self.connect().or_else(|_| {
-                self.start()?;
-                self.connect()
-            });
-            match connected {
+            match self.start_and_connect() {
                 Ok(stream) => {
                     failures = 0;
                     wait_for_end(stream);
@@ -115,10 +131,31 @@ impl Watch {
                     {
                         on_trouble(why);
                     }
+                    if failures >= FAILURES_TOLD {
+                        // What the tracker would do, now and then.
+                        let _ = reap(&self.home, PATIENCE);
+                    }
                     sleep(LONGEST_PAUSE.min(PAUSE * 2u32.saturating_pow(failures)));
                 }
             }
         }
+    }
+
+    fn start_and_connect(&mut self) -> Result<UnixStream, String> {
+        if self.launched.is_none() {
+            if let Ok(stream) = self.connect() {
+                return Ok(stream);
+            }
+            self.bury();
+            self.launched = Some(launch(&self.program));
+        }
+        if let Some(launched) = self.launched.take() {
+            self.child = await_ready(launched?).map_err(|why| match &self.program {
+                Ok(program) => format!("'{}' {why}", program.display()),
+                Err(_) => why,
+            })?;
+        }
+        self.connect()
     }
 
     /// A socket to a tracker that said so.
@@ -144,22 +181,6 @@ impl Watch {
         greet().map_err(|error| format!("'{}': {error}", path.display()))
     }
 
-    /// Starts a tracker, and returns when it can be connected to, or another one can.
-    fn start(&mut self) -> Result<(), String> {
-        self.bury();
-        let program = self.program.as_ref().map_err(String::clone)?;
-        let (child, said) = spawn(program).map_err(|error| format!("'{}': {error}", program.display()))?;
-        if said == READY {
-            self.child = Some(child);
-            return Ok(());
-        }
-        let status = finish(child);
-        if said.is_empty() && status == Some(0) {
-            return Ok(()); // there is one
-        }
-        Err(format!("'{}' ended with {status:?}: {}", program.display(), said.trim_end()))
-    }
-
     /// Takes the exit code of a tracker of ours that has ended, or is ending, so that no zombie stays.
     fn bury(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -175,32 +196,48 @@ impl Watch {
     }
 }
 
-/// Starts it with nothing of this process: no descriptors, no environment. What it says is read to its end, which
-/// it makes when it is ready.
-fn spawn(program: &Path) -> io::Result<(Child, String)> {
+/// Starts it with nothing of this process: no descriptors, no environment.
+fn launch(program: &Result<PathBuf, String>) -> Result<Child, String> {
+    let program = program.as_ref().map_err(String::clone)?;
     let mut command = Command::new(program);
     command.arg("tracker").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
+    command.spawn().map_err(|error| format!("'{}': {error}", program.display()))
+}
+
+/// Returns when the tracker can be connected to; `None` where it ended because there is another one.
+fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
+    let said = child.stdout.take().map(last_words).unwrap_or_default();
+    if said == READY {
+        return Ok(Some(child));
+    }
+    let status = finish(child);
+    if said.is_empty() && status == Some(0) {
+        return Ok(None);
+    }
+    let code = status.map_or_else(|| "a signal".into(), |code| format!("code {code}"));
+    Err(format!("ended with {code}: {}", said.trim_end()))
+}
+
+/// What it says until it lets go of its standard output, which it does when it is ready.
+fn last_words(mut stdout: ChildStdout) -> String {
+    let until = Instant::now() + START_WAIT;
     let mut said = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        let until = Instant::now() + START_WAIT;
-        let mut chunk = [0; 256];
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).unwrap_or_default();
-            let mut waited = [PollFd::new(&stdout, PollFlags::IN)];
-            match poll(&mut waited, Some(&timeout)) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Ok(count) if count > 0 => {}
-                _ => break,
-            }
-            match stdout.read(&mut chunk)? {
-                0 => break,
-                count => said.extend_from_slice(&chunk[..count]),
-            }
+    let mut chunk = [0; 256];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).unwrap_or_default();
+        let mut waited = [PollFd::new(&stdout, PollFlags::IN)];
+        match poll(&mut waited, Some(&timeout)) {
+            Err(Errno::INTR) => continue,
+            Ok(count) if count > 0 => {}
+            _ => break,
+        }
+        match stdout.read(&mut chunk) {
+            Ok(count) if count > 0 => said.extend_from_slice(&chunk[..count]),
+            _ => break,
         }
     }
-    Ok((child, String::from_utf8_lossy(&said).into_owned()))
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// The exit code of a process that has nothing left to do.

@@ -1,6 +1,6 @@
 //! The tracker: sockets are doorbells, ledgers are the truth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -13,15 +13,17 @@ use rustix::event::{Timespec, epoll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use shmkit::ledger::{Home, Probe, Token, reap};
+use shmkit::ledger::{Home, Probe, Token, if_nobody_is_left, reap};
 use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
 
 use crate::{detach, signals};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often all ledgers are looked at, for those whose processes could not connect.
+/// How often all ledgers are looked at, to be sure,
 const ROUND: Duration = Duration::from_secs(1);
+/// and while there are some whose processes are not connected: not yet, or not able to.
+const QUICK_ROUND: Duration = Duration::from_millis(100);
 /// The longest wait for the ledgers' lock; there is another try after it.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// At its end.
@@ -44,11 +46,23 @@ pub(crate) fn run() -> io::Result<()> {
     let Some(post) = Post::take(&home)? else { return Ok(()) };
     let mut tracker = Tracker::new(home, &post, &termination)?;
     detach::report(READY)?;
-    tracker.serve(&post)?;
-    tracker.reap(LAST_PATIENCE);
-    drop(tracker);
-    post.leave();
+    if tracker.serve(&post)? == End::Asked {
+        let _ = reap(&tracker.home, LAST_PATIENCE);
+        post.leave();
+        let _ = std::fs::remove_dir(&post.directory);
+    }
     Ok(())
+}
+
+/// Why a tracker ends.
+#[derive(PartialEq)]
+enum End {
+    /// SIGTERM; its clients start another.
+    Asked,
+    /// Nobody needs it, and it left its post.
+    Alone,
+    /// Nobody can find it.
+    Lost,
 }
 
 /// Being the one tracker: its locked file and its socket.
@@ -82,11 +96,10 @@ impl Post {
     }
 
     /// The socket goes first: without the lock it could be another tracker's.
-    fn leave(self) {
+    fn leave(&self) {
         if self.is_there() {
             let _ = std::fs::remove_file(self.directory.join(SOCKET));
             let _ = std::fs::remove_file(self.directory.join(LOCK));
-            let _ = std::fs::remove_dir(&self.directory);
         }
     }
 }
@@ -174,7 +187,7 @@ impl Tracker {
         Ok(Tracker { home, epoll, clients: HashMap::new(), dying: Vec::new(), round, alone_since: None })
     }
 
-    fn serve(&mut self, post: &Post) -> io::Result<()> {
+    fn serve(&mut self, post: &Post) -> io::Result<End> {
         let mut events = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
@@ -186,19 +199,22 @@ impl Tracker {
             for event in events.drain(..) {
                 match event.data.u64() {
                     LISTENER => self.accept(&post.listener),
-                    TERMINATION => return Ok(()),
+                    TERMINATION => return Ok(End::Asked),
                     client => self.hear(client),
                 }
             }
             self.look_after_the_dying();
             if Instant::now() >= self.round {
                 if !post.is_there() {
-                    return Ok(());
+                    return Ok(End::Lost);
                 }
                 self.look_at_all();
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                return Ok(());
+                if if_nobody_is_left(&self.home, PATIENCE, || post.leave()).unwrap_or(false) {
+                    return Ok(End::Alone);
+                }
+                self.alone_since = None;
             }
         }
     }
@@ -290,25 +306,22 @@ impl Tracker {
             it.pause = LONGEST_TRY.min(it.pause * 2);
             true
         });
-        if dead && self.reap(PATIENCE).is_some() {
+        if dead && reap(&self.home, PATIENCE).is_ok() {
             self.dying.retain(|it| !matches!(directory.probe(it.token), Probe::Unknown));
         }
     }
 
     fn look_at_all(&mut self) {
-        let alive = self.reap(PATIENCE);
+        let alive = reap(&self.home, PATIENCE).ok().map(|reaped| reaped.alive);
+        let connected: HashSet<&[u8]> = self.clients.values().map(|client| &client.token[..]).collect();
+        let unconnected = alive.iter().flatten().any(|token| !connected.contains(&token.as_bytes()[..]));
         let now = Instant::now();
-        self.round = now + ROUND;
-        if alive == Some(0) && self.clients.is_empty() && self.dying.is_empty() {
+        self.round = now + if unconnected { QUICK_ROUND } else { ROUND };
+        if alive.is_some_and(|alive| alive.is_empty()) && self.clients.is_empty() && self.dying.is_empty() {
             self.alone_since.get_or_insert(now);
         } else {
             self.alone_since = None;
         }
-    }
-
-    /// How many ledgers are alive; `None` where the lock was not to be had.
-    fn reap(&self, patience: Duration) -> Option<usize> {
-        reap(&self.home, patience).ok().map(|reaped| reaped.alive.len())
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use rustix::fs::fstat;
 
 use super::format::{self, Contents, Entry, FREE, Owner, Token};
-use super::home::{Directory, Home, Lock, busy, identity, write_at};
+use super::home::{Directory, Home, Lock, identity, write_at};
 use super::process::current_owner;
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result, python_tracker};
 
-/// For how long an adoption waits for a reaper, which holds the lock for a few milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// From this many records on, those of segments that others unlinked are looked for before more are added.
 const SWEPT_FROM: usize = 256;
 
@@ -33,7 +33,6 @@ pub struct Ledger {
 struct Book {
     file: OwnedFd,
     id: Identity,
-    directory: Directory,
     records: Vec<Option<Entry>>,
     slots: HashMap<Identity, usize>,
     free: Vec<usize>,
@@ -54,6 +53,11 @@ impl Ledger {
     /// What names it.
     pub fn token(&self) -> Token {
         self.token
+    }
+
+    /// Where it is.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The descriptor that holds the lock.
@@ -102,27 +106,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Removes a segment's name, if it still belongs to that segment, and strikes it off.
-    ///
-    /// # Errors
-    /// `ENOENT` where it does not; else what the system says.
-    pub fn unlink(&self, name: &Name, id: Identity) -> Result<()> {
-        let mut book = self.open_book().map_err(|error| error.about(name.as_str()))?;
-        let removed = if name.is_drawn() {
-            // Nobody draws it a second time, so a look and an unlink are as good.
-            segment::unlink(name, id)
-        } else {
-            match book.directory.take_away_as(self.token, name, id) {
-                Ok(true) => Ok(()),
-                // Says which of the two: gone, or another's by now.
-                Ok(false) => Err(segment::gone(name, self.home.who_has(name).is_some())),
-                Err(error) => Err(error.about(name.as_str())),
-            }
-        };
-        if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT") {
-            book.strike(id);
-        }
-        removed
+    /// Strikes a segment off that has no name any more.
+    pub(super) fn strike(&self, id: Identity) {
+        self.book().strike(id);
     }
 
     /// Ends the ownership of everything: what nobody else owns is unlinked, and the ledger goes. For the end
@@ -155,7 +141,7 @@ impl segment::Claim for Ledger {
     }
 
     fn disclaim(&self, id: Identity) {
-        self.book().strike(id);
+        self.strike(id);
     }
 }
 
@@ -168,7 +154,6 @@ impl Book {
         Ok(Book {
             file,
             id,
-            directory: home.open()?.ok_or_else(busy)?,
             records: Vec::new(),
             slots: HashMap::new(),
             free: Vec::new(),

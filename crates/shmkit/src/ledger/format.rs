@@ -50,6 +50,11 @@ impl Token {
         Token(bytes)
     }
 
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// As many hexadecimal digits as it takes; nothing else is a token.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {

@@ -12,18 +12,21 @@ use rustix::fs::{
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::geteuid;
 
-use super::format::{self, Contents, Entry, Token};
+use super::format::{self, Contents, Token};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
 const UNFINISHED: &str = ".new";
-const MOVED: &str = ".moved";
-/// Where whoever holds the directory's lock exclusively moves names to.
-const REAPERS_MOVED: &str = "moved";
+/// Where whoever holds the directory's lock exclusively moves segments to.
+const MOVED: &str = "moved";
 /// Beyond this a ledger is no ledger: a quarter of a million segments.
 const LEDGER_MAX: usize = 64 << 20;
-/// Between two tries for the directory's lock.
+/// A directory in a segment's place is there for a few microseconds, or belongs to somebody.
+const MOVING_TRIES: u32 = 40;
+/// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.
+const LOCK_SPINS: u32 = 50;
+/// Between two tries after those.
 const LOCK_PAUSE: Duration = Duration::from_micros(500);
 
 pub(super) fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
@@ -128,7 +131,16 @@ impl Home {
 
     /// Which segment has the name now, and whether this user can remove it.
     pub(super) fn look(&self, name: &Name) -> Option<(Identity, bool)> {
-        let stat = fs::lstat(self.segment(name)).ok()?;
+        let place = self.segment(name);
+        let mut stat = fs::lstat(&place).ok()?;
+        for _ in 0..MOVING_TRIES {
+            if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+                break;
+            }
+            // Somebody is looking at the segment: see `Locked::take`.
+            sleep(LOCK_PAUSE);
+            stat = fs::lstat(&place).ok()?;
+        }
         let me = geteuid().as_raw();
         Some((identity(&stat), me == 0 || me == stat.st_uid))
     }
@@ -187,18 +199,21 @@ impl Directory {
             Lock::Shared => FlockOperation::NonBlockingLockShared,
             Lock::Exclusive => FlockOperation::NonBlockingLockExclusive,
         };
-        loop {
+        for tries in 0u32.. {
             match flock(&self.fd, operation) {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if tries < LOCK_SPINS => std::thread::yield_now(),
                 Err(Errno::WOULDBLOCK) if Instant::now() >= until => return Ok(None),
-                Err(Errno::WOULDBLOCK) => sleep(LOCK_PAUSE),
+                Err(Errno::WOULDBLOCK) => {
+                    sleep(LOCK_PAUSE.min(Duration::from_micros(20 * u64::from(tries - LOCK_SPINS))))
+                }
                 Err(errno) => return Err(os("flock")(errno)),
             }
         }
-        let locked = Locked(self);
-        let (ours, there) = (fstat(&locked.0.fd), fs::lstat(&locked.0.home.directory));
-        match (ours, there) {
+        let locked = Locked { directory: self, last: lock == Lock::Exclusive };
+        let Directory { home, fd } = &locked.directory;
+        match (fstat(fd), fs::lstat(&home.directory)) {
             (Ok(ours), Ok(there)) if identity(&ours) == identity(&there) => Ok(Some(locked)),
             _ => Ok(None),
         }
@@ -263,89 +278,36 @@ impl Directory {
         Ok(file)
     }
 
-    /// Removes the segment's name if it still belongs to `id`, and says whether it did.
-    ///
-    /// No system call unlinks a name only if it has a certain inode. So it is renamed into this directory,
-    /// looked at where nobody else comes by, and put back if it is another one: between a look and an unlink in
-    /// place, a stranger could have made a segment of that name, and would lose it.
-    fn take_away(&self, moved: &str, name: &Name, id: Identity) -> Result<bool> {
-        let place = self.home.segment(name);
-        match fs::lstat(&place) {
-            Ok(stat) if identity(&stat) == id => {}
-            Ok(_) | Err(Errno::NOENT) => return Ok(false),
-            Err(errno) => return Err(os("shm_unlink")(errno)),
-        }
-        let aside = format!("{moved}/{}", name.as_str());
-        let in_place = || fs::unlink(&place).map(|()| true).map_err(os("shm_unlink"));
-        let rename = || renameat_with(CWD, &place, &self.fd, &aside, RenameFlags::NOREPLACE);
-        let renamed = match rename() {
-            Err(Errno::NOENT) => {
-                match mkdirat(&self.fd, moved, Mode::RWXU) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    // A filesystem that is full to the last inode is to be emptied, and not to be left so.
-                    Err(_) => return in_place(),
-                }
-                rename()
-            }
-            result => result,
-        };
-        match renamed {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(false),
-            // A filesystem that knows no rename without replacing.
-            Err(Errno::INVAL | Errno::NOSYS) => return in_place(),
-            Err(errno) => return Err(os("shm_unlink")(errno)),
-        }
-        let stat = statat(&self.fd, &aside, AtFlags::SYMLINK_NOFOLLOW).map_err(os("shm_unlink"))?;
-        if identity(&stat) == id {
-            unlinkat(&self.fd, &aside, AtFlags::empty()).map_err(os("shm_unlink"))?;
-            return Ok(true);
-        }
-        self.put_back(moved, name.as_str());
-        Ok(false)
-    }
-
-    /// Gives a name back to the segment that it was taken from.
-    fn put_back(&self, moved: &str, name: &str) {
-        let aside = format!("{moved}/{name}");
-        let place = self.home.segments.join(name);
-        let renamed = renameat_with(&self.fd, &aside, CWD, &place, RenameFlags::NOREPLACE);
-        if renamed == Err(Errno::EXIST) {
-            // Somebody took the name since; as if it had been unlinked and made anew.
-            let _ = unlinkat(&self.fd, &aside, AtFlags::empty());
-        }
-    }
-
-    /// As `take_away`, for the process that the token belongs to; it does one at a time.
-    pub(super) fn take_away_as(&self, token: Token, name: &Name, id: Identity) -> Result<bool> {
-        self.take_away(&format!("{token}{MOVED}"), name, id)
-    }
-
     /// Removes a ledger whose process is gone, or is going.
     pub(super) fn remove(&self, token: Token) {
-        let _ = unlinkat(&self.fd, format!("{token}{MOVED}"), AtFlags::REMOVEDIR);
         let _ = unlinkat(&self.fd, format!("{token}{LEDGER}"), AtFlags::empty());
     }
 }
 
 /// A locked directory of ledgers.
 #[derive(Debug)]
-pub(super) struct Locked(Directory);
+pub(super) struct Locked {
+    directory: Directory,
+    /// Removes the directory at the end, if nothing is in it then.
+    last: bool,
+}
 
 impl std::ops::Deref for Locked {
     type Target = Directory;
 
     fn deref(&self) -> &Directory {
-        &self.0
+        &self.directory
     }
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // The last one to go; it stays where anything is in it.
-        let _ = fs::rmdir(&self.0.home.directory);
+        if self.last {
+            let _ = unlinkat(&self.directory.fd, MOVED, AtFlags::REMOVEDIR);
+            let _ = fs::rmdir(&self.directory.home.directory);
+        }
         // Not by closing alone: a process forked meanwhile has the same open file, and would keep the lock.
-        let _ = flock(&self.0.fd, FlockOperation::Unlock);
+        let _ = flock(&self.directory.fd, FlockOperation::Unlock);
     }
 }
 
@@ -355,18 +317,18 @@ impl Locked {
         let mode = Mode::RUSR | Mode::WUSR;
         let name = format!("{token}{LEDGER}");
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
-        match openat(&self.0.fd, ".", flags | OFlags::TMPFILE, mode) {
+        match openat(&self.directory.fd, ".", flags | OFlags::TMPFILE, mode) {
             Ok(file) => {
                 prepare(&file, header)?;
-                link(&file, &self.0.fd, &name)?;
+                link(&file, &self.directory.fd, &name)?;
                 Ok(file)
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
                 let unfinished = format!("{token}{UNFINISHED}");
                 let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-                let file = openat(&self.0.fd, &unfinished, flags, mode).map_err(os("open"))?;
+                let file = openat(&self.directory.fd, &unfinished, flags, mode).map_err(os("open"))?;
                 prepare(&file, header)?;
-                let fd = &self.0.fd;
+                let fd = &self.directory.fd;
                 renameat_with(fd, &unfinished, fd, &name, RenameFlags::NOREPLACE).map_err(os("rename"))?;
                 Ok(file)
             }
@@ -374,41 +336,119 @@ impl Locked {
         }
     }
 
-    /// Removes a dead or superfluous segment's name, as `Directory::take_away`.
-    pub(super) fn take(&self, (name, id): &Entry) -> Result<bool> {
-        self.0.take_away(REAPERS_MOVED, name, *id)
+    /// Removes the segment's name if it still belongs to `id`, and says whether it did.
+    ///
+    /// No system call unlinks a name only if it has a certain inode, and between a look and an unlink a stranger
+    /// could have made a segment of that name, and would lose it. But there is one that removes a name only if it is
+    /// a directory's. So an empty directory changes places with the segment, which is looked at where nobody else
+    /// comes by:
+    ///
+    /// ```text
+    ///                  NAME        moved/NAME
+    /// mkdir            segment     directory
+    /// exchange         directory   segment       nobody can make a segment of that name now, nor remove the directory
+    ///   it is the one
+    ///     rmdir        -           segment
+    ///     unlink       -           -
+    ///   it is another
+    ///     exchange     segment     directory
+    ///     rmdir        segment     -
+    /// ```
+    ///
+    /// Each line tells `recover` what to do for a process that was killed after it.
+    ///
+    /// The lock keeps two from doing this to one name at once.
+    pub(super) fn take(&self, name: &Name, id: Identity) -> Result<bool> {
+        let Directory { home, fd } = &self.directory;
+        if home.who_has(name) != Some(id) {
+            return Ok(false);
+        }
+        let place = home.segment(name);
+        let in_place = || fs::unlink(&place).map(|()| true).map_err(os("shm_unlink"));
+        if name.is_drawn() {
+            return in_place(); // nobody draws it a second time
+        }
+        let aside = format!("{MOVED}/{}", name.as_str());
+        let make = || mkdirat(fd, &aside, Mode::RWXU);
+        let made = match make() {
+            Err(Errno::NOENT) => mkdirat(fd, MOVED, Mode::RWXU).and_then(|()| make()),
+            Err(Errno::EXIST) => {
+                self.recover_moved();
+                make()
+            }
+            result => result,
+        };
+        if made.is_err() {
+            // A filesystem that is full to the last inode is to be emptied, and not to be left so.
+            return in_place();
+        }
+        let exchange = || renameat_with(CWD, &place, fd, &aside, RenameFlags::EXCHANGE);
+        let drop_directory = || {
+            let _ = unlinkat(fd, &aside, AtFlags::REMOVEDIR);
+        };
+        if let Err(errno) = exchange() {
+            drop_directory();
+            return match errno {
+                Errno::NOENT => Ok(false),
+                Errno::INVAL | Errno::NOSYS => in_place(), // a filesystem that knows no exchange
+                errno => Err(os("shm_unlink")(errno)),
+            };
+        }
+        let stat = statat(fd, &aside, AtFlags::SYMLINK_NOFOLLOW).map_err(os("shm_unlink"))?;
+        if identity(&stat) == id {
+            let _ = fs::rmdir(&place);
+            unlinkat(fd, &aside, AtFlags::empty()).map_err(os("shm_unlink"))?;
+            return Ok(true);
+        }
+        exchange().map_err(os("shm_unlink"))?;
+        drop_directory();
+        Ok(false)
     }
 
-    /// Undoes what a killed reaper was in the middle of.
-    pub(super) fn recover(&self) -> Result<()> {
-        for name in self.0.names()? {
+    /// Undoes, or does, what a killed process was in the middle of.
+    pub(super) fn recover(&self) {
+        for name in self.directory.names().unwrap_or_default() {
             // Ledgers are made under the shared lock, so nobody is at this one any more.
             if name.strip_suffix(UNFINISHED).and_then(Token::parse).is_some() {
-                let _ = unlinkat(&self.0.fd, &name, AtFlags::empty());
+                let _ = unlinkat(&self.directory.fd, &name, AtFlags::empty());
             }
         }
-        self.recover_moved(REAPERS_MOVED);
-        Ok(())
+        self.recover_moved();
     }
 
-    /// Undoes what a process was in the middle of that is dead now.
-    pub(super) fn recover_of(&self, token: Token) {
-        self.recover_moved(&format!("{token}{MOVED}"));
-    }
-
-    fn recover_moved(&self, moved: &str) {
+    /// As `recover`, of segments alone.
+    pub(super) fn recover_moved(&self) {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(fd) = openat(&self.0.fd, moved, flags, Mode::empty()) else { return };
-        let Ok(entries) = Dir::read_from(&fd) else { return };
+        let Ok(moved) = openat(&self.directory.fd, MOVED, flags, Mode::empty()) else { return };
+        let Ok(entries) = Dir::read_from(&moved) else { return };
         for entry in entries.flatten() {
             if let Ok(name) = entry.file_name().to_str()
                 && name != "."
                 && name != ".."
             {
-                self.0.put_back(moved, name);
+                self.recover_name(&moved, name);
             }
         }
-        let _ = unlinkat(&self.0.fd, moved, AtFlags::REMOVEDIR);
+    }
+
+    /// Keeps the directory although nothing may be in it: this process's ledger is.
+    pub(super) fn keep(mut self) -> Self {
+        self.last = false;
+        self
+    }
+
+    /// See the table at `take`.
+    fn recover_name(&self, moved: &OwnedFd, name: &str) {
+        let place = self.directory.home.segments.join(name);
+        let is_directory = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let aside = statat(moved, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_directory);
+        let there = fs::lstat(&place).is_ok_and(is_directory);
+        let _ = match (there, aside) {
+            (_, true) => unlinkat(moved, name, AtFlags::REMOVEDIR),
+            (false, false) => unlinkat(moved, name, AtFlags::empty()),
+            (true, false) => renameat_with(CWD, &place, moved, name, RenameFlags::EXCHANGE)
+                .and_then(|()| unlinkat(moved, name, AtFlags::REMOVEDIR)),
+        };
     }
 }
 

@@ -6,7 +6,7 @@
 //!   NAME …                     segments
 //!   .shmkit-UID/               one for each user, nobody else can write to it  (home.rs)
 //!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
-//!     TOKEN.moved/, moved/     a name on its way out: see `home::Directory::take_away`
+//!     TOKEN.moved/, moved/     segments that are looked at: see `home::Directory::take_away`
 //!     tracker, tracker.lock    the companion process                            (crate::tracker)
 //! ```
 //!
@@ -28,4 +28,4 @@ pub use book::Ledger;
 pub use format::{Owner, Token};
 pub use home::{Directory, Home, Probe};
 pub use process::{existing, process, this_pid_namespace, unlink};
-pub use reap::{Reaped, Surveyed, orphans, reap, survey};
+pub use reap::{Reaped, Surveyed, if_nobody_is_left, orphans, reap, survey};

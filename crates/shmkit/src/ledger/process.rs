@@ -1,15 +1,16 @@
 //! This process's one ledger: made at the first need, left behind at the end, and not taken over by a fork.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::book::Ledger;
+use super::book::{Ledger, PATIENCE};
 use super::format::{Owner, Token};
-use super::home::Home;
+use super::home::{Home, Lock};
 use crate::segment::{self, Identity, Name};
 use crate::{Result, python_tracker};
 
@@ -80,19 +81,39 @@ pub(super) fn note_descriptor(token: Token, descriptor: i32) {
     }
 }
 
-/// Removes a segment's name, if it still belongs to that segment: `Ledger::unlink` where the process has a ledger
-/// or needs one for it, else the plain look and unlink.
+/// Removes a segment's name, if it still belongs to that segment.
 ///
 /// # Errors
-/// As `Ledger::unlink`.
+/// `ENOENT` where it does not; `ERR_SHM_BUSY`; else what the system says.
 pub fn unlink(name: &Name, id: Identity) -> Result<()> {
-    let ledger = if name.is_drawn() { existing() } else { process().ok() };
-    match ledger {
-        Some(ledger) => ledger.unlink(name, id)?,
-        None => segment::unlink(name, id)?,
+    let removed = if name.is_drawn() {
+        // Nobody draws it a second time, so a look and an unlink are as good.
+        segment::unlink(name, id)
+    } else {
+        unlink_shared_name(name, id)
+    };
+    if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
+        && let Some(ledger) = existing()
+    {
+        ledger.strike(id);
     }
+    removed?;
     python_tracker::unregister(name);
     Ok(())
+}
+
+/// A name that others, strangers too, may take again at any time.
+fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
+    let home = Home::default();
+    let locked = match home.make_locked(Lock::Exclusive, PATIENCE) {
+        Ok(locked) => locked,
+        Err(error) if error.code == "ERR_SHM_BUSY" => return Err(error.about(name.as_str())),
+        // Where there can be no ledgers, there is no better way than this.
+        Err(_) => return segment::unlink(name, id),
+    };
+    let locked = if existing().is_some() { locked.keep() } else { locked };
+    let taken = locked.take(name, id).map_err(|error| error.about(name.as_str()))?;
+    if taken { Ok(()) } else { Err(segment::gone(name, home.who_has(name).is_some())) }
 }
 
 /// What the parent owns is not the child's, and the parent must be dead when it is, although the child has its
@@ -128,7 +149,8 @@ pub fn this_pid_namespace() -> u64 {
 /// When a process started, in clock ticks since boot: field 22 of its stat, counted after the name, which may
 /// have spaces and brackets in it.
 pub(crate) fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let mut stat = Vec::with_capacity(1024); // enough for one read, where fs::read makes six
+    fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_end(&mut stat)).ok()?;
     let after_name = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = std::str::from_utf8(stat.get(after_name + 1..)?).ok()?;
     fields.split_ascii_whitespace().nth(19)?.parse().ok()

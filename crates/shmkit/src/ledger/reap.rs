@@ -8,6 +8,9 @@ use super::home::{Home, Lock, Locked, Probe, busy};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
+/// So many dead ledgers are dealt with before others get the lock.
+const TURN: usize = 64;
+
 /// What a round of reaping found and did.
 #[derive(Debug, Default)]
 pub struct Reaped {
@@ -23,40 +26,69 @@ pub struct Reaped {
 /// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`.
 pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let Some(directory) = home.open()? else { return Ok(reaped) };
-    let Some(locked) = directory.lock(Lock::Exclusive, patience)? else {
-        return if home.open()?.is_some() { Err(busy()) } else { Ok(reaped) };
-    };
+    let mut seen = HashSet::new();
+    // In turns, between which others get the lock.
+    while let Some(directory) = home.open()? {
+        let Some(locked) = directory.lock(Lock::Exclusive, patience)? else {
+            return if home.open()?.is_some() { Err(busy()) } else { Ok(reaped) };
+        };
+        if !turn(&locked, &mut reaped, &mut seen)? {
+            break;
+        }
+    }
+    Ok(reaped)
+}
+
+/// One turn of reaping; says whether there is more to do. Each dead ledger is `seen` once: not all can be removed.
+fn turn(locked: &Locked, reaped: &mut Reaped, seen: &mut HashSet<Token>) -> Result<bool> {
     let mut dead = Vec::new();
+    reaped.alive.clear();
     for token in locked.tokens()? {
         match locked.probe(token) {
+            Probe::Dead if seen.contains(&token) => {}
             Probe::Dead => dead.push(token),
             Probe::Alive | Probe::Unknown => reaped.alive.push(token),
         }
     }
-    locked.recover()?;
-    for &token in &dead {
-        locked.recover_of(token);
-    }
+    locked.recover();
     let mut owned = None;
-    for token in dead {
+    for &token in dead.iter().take(TURN) {
+        seen.insert(token);
         match locked.read(token) {
             Ok(Contents::Entries(_, entries)) => {
                 if !entries.is_empty() {
-                    let owned = owned.get_or_insert_with(|| Owned::by(&locked, &reaped.alive));
-                    remove(&locked, &entries, owned, &mut reaped.removed)?;
+                    let owned = owned.get_or_insert_with(|| Owned::by(locked, &reaped.alive));
+                    remove(locked, &entries, owned, &mut reaped.removed)?;
                     if owned.opaque {
                         continue; // its segments are for whoever can read the others
                     }
                 }
                 locked.remove(token);
             }
+            Ok(Contents::Garbled) => locked.remove(token),
             // Whoever can read it will.
             Ok(Contents::Newer) | Err(_) => {}
-            Ok(Contents::Garbled) => locked.remove(token),
         }
     }
-    Ok(reaped)
+    Ok(dead.len() > TURN)
+}
+
+/// Runs `leave` if there is not one ledger, and while there can be none; says whether it did. For a tracker, which
+/// must not go when somebody counts on it.
+///
+/// # Errors
+/// As `reap`.
+pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) -> Result<bool> {
+    let Some(directory) = home.open()? else {
+        leave();
+        return Ok(true);
+    };
+    let Some(locked) = directory.lock(Lock::Exclusive, patience)? else { return Ok(false) };
+    let nobody = locked.tokens()?.is_empty();
+    if nobody {
+        leave();
+    }
+    Ok(nobody)
 }
 
 /// Removes those of the entries that no other process owns.
@@ -66,6 +98,7 @@ pub(super) fn remove_unowned(locked: &Locked, entries: &[Entry], but: Token) -> 
         let mut others = locked.tokens()?;
         others.retain(|&token| token != but && !matches!(locked.probe(token), Probe::Dead));
         let owned = Owned::by(locked, &others);
+        locked.recover_moved();
         remove(locked, entries, &owned, &mut removed)?;
         if owned.opaque {
             return Err(busy());
@@ -101,7 +134,7 @@ fn remove(locked: &Locked, entries: &[Entry], owned: &Owned, removed: &mut Vec<N
         if owned.opaque || owned.ids.contains(&entry.1) {
             continue;
         }
-        match locked.take(entry) {
+        match locked.take(&entry.0, entry.1) {
             Ok(true) => removed.push(entry.0.clone()),
             Ok(false) => {}
             // Another user's, which is his to remove.

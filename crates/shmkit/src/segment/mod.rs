@@ -102,6 +102,8 @@ impl Default for AttachOptions {
 
 /// Tries of an attach while a creator is between `shm_open` and `ftruncate` (gh-92408), 1 ms apart.
 const EMPTY_TRIES: u32 = 100;
+/// Tries of an attach while somebody makes sure that he unlinks the right segment, 1 ms apart.
+const MOVING_TRIES: u32 = 20;
 /// Rounds of `create_or_attach`, or of drawing a random name, against others who create and unlink.
 const RACE_TRIES: u32 = 1000;
 
@@ -201,8 +203,17 @@ impl Segment {
     }
 
     fn attach_inner(name: &Name, options: &AttachOptions) -> Result<Self> {
-        let object = platform::Object::open(name, options.access)?;
-        let mut stat = object.stat()?;
+        let open = || platform::Object::open(name, options.access).and_then(|it| Ok((it.stat()?, it)));
+        let mut opened = open();
+        for _ in 0..MOVING_TRIES {
+            if opened.as_ref().err().is_none_or(|error| error.code != "ERR_SHM_NOT_A_SEGMENT") {
+                break;
+            }
+            // A directory may be in its place for a moment: see `ledger::home`.
+            sleep(Duration::from_millis(1));
+            opened = open();
+        }
+        let (mut stat, object) = opened?;
         if options.expect.is_some_and(|id| id != stat.id) {
             let message = "the segment that was meant is gone, and its name belongs to another one now";
             return Err(Error::own("ERR_SHM_UNLINKED", message));

@@ -1,0 +1,1 @@
+export const contested: readonly string[];
