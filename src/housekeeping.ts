@@ -51,10 +51,7 @@ export function segments(): SegmentInfo[] {
 export function collectGarbage(options?: CollectOptions): string[] {
   const given = checkOptions(options, ['dryRun', 'python']);
   const dryRun = checkBoolean('dryRun', given.dryRun, false);
-  const names = binding.collectSegments(dryRun);
-  if (!checkBoolean('python', given.python, false)) return names;
-  const abandoned = segments().filter(({ leaked, name }) => leaked && !names.includes(name));
-  return [...names, ...abandoned.map(({ name }) => name).filter((name) => dryRun || removes(name))].sort();
+  return binding.collectSegments(dryRun, checkBoolean('python', given.python, false));
 }
 
 /**
@@ -63,15 +60,6 @@ export function collectGarbage(options?: CollectOptions): string[] {
  */
 export function unlink(name: string): void {
   binding.unlinkName(checkName(name));
-}
-
-function removes(name: string): boolean {
-  try {
-    unlink(name);
-    return true;
-  } catch {
-    return false; // gone meanwhile, or another user's
-  }
 }
 
 /**

@@ -407,9 +407,11 @@ shm.close()`;
   async 'a dead tracker’s socket, and a socket of something that is no tracker, are taken over'() {
     for (const answer of ['', 'HTTP/1.1 400 Bad Request\r\n\r\n', undefined]) {
       fs.mkdirSync(LEDGERS, { mode: 0o700, recursive: true });
-      const server = net.createServer((socket) =>
-        answer === undefined ? socket.end() : socket.write(answer),
-      );
+      const server = net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        if (answer === undefined) socket.end();
+        else socket.write(answer);
+      });
       await new Promise<void>((resolve) => server.listen(`${LEDGERS}/tracker`, resolve));
       const actor = await owner('own');
       await oneTracker();
@@ -558,7 +560,68 @@ shm.close()`;
     assert.deepEqual(collectGarbage(), ['own']);
   },
 
+  async 'an unlink goes on where a killed one stopped, and its owner forgets nothing'() {
+    const owned = SharedMemory.create(64, { name: 'own' });
+    fs.mkdirSync(`${LEDGERS}/moved`, { recursive: true });
+    fs.renameSync('/dev/shm/own', `${LEDGERS}/moved/own`);
+    fs.mkdirSync('/dev/shm/own');
+    owned.unlink();
+    assert.deepEqual(segments(), []);
+    assert.ok(!exists('own'));
+
+    const other = SharedMemory.create(64, { name: 'own' });
+    fs.mkdirSync(`${LEDGERS}/moved`, { recursive: true });
+    fs.renameSync('/dev/shm/own', `${LEDGERS}/moved/own`);
+    fs.mkdirSync('/dev/shm/own');
+    const adopter = node(`
+      const [name] = fs.readdirSync('${LEDGERS}/moved');
+      setTimeout(() => { SharedMemory.attach(name).adopt(); say('adopted'); hold(); }, 1);
+      shmkit.collectGarbage();`);
+    assert.equal(await adopter.line(), 'adopted');
+    assert.deepEqual(
+      segments()[0]!.owners,
+      [process.pid, adopter.pid].sort((a, b) => a - b),
+    );
+    other.unlink();
+    adopter.kill('SIGKILL');
+  },
+
+  async 'a dead ledger that is for newer versions keeps no tracker'() {
+    const actor = await owner('own');
+    await oneTracker();
+    const [ledger] = ledgers();
+    const newer = Buffer.from(fs.readFileSync(`${LEDGERS}/${ledger}`));
+    newer.writeUInt32LE(99, 12);
+    fs.writeFileSync(`${LEDGERS}/${'6'.repeat(32)}.ledger`, newer);
+    actor.kill('SIGKILL');
+    await gone('own');
+    await until('the tracker has gone', () => trackers().length === 0);
+    assert.deepEqual(fs.readdirSync(LEDGERS), [`${'6'.repeat(32)}.ledger`]);
+  },
+
   // ---------- the world around ----------
+
+  async 'another user’s segment is not adopted, and a process that changes its user owns on'() {
+    if (process.geteuid!() !== 0 || !fs.readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')) {
+      console.log('needs root');
+      return;
+    }
+    const nobody = 65534;
+    const actor = node(`
+      SharedMemory.create(64, { name: 'as-root' });
+      process.setgid(${nobody});
+      process.setuid(${nobody});
+      SharedMemory.create(64, { name: 'as-nobody' });
+      say('made');
+      hold();`);
+    assert.equal(await actor.line(), 'made');
+    const theirs = SharedMemory.attach('as-nobody', { foreign: true });
+    assert.throws(() => theirs.adopt(), { code: 'EPERM' });
+    assert.deepEqual(fs.readdirSync('/dev/shm').filter((name) => name.startsWith('.')).length, 2);
+    actor.kill('SIGKILL');
+    await gone('as-root');
+    await gone('as-nobody');
+  },
 
   async 'a session manager that removes all files of a user does no harm to what comes after'() {
     const actor = node(`

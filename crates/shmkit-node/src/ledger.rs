@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::census::census;
+use shmkit::census::{abandoned_by_python, census};
 use shmkit::ledger::{self, Home, Ledger, orphans, reap};
 use shmkit::python_tracker::{self, Format};
 use shmkit::segment::{Claim, Name, identify};
@@ -154,12 +154,23 @@ pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
     Ok(facts.collect())
 }
 
-/// Removes what dead owners left, or only says what that is.
+/// Removes what dead owners left, and if asked to what Python's processes seem to have, or only says what that is.
 #[napi]
-pub fn collect_segments(env: Env, dry_run: bool) -> Result<Vec<String>> {
+pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<String>> {
     let home = Home::default();
-    let names = if dry_run { orphans(&home) } else { reap(&home, PATIENCE).map(|reaped| reaped.removed) };
-    let names = names.map_err(|error| to_js(&env, error))?;
+    let collect = || -> Outcome<Vec<Name>> {
+        let mut names = if dry_run { orphans(&home)? } else { reap(&home, PATIENCE)?.removed };
+        if python {
+            let mut abandoned = abandoned_by_python(&home)?;
+            abandoned.retain(|info| !names.contains(&info.name));
+            // That very segment: another of its name is not meant.
+            abandoned.retain(|info| dry_run || ledger::unlink(&info.name, info.id).is_ok());
+            names.extend(abandoned.into_iter().map(|info| info.name));
+        }
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        Ok(names)
+    };
+    let names = collect().map_err(|error| to_js(&env, error))?;
     Ok(names.iter().map(|name| name.as_str().to_owned()).collect())
 }
 

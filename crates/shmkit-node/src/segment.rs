@@ -179,7 +179,7 @@ pub fn read_segment(env: Env, segment: &Handle, target: Unknown<'_>, offset: f64
         let open = segment.open()?;
         open.refresh()?;
         // SAFETY: the array is alive for this call, and nothing of ours refers to its bytes.
-        unsafe { open.mapping()?.bytes().copy_to(size_from(offset), start, len) }.ok_or_else(out_of_range)
+        unsafe { open.read(size_from(offset), start, len) }?.ok_or_else(out_of_range)
     };
     copy().map_err(|error| to_js(&env, segment.about(error)))
 }

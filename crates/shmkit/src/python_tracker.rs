@@ -11,19 +11,21 @@
 //! CPython's is a set of names: registering twice is once, and forgetting what is not in it prints a traceback.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
-use rustix::io::{fcntl_dupfd_cloexec, retry_on_intr, write};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr, write};
 
+use crate::fork::PerProcess;
 use crate::segment::Name;
 use crate::{Class, Error, Result};
 
 /// CPython's limit, so that a line is written at once by whoever shares the pipe.
 const LINE_MAX: usize = 512;
+/// For a reader that is stopped.
+const STALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +40,15 @@ pub enum Format {
 struct Joined {
     pipe: OwnedFd,
     format: Format,
+    /// Its reader was not reading when it was told something last.
+    stalled: bool,
 }
 
-static JOINED: Mutex<Option<Joined>> = Mutex::new(None);
+static JOINED: PerProcess<Joined> = PerProcess::new();
 
-fn joined() -> MutexGuard<'static, Option<Joined>> {
-    JOINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+/// In a forked child, which nobody asked to join.
+pub(crate) fn forget() {
+    JOINED.forget();
 }
 
 /// Says to the tracker behind this pipe what this process creates and unlinks from now on. The descriptor is
@@ -68,7 +73,11 @@ pub fn join(descriptor: i32, format: Format) -> Result<()> {
     if (fcntl_getfl(given).map_err(os)? & OFlags::RWMODE) == OFlags::RDONLY {
         return refuse("it cannot be written to");
     }
-    *joined() = Some(Joined { pipe: fcntl_dupfd_cloexec(given, 3).map_err(os)?, format });
+    // An open file of our own: whether writing to it waits is not to be the others' business.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let own = || rustix::fs::open(format!("/proc/self/fd/{descriptor}"), flags, Mode::empty());
+    let pipe = own().or_else(|_| fcntl_dupfd_cloexec(given, 3)).map_err(os)?;
+    *JOINED.lock() = Some(Joined { pipe, format, stalled: false });
     Ok(())
 }
 
@@ -77,7 +86,7 @@ pub fn join(descriptor: i32, format: Format) -> Result<()> {
 /// # Errors
 /// `ERR_SHM_PYTHON_TRACKER` for a name that the colon format cannot say.
 pub(crate) fn check(name: &Name) -> Result<()> {
-    match &*joined() {
+    match &*JOINED.lock() {
         Some(joined) => line(joined.format, "REGISTER", name).map(drop),
         None => Ok(()),
     }
@@ -94,26 +103,31 @@ pub(crate) fn unregister(name: &Name) {
 }
 
 fn say(commands: &[&str], name: &Name) {
-    let mut held = joined();
-    let Some(tracker) = &*held else { return };
+    let mut held = JOINED.lock();
+    let Some(tracker) = &mut *held else { return };
     let lines: Result<Vec<String>> =
         commands.iter().map(|command| line(tracker.format, command, name)).collect();
     let Ok(lines) = lines else { return };
-    if !tell(&tracker.pipe, lines.concat().as_bytes()) {
+    if !tracker.tell(lines.concat().as_bytes()) {
         *held = None; // it is gone, and with it whoever asked for this
     }
 }
 
-/// Writes it, unless nobody reads any more. A pipe that is full because its reader was stopped is given a moment:
-/// this is an event loop's thread.
-fn tell(pipe: &OwnedFd, bytes: &[u8]) -> bool {
-    let mut waited = [PollFd::new(pipe, PollFlags::OUT)];
-    let timeout = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-    match retry_on_intr(|| poll(&mut waited, Some(&timeout))) {
-        Ok(0) => true,
-        // At most PIPE_BUF bytes, which a pipe that can be written to takes whole.
-        Ok(_) => retry_on_intr(|| write(pipe, bytes)).is_ok(),
-        Err(_) => false,
+impl Joined {
+    /// Writes it, and says whether somebody reads. A pipe that is full because its reader was stopped is given a
+    /// moment, once: this is an event loop's thread.
+    fn tell(&mut self, bytes: &[u8]) -> bool {
+        let mut waited = [PollFd::new(&self.pipe, PollFlags::OUT)];
+        let wait = if self.stalled { Timespec::default() } else { STALL };
+        let ready = retry_on_intr(|| poll(&mut waited, Some(&wait)));
+        // At most PIPE_BUF bytes, which a pipe takes whole or not at all.
+        let written = match ready {
+            Ok(0) => Err(Errno::AGAIN),
+            Ok(_) => retry_on_intr(|| write(&self.pipe, bytes)).map(drop),
+            Err(errno) => Err(errno),
+        };
+        self.stalled = written == Err(Errno::AGAIN);
+        written.is_ok() || self.stalled
     }
 }
 

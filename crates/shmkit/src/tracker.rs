@@ -15,19 +15,20 @@
 //! ```
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::fstat;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use crate::ledger::{Home, Token, reap};
+use crate::ledger::{Descriptor, Home, Token, reap};
 
 /// The tracker's socket in the directory of the ledgers.
 pub const SOCKET: &str = "tracker";
@@ -46,13 +47,16 @@ const START_WAIT: Duration = Duration::from_secs(20);
 const FAILURES_TOLD: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A tracker that ends sooner than this counts as a failure to have one.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
 /// For the ledgers' lock, off every event loop.
 const PATIENCE: Duration = Duration::from_secs(2);
 const STACK: usize = 128 << 10;
 
-static WATCHED: AtomicBool = AtomicBool::new(false);
-/// The socket, or -1: closed in a forked child, or the tracker would think its parent alive.
-static CONNECTED: AtomicI32 = AtomicI32::new(-1);
+/// Half of the token of the ledger that is watched, or 0.
+static WATCHED: AtomicU64 = AtomicU64::new(0);
+/// The socket: in a forked child it is closed, or the tracker would think its parent alive.
+static CONNECTED: Descriptor = Descriptor::new();
 
 /// How a tracker is started.
 pub struct Start {
@@ -62,19 +66,25 @@ pub struct Start {
     pub on_trouble: Box<dyn FnOnce(String) + Send>,
 }
 
-/// Sees to it that a tracker runs and knows of this process's ledger, from now on. Returns at once. Only the first
-/// call asks how to start one; `None` is a process without a tracker, which looks at the ledgers once itself.
+/// Sees to it that a tracker runs and knows of this process's ledger, from now on. Does not wait. Only the first call
+/// for a ledger asks how to start one; `None` is a process without a tracker, which looks at the ledgers once itself.
 pub fn ensure(home: &Home, token: Token, start: impl FnOnce() -> Option<Start>) {
-    if WATCHED.load(Ordering::Acquire) || WATCHED.swap(true, Ordering::AcqRel) {
+    let watched = u64::from_ne_bytes(std::array::from_fn(|i| token.as_bytes()[i])) | 1;
+    if WATCHED.load(Ordering::Acquire) == watched || WATCHED.swap(watched, Ordering::AcqRel) == watched {
         return;
     }
     let home = home.clone();
     let watch: Box<dyn FnOnce() + Send> = match start() {
         Some(Start { program, on_trouble }) => {
+            let mut watch = Watch { home, token, program, next: Next::Connect, child: None };
             // Here and now, although it takes part of a millisecond: were this process killed before its thread gets
-            // to it, there would be nobody to clean up.
-            let launched = (!is_running(&home)).then(|| launch(&program));
-            Box::new(move || Watch { home, token, program, launched, child: None }.run(on_trouble))
+            // to it, there would be nobody to clean up. A tracker that is there looks at all ledgers now and then,
+            // and does not go while there is ours.
+            watch.next = match watch.call() {
+                Ok(stream) => Next::Greet(stream),
+                Err(_) => Next::Await(launch(&watch.program)),
+            };
+            Box::new(move || watch.run(on_trouble))
         }
         None => Box::new(move || drop(reap(&home, PATIENCE))),
     };
@@ -84,31 +94,25 @@ pub fn ensure(home: &Home, token: Token, start: impl FnOnce() -> Option<Start>) 
 
 /// In a forked child: there is no thread that watches, and the socket is the parent's.
 pub(crate) fn forget() {
-    WATCHED.store(false, Ordering::Release);
-    let socket = CONNECTED.swap(-1, Ordering::AcqRel);
-    if socket >= 0 {
-        // SAFETY: the descriptor was the watching thread's, which does not exist in this process.
-        unsafe { libc::close(socket) };
-    }
-}
-
-/// Whether there is a tracker, which looks at all ledgers now and then, also at those of processes that are not
-/// connected yet. Whoever asks has a ledger already, so that the tracker does not go.
-fn is_running(home: &Home) -> bool {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(lock) = rustix::fs::open(home.directory().join(LOCK), flags, Mode::empty()) else { return false };
-    // For a moment this may keep a tracker from starting that somebody else started; then ours will.
-    flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    WATCHED.store(0, Ordering::Release);
+    CONNECTED.close();
 }
 
 struct Watch {
     home: Home,
     token: Token,
     program: Result<PathBuf, String>,
-    /// A tracker that was started and has not said yet how that went.
-    launched: Option<Result<Child, String>>,
+    next: Next,
     /// The tracker that this process started.
     child: Option<Child>,
+}
+
+/// The next step to a tracker.
+enum Next {
+    Connect,
+    Greet(UnixStream),
+    /// A tracker was started, and has not said yet how that went.
+    Await(Result<Child, String>),
 }
 
 impl Watch {
@@ -116,69 +120,93 @@ impl Watch {
         let mut on_trouble = Some(on_trouble);
         let mut failures = 0;
         loop {
-            match self.start_and_connect() {
+            let trouble = match self.connect() {
                 Ok(stream) => {
-                    failures = 0;
+                    let since = Instant::now();
                     wait_for_end(stream);
                     self.bury();
-                    // All processes see it end at once, and one new tracker is enough.
-                    sleep(PAUSE.mul_f64(f64::from(self.token.0[0]) / 128.0));
-                }
-                Err(why) => {
-                    failures += 1;
-                    if failures >= FAILURES_TOLD
-                        && let Some(on_trouble) = on_trouble.take()
-                    {
-                        on_trouble(why);
+                    if since.elapsed() >= SHORT_LIFE {
+                        failures = 0;
                     }
-                    if failures >= FAILURES_TOLD {
-                        // What the tracker would do, now and then.
-                        let _ = reap(&self.home, PATIENCE);
-                    }
-                    sleep(LONGEST_PAUSE.min(PAUSE * 2u32.saturating_pow(failures)));
+                    None
                 }
+                Err(why) => Some(why),
+            };
+            failures += 1;
+            if failures > FAILURES_TOLD {
+                if let Some((why, on_trouble)) = trouble.and_then(|why| Some((why, on_trouble.take()?))) {
+                    on_trouble(why);
+                }
+                // What the tracker would do, now and then.
+                let _ = reap(&self.home, PATIENCE);
             }
+            sleep(self.pause(failures));
         }
     }
 
-    fn start_and_connect(&mut self) -> Result<UnixStream, String> {
-        if self.launched.is_none() {
-            if let Ok(stream) = self.connect() {
-                return Ok(stream);
-            }
-            self.bury();
-            self.launched = Some(launch(&self.program));
-        }
-        if let Some(launched) = self.launched.take() {
-            self.child = await_ready(launched?).map_err(|why| match &self.program {
-                Ok(program) => format!("'{}' {why}", program.display()),
-                Err(_) => why,
-            })?;
-        }
-        self.connect()
+    /// At first all processes see the tracker end at once, and one new tracker is enough.
+    fn pause(&self, failures: u32) -> Duration {
+        let jitter = PAUSE.mul_f64(1.0 + f64::from(self.token.as_bytes()[15]) / 256.0);
+        LONGEST_PAUSE.min(jitter * 2u32.saturating_pow(failures - 1))
     }
 
-    /// A socket to a tracker that said so.
-    fn connect(&self) -> Result<UnixStream, String> {
+    fn connect(&mut self) -> Result<UnixStream, String> {
+        match std::mem::replace(&mut self.next, Next::Connect) {
+            Next::Greet(stream) => self.greet(stream),
+            Next::Await(launched) => self.await_started(launched),
+            Next::Connect => match self.call().and_then(|stream| self.greet(stream)) {
+                Ok(stream) => Ok(stream),
+                Err(_) => {
+                    self.bury();
+                    let launched = launch(&self.program);
+                    self.await_started(launched)
+                }
+            },
+        }
+    }
+
+    fn await_started(&mut self, launched: Result<Child, String>) -> Result<UnixStream, String> {
+        self.child = await_ready(launched?).map_err(|why| match &self.program {
+            Ok(program) => format!("'{}' {why}", program.display()),
+            Err(_) => why,
+        })?;
+        self.call().and_then(|stream| self.greet(stream))
+    }
+
+    /// A socket to what listens in the tracker's place, our token sent. Does not wait.
+    fn call(&self) -> Result<UnixStream, String> {
         let path = self.home.directory().join(SOCKET);
-        let greet = || -> io::Result<UnixStream> {
-            let mut stream = UnixStream::connect(&path)?;
+        let call = || -> io::Result<UnixStream> {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+            connect(&socket, &SocketAddrUnix::new(&path)?)?;
+            let mut stream = UnixStream::from(socket);
+            stream.write_all(self.token.as_bytes())?;
+            Ok(stream)
+        };
+        call().map_err(|error| format!("'{}': {error}", path.display()))
+    }
+
+    /// The same socket, if a tracker is at the other end.
+    fn greet(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
+        let mut greet = || -> io::Result<()> {
             let peer = rustix::net::sockopt::socket_peercred(&stream)?;
-            if peer.uid != rustix::process::geteuid() {
+            if peer.uid.as_raw() != self.home.uid() {
                 return Err(io::Error::other("it is another user's"));
             }
+            stream.set_nonblocking(false)?;
             stream.set_read_timeout(Some(GREETING_WAIT))?;
-            stream.set_write_timeout(Some(GREETING_WAIT))?;
-            stream.write_all(&self.token.0)?;
             let mut greeting = [0; GREETING.len()];
             stream.read_exact(&mut greeting)?;
             if greeting != GREETING {
                 return Err(io::Error::other("what listens there is no tracker"));
             }
-            stream.set_read_timeout(None)?;
-            Ok(stream)
+            stream.set_read_timeout(None)
         };
-        greet().map_err(|error| format!("'{}': {error}", path.display()))
+        match greet() {
+            Ok(()) => Ok(stream),
+            Err(error) => Err(format!("'{}': {error}", self.home.directory().join(SOCKET).display())),
+        }
     }
 
     /// Takes the exit code of a tracker of ours that has ended, or is ending, so that no zombie stays.
@@ -253,8 +281,11 @@ fn finish(mut child: Child) -> Option<i32> {
     child.wait().ok()?.code()
 }
 
+/// Returns when there is no tracker any more at the other end.
 fn wait_for_end(mut stream: UnixStream) {
-    CONNECTED.store(stream.as_raw_fd(), Ordering::Release);
+    let inode = |stream: &UnixStream| fstat(stream).map_or(0, |stat| stat.st_ino);
+    let own = inode(&stream);
+    CONNECTED.note(stream.as_raw_fd(), own);
     let mut byte = [0];
     loop {
         match stream.read(&mut byte) {
@@ -263,5 +294,9 @@ fn wait_for_end(mut stream: UnixStream) {
             _ => {}
         }
     }
-    CONNECTED.store(-1, Ordering::Release);
+    CONNECTED.note(-1, 0);
+    if inode(&stream) != own {
+        // Somebody closed it who should not have, and the number is another file's by now.
+        let _ = stream.into_raw_fd();
+    }
 }

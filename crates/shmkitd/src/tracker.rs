@@ -33,6 +33,9 @@ const FIRST_TRY: Duration = Duration::from_millis(1);
 const LONGEST_TRY: Duration = Duration::from_millis(50);
 const TRIES: u32 = 40;
 
+/// Descriptors that are not for clients: the tracker's own, and those of a look at the ledgers.
+const SPARE_DESCRIPTORS: usize = 96;
+
 /// What epoll's events carry: a client's descriptor, or one of these.
 const LISTENER: u64 = u64::MAX;
 const TERMINATION: u64 = u64::MAX - 1;
@@ -41,15 +44,14 @@ const TERMINATION: u64 = u64::MAX - 1;
 pub(crate) fn run() -> io::Result<()> {
     detach::detach()?;
     let termination = signals::terminations()?;
-    raise_descriptor_limit();
     let home = Home::default();
     let Some(post) = Post::take(&home)? else { return Ok(()) };
     let mut tracker = Tracker::new(home, &post, &termination)?;
     detach::report(READY)?;
     if tracker.serve(&post)? == End::Asked {
-        let _ = reap(&tracker.home, LAST_PATIENCE);
         post.leave();
-        let _ = std::fs::remove_dir(&post.directory);
+        // This removes the directory too, where nothing is left in it.
+        let _ = reap(&tracker.home, LAST_PATIENCE);
     }
     Ok(())
 }
@@ -70,34 +72,43 @@ struct Post {
     directory: PathBuf,
     lock: File,
     listener: UnixListener,
+    /// The socket's inode.
+    socket: u64,
 }
 
 impl Post {
     /// `None` where another tracker is at it.
     fn take(home: &Home) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
-        // Whoever starts a tracker has a ledger there.
-        home.open().map_err(error)?.ok_or_else(|| io::Error::other("there are no ledgers"))?;
+        // Whoever starts a tracker has a ledger there, unless somebody removed it.
+        home.make().and_then(|()| home.open()).map_err(error)?;
         let directory = home.directory().to_owned();
         let path = directory.join(LOCK);
         loop {
             let Some(lock) = lock(&path)? else { return Ok(None) };
             // The one before us may have removed it at its end, just before we had the lock.
             if std::fs::symlink_metadata(&path).is_ok_and(|it| it.ino() == inode(&lock)) {
-                let listener = listen(&directory.join(SOCKET))?;
-                return Ok(Some(Post { directory, lock, listener }));
+                let socket = directory.join(SOCKET);
+                let listener = listen(&socket)?;
+                let socket = std::fs::symlink_metadata(socket)?.ino();
+                return Ok(Some(Post { directory, lock, listener, socket }));
             }
         }
     }
 
     /// Whether others can still find it: a session manager may have removed the files.
     fn is_there(&self) -> bool {
+        self.has_lock()
+            && std::fs::symlink_metadata(self.directory.join(SOCKET)).is_ok_and(|it| it.ino() == self.socket)
+    }
+
+    fn has_lock(&self) -> bool {
         std::fs::symlink_metadata(self.directory.join(LOCK)).is_ok_and(|it| it.ino() == inode(&self.lock))
     }
 
     /// The socket goes first: without the lock it could be another tracker's.
     fn leave(&self) {
-        if self.is_there() {
+        if self.has_lock() {
             let _ = std::fs::remove_file(self.directory.join(SOCKET));
             let _ = std::fs::remove_file(self.directory.join(LOCK));
         }
@@ -123,7 +134,10 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == geteuid().as_raw());
     let file = match open() {
         Ok(file) if usable(&file) => file,
-        // A link or a fifo in its place is nobody's lock.
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR | libc::ENXIO)) => {
+            return Err(error);
+        }
+        // A link, a folder or a fifo in its place is nobody's lock.
         _ => {
             remove(path)?;
             open()?
@@ -170,6 +184,9 @@ struct Tracker {
     home: Home,
     epoll: OwnedFd,
     clients: HashMap<u64, Client>,
+    most_clients: usize,
+    /// Whether the listener is listened to.
+    accepting: bool,
     dying: Vec<Dying>,
     /// When all ledgers are looked at next.
     round: Instant,
@@ -184,7 +201,17 @@ impl Tracker {
         epoll::add(&epoll, &post.listener, epoll::EventData::new_u64(LISTENER), readable)?;
         epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
         let round = Instant::now();
-        Ok(Tracker { home, epoll, clients: HashMap::new(), dying: Vec::new(), round, alone_since: None })
+        let most_clients = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS);
+        Ok(Tracker {
+            most_clients,
+            accepting: true,
+            home,
+            epoll,
+            clients: HashMap::new(),
+            dying: Vec::new(),
+            round,
+            alone_since: None,
+        })
     }
 
     fn serve(&mut self, post: &Post) -> io::Result<End> {
@@ -209,6 +236,7 @@ impl Tracker {
                     return Ok(End::Lost);
                 }
                 self.look_at_all();
+                self.accept_again(&post.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
                 if if_nobody_is_left(&self.home, PATIENCE, || post.leave()).unwrap_or(false) {
@@ -226,17 +254,24 @@ impl Tracker {
     }
 
     fn accept(&mut self, listener: &UnixListener) {
-        loop {
+        while self.clients.len() < self.most_clients {
             match listener.accept() {
                 Ok((stream, _)) => drop(self.welcome(stream)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
-                    // They are found by the rounds; without a pause this would be asked again at once.
-                    std::thread::sleep(FIRST_TRY);
-                    return;
-                }
-                Err(_) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => break,
             }
+        }
+        // Not now, and not to be asked again at once. Those who wait are found by the rounds, which need descriptors
+        // too, and are let in when one has gone.
+        let _ = epoll::delete(&self.epoll, listener);
+        self.accepting = false;
+    }
+
+    fn accept_again(&mut self, listener: &UnixListener) {
+        if !self.accepting && self.clients.len() < self.most_clients {
+            let data = epoll::EventData::new_u64(LISTENER);
+            self.accepting = epoll::add(&self.epoll, listener, data, epoll::EventFlags::IN).is_ok();
         }
     }
 
@@ -296,10 +331,12 @@ impl Tracker {
                 return true;
             }
             match directory.probe(it.token) {
-                Probe::Alive if it.tries < TRIES => {}
+                // It took its ledger along, or was seen to in a round.
+                Probe::None => return false,
+                // It closed the socket and lives; or it cannot be removed. That is for the rounds.
+                _ if it.tries >= TRIES => return false,
                 Probe::Dead => dead = true,
-                // It took its ledger along; or it closed the socket and lives, which is for the rounds.
-                _ => return false,
+                Probe::Alive | Probe::Unknown => {}
             }
             it.tries += 1;
             it.next = now + it.pause;
@@ -307,7 +344,7 @@ impl Tracker {
             true
         });
         if dead && reap(&self.home, PATIENCE).is_ok() {
-            self.dying.retain(|it| !matches!(directory.probe(it.token), Probe::Unknown));
+            self.dying.retain(|it| directory.probe(it.token) != Probe::None);
         }
     }
 
@@ -326,8 +363,11 @@ impl Tracker {
 }
 
 /// A descriptor for each process: as many as are allowed.
-fn raise_descriptor_limit() {
+fn descriptor_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use kind::Kind;
 
-use crate::ledger::{Home, Surveyed, survey, this_pid_namespace};
+use crate::ledger::{Home, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -24,6 +24,8 @@ const SEMAPHORE_PREFIX: &str = "sem.";
 pub struct Info {
     /// Its name.
     pub name: Name,
+    /// Which segment of that name it is.
+    pub id: Identity,
     /// Bytes.
     pub size: u64,
     /// What its bytes look like.
@@ -49,7 +51,7 @@ pub struct Info {
 pub fn census(home: &Home) -> Result<Vec<Info>> {
     let error = |error: std::io::Error| Error::os(error.raw_os_error().unwrap_or(5), "opendir");
     // Ledgers that cannot be believed say nothing.
-    let owners = Owners::of(survey(home).unwrap_or_default());
+    let owners = Owners::of(survey(home).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
     for entry in fs::read_dir(home.segments()).map_err(error)?.flatten() {
         let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
@@ -64,14 +66,15 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
         .into_iter()
         .map(|(id, name, meta)| {
             let attached = attached.remove(&id).unwrap_or_default();
-            let (owners, orphan) = owners.of_segment(id);
-            let abandoned =
-                name.as_str().starts_with(PYTHON_PREFIX) && attached.is_empty() && owners.is_empty();
+            let (pids, orphan) = owners.of_segment(id);
+            let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
+            let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
             Info {
+                id,
                 size: meta.len(),
                 kind: kind::of(&home.segments().join(name.as_str()), meta.len()),
                 leaked: orphan || (abandoned && attached::sees(meta.uid())),
-                owners,
+                owners: pids,
                 attached,
                 uid: meta.uid(),
                 mode: meta.mode() & 0o777,
@@ -84,20 +87,34 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
     Ok(infos)
 }
 
+/// Python's segments that nobody has open, and nobody of ours owns: what its processes left, as far as one can tell.
+///
+/// # Errors
+/// As `census`.
+pub fn abandoned_by_python(home: &Home) -> Result<Vec<Info>> {
+    let mut infos = census(home)?;
+    infos.retain(|info| info.leaked && info.name.as_str().starts_with(PYTHON_PREFIX));
+    Ok(infos)
+}
+
 /// The birth, where the filesystem notes it; else the last change of the inode.
 fn created(meta: &fs::Metadata) -> SystemTime {
     let changed = || UNIX_EPOCH + Duration::new(meta.ctime().unsigned_abs(), meta.ctime_nsec() as u32);
     meta.created().unwrap_or_else(|_| changed())
 }
 
-/// The ledgers, by segment.
-struct Owners(HashMap<Identity, (Vec<u32>, bool)>);
+/// The ledgers, by segment: the pids of the live owners, and whether there were owners that are all dead.
+struct Owners {
+    by_segment: HashMap<Identity, (Vec<u32>, bool)>,
+    /// A live one cannot be read, and may own anything.
+    opaque: bool,
+}
 
 impl Owners {
-    fn of(ledgers: Vec<Surveyed>) -> Self {
+    fn of(survey: Survey) -> Self {
         let here = this_pid_namespace();
         let mut owners: HashMap<_, (Vec<u32>, bool)> = HashMap::new();
-        for ledger in ledgers {
+        for ledger in survey.ledgers {
             let pid = if ledger.owner.namespace == here { ledger.owner.pid } else { 0 };
             for (_, id) in ledger.segments {
                 let (pids, _) = owners.entry(id).or_default();
@@ -108,13 +125,13 @@ impl Owners {
         }
         for (pids, orphan) in owners.values_mut() {
             pids.sort_unstable();
-            *orphan = pids.is_empty();
+            *orphan = pids.is_empty() && !survey.opaque;
         }
-        Owners(owners)
+        Owners { by_segment: owners, opaque: survey.opaque }
     }
 
     /// Its live owners, and whether it had some that are all dead.
     fn of_segment(&self, id: Identity) -> (Vec<u32>, bool) {
-        self.0.get(&id).cloned().unwrap_or_default()
+        self.by_segment.get(&id).cloned().unwrap_or_default()
     }
 }

@@ -1,15 +1,16 @@
 //! A process's own ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rustix::fs::fstat;
 
-use super::format::{self, Contents, Entry, FREE, Owner, Token};
-use super::home::{Directory, Home, Lock, identity, write_at};
-use super::process::current_owner;
+use super::format::{self, Entry, FREE, Owner, Token};
+use super::home::{Home, Lock, There, identity, os, write_at};
+use super::process::{Descriptor, current_owner};
+use super::reap::remove_unowned;
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result, python_tracker};
 
@@ -17,6 +18,8 @@ use crate::{Error, Result, python_tracker};
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// From this many records on, those of segments that others unlinked are looked for before more are added.
 const SWEPT_FROM: usize = 256;
+/// The directory may be removed by the last one to go while a ledger is made in it.
+const TRIES: u32 = 10;
 
 /// What a process owns: a locked file for others to see, and the same in memory.
 ///
@@ -26,6 +29,8 @@ pub struct Ledger {
     home: Home,
     token: Token,
     owner: Owner,
+    /// Where a forked child finds the descriptor that it must not keep.
+    descriptor: Option<&'static Descriptor>,
     book: Mutex<Book>,
 }
 
@@ -37,6 +42,8 @@ struct Book {
     slots: HashMap<Identity, usize>,
     free: Vec<usize>,
     sweep_at: usize,
+    /// Claimed, and perhaps not published yet: not to be found by name, and yet about to be there.
+    pending: HashSet<Identity>,
 }
 
 impl Ledger {
@@ -45,9 +52,16 @@ impl Ledger {
     /// # Errors
     /// `ERR_SHM_UNSAFE_LEDGERS` where others can write to the directory; else what the system says.
     pub fn new(home: Home) -> Result<Self> {
+        Self::known_to(home, None)
+    }
+
+    /// As `new`; the descriptor that holds the lock is noted there.
+    pub(super) fn known_to(home: Home, descriptor: Option<&'static Descriptor>) -> Result<Self> {
         let (token, owner) = (Token::random()?, current_owner());
-        let book = Book::open(&home, token, owner)?;
-        Ok(Ledger { home, token, owner, book: Mutex::new(book) })
+        let book = Book::with(&home, token, owner, Vec::new())?;
+        let ledger = Ledger { home, token, owner, descriptor, book: Mutex::new(book) };
+        ledger.note(&ledger.book());
+        Ok(ledger)
     }
 
     /// What names it.
@@ -60,9 +74,10 @@ impl Ledger {
         &self.home
     }
 
-    /// The descriptor that holds the lock.
-    pub(super) fn descriptor(&self) -> i32 {
-        self.book().file.as_raw_fd()
+    fn note(&self, book: &Book) {
+        if let Some(descriptor) = self.descriptor {
+            descriptor.note(book.file.as_raw_fd(), book.id.inode);
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -84,24 +99,34 @@ impl Ledger {
     /// `ERR_SHM_UNLINKED` where the name does not belong to that segment any more, `EPERM` for another user's,
     /// `ERR_SHM_BUSY`.
     pub fn adopt(&self, name: &Name, id: Identity) -> Result<()> {
-        if self.book().slots.contains_key(&id) {
+        if self.open_book()?.slots.contains_key(&id) {
             return Ok(());
         }
         python_tracker::check(name)?;
         // As long as this is held, nobody decides that the segment has no owner.
-        let _locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
-        let found = self.home.look(name);
-        if found.is_some_and(|(_, mine)| !mine) {
-            let error = Error::os(1, "shm_unlink"); // what removing it would say
-            return Err(
-                Error { message: "only its user can own a segment".into(), ..error }.about(name.as_str())
-            );
+        let mut locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+        if self.home.look(name) == There::Directory {
+            drop(locked);
+            self.home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
+            locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
         }
-        if found.is_none_or(|(there, _)| there != id) {
-            let message = "the segment was unlinked, so it cannot be adopted";
-            return Err(Error::own("ERR_SHM_UNLINKED", message).about(name.as_str()));
+        match self.home.look(name) {
+            There::Segment { id: there, mine: true } if there == id => {}
+            // Its own user's ledgers would not know of this owner, and would unlink it all the same.
+            There::Segment { id: there, mine: false } if there == id => {
+                let error = Error::os(1, "shm_unlink");
+                return Err(
+                    Error { message: "only its user can own a segment".into(), ..error }.about(name.as_str())
+                );
+            }
+            _ => {
+                let message = "the segment was unlinked, so it cannot be adopted";
+                return Err(Error::own("ERR_SHM_UNLINKED", message).about(name.as_str()));
+            }
         }
-        self.open_book()?.add(&self.home, name, id)?;
+        let added = self.book().add(&self.home, name, id);
+        drop(locked);
+        added?;
         python_tracker::register(name);
         Ok(())
     }
@@ -114,29 +139,33 @@ impl Ledger {
     /// Ends the ownership of everything: what nobody else owns is unlinked, and the ledger goes. For the end
     /// of a process; what it does not get done within `patience` is left to the others.
     pub fn leave(&self, patience: Duration) {
+        // Another thread may be at it, and would be waited for while it waits for the lock.
         let Ok(mut book) = self.book.try_lock() else { return };
-        if !book.is_there() {
+        if !book.is_there() || !book.pending.is_empty() {
             return;
         }
-        let entries: Vec<Entry> = book.records.drain(..).flatten().collect();
-        book.slots.clear();
-        book.free.clear();
-        let Ok(Some(directory)) = self.home.open() else { return };
-        let Ok(Some(locked)) = directory.lock(Lock::Exclusive, patience) else { return };
-        if let Ok(removed) = super::reap::remove_unowned(&locked, &entries, self.token) {
-            locked.remove(self.token);
-            removed.iter().for_each(python_tracker::unregister);
-        }
+        let entries: Vec<Entry> = book.records.iter().flatten().cloned().collect();
+        let Ok(Some(mut locked)) = self.home.lock_existing(patience) else { return };
+        let Ok(removed) = remove_unowned(&mut locked, &entries, self.token) else { return };
+        locked.remove(self.token);
+        drop(locked);
+        book.forget();
+        drop(book);
+        removed.iter().for_each(python_tracker::unregister);
     }
 }
 
 impl segment::Claim for Ledger {
     fn claim(&self, name: &Name, id: Identity) -> Result<()> {
         python_tracker::check(name)?;
-        self.open_book()?.add(&self.home, name, id)
+        let mut book = self.open_book()?;
+        book.add(&self.home, name, id)?;
+        book.pending.insert(id);
+        Ok(())
     }
 
-    fn published(&self, name: &Name) {
+    fn published(&self, name: &Name, id: Identity) {
+        self.book().pending.remove(&id);
         python_tracker::register(name);
     }
 
@@ -146,42 +175,51 @@ impl segment::Claim for Ledger {
 }
 
 impl Book {
-    fn open(home: &Home, token: Token, owner: Owner) -> Result<Self> {
-        let locked = home.make_locked(Lock::Shared, PATIENCE)?;
-        let file = locked.create(token, &format::header(token, owner))?;
-        let id = identity(&fstat(&file).map_err(super::home::os("fstat"))?);
-        drop(locked);
-        Ok(Book {
-            file,
-            id,
-            records: Vec::new(),
-            slots: HashMap::new(),
-            free: Vec::new(),
-            sweep_at: SWEPT_FROM,
-        })
+    /// A ledger that has these records from the moment it can be seen.
+    fn with(home: &Home, token: Token, owner: Owner, entries: Vec<Entry>) -> Result<Self> {
+        let contents = format::ledger(token, owner, &entries);
+        let mut tries = 1..TRIES;
+        let file = loop {
+            match home.make_locked(Lock::Shared, PATIENCE)?.create(token, &contents) {
+                Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
+                result => break result?,
+            }
+        };
+        let id = identity(&fstat(&file).map_err(os("fstat"))?);
+        let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
+        let records = entries.into_iter().map(Some).collect();
+        Ok(Book { file, id, records, slots, free: Vec::new(), sweep_at: SWEPT_FROM, pending: HashSet::new() })
     }
 
     /// Whether the file is still the one that others see. A session manager may have removed it (logind's
-    /// RemoveIPC), and a program that closes all descriptors may have closed this one.
+    /// RemoveIPC), and whoever closes descriptors that are not his may have closed this one.
     fn is_there(&self) -> bool {
         fstat(&self.file).is_ok_and(|stat| stat.st_nlink > 0 && identity(&stat) == self.id)
     }
 
-    /// Makes the file anew, under the same token, with what is still owned.
+    /// Has a file again: the same, where somebody closed the descriptor, or a new one of the same token, with what is
+    /// still owned.
     fn reopen(&mut self, ledger: &Ledger) -> Result<()> {
-        let book = Book::open(&ledger.home, ledger.token, ledger.owner)?;
-        let old = std::mem::replace(self, book);
-        if fstat(&old.file).is_ok_and(|stat| identity(&stat) == old.id) {
-            drop(old.file);
-        } else {
-            // Somebody closed it, and the number may be somebody else's file by now.
-            std::mem::forget(old.file);
-        }
-        super::process::note_descriptor(ledger.token, self.file.as_raw_fd());
-        for (name, id) in old.records.into_iter().flatten() {
-            if ledger.home.who_has(&name) == Some(id) {
-                self.add(&ledger.home, &name, id)?;
+        let same = {
+            let locked = ledger.home.make_locked(Lock::Shared, PATIENCE)?;
+            locked.relock(ledger.token, self.id)
+        };
+        let old = match same {
+            Some(file) => std::mem::replace(&mut self.file, file),
+            None => {
+                let gone = |entry: &Entry| ledger.home.is_gone(&entry.0, entry.1);
+                let entries = self.records.iter().flatten().filter(|entry| !gone(entry)).cloned().collect();
+                let mut book = Book::with(&ledger.home, ledger.token, ledger.owner, entries)?;
+                book.pending = std::mem::take(&mut self.pending);
+                std::mem::replace(self, book).file
             }
+        };
+        ledger.note(self);
+        // The number may be somebody else's file by now; of a ledger that others removed, it is the last of it.
+        if fstat(&old).is_ok_and(|stat| stat.st_nlink == 0) {
+            drop(old);
+        } else {
+            std::mem::forget(old);
         }
         Ok(())
     }
@@ -211,6 +249,7 @@ impl Book {
     }
 
     fn strike(&mut self, id: Identity) {
+        self.pending.remove(&id);
         if let Some(slot) = self.slots.remove(&id) {
             self.records[slot] = None;
             self.free.push(slot);
@@ -223,19 +262,17 @@ impl Book {
 
     /// Strikes off what others unlinked.
     fn sweep(&mut self, home: &Home) {
-        let gone = |entry: &&Entry| home.who_has(&entry.0) != Some(entry.1);
+        let gone = |entry: &&Entry| !self.pending.contains(&entry.1) && home.is_gone(&entry.0, entry.1);
         let gone: Vec<Identity> = self.records.iter().flatten().filter(gone).map(|entry| entry.1).collect();
         for id in gone {
             self.strike(id);
         }
         self.sweep_at = SWEPT_FROM.max(2 * self.slots.len());
     }
-}
 
-/// What a ledger of the directory owns, where it can be read.
-pub(super) fn entries(directory: &Directory, token: Token) -> Option<(Owner, Vec<Entry>)> {
-    match directory.read(token) {
-        Ok(Contents::Entries(owner, entries)) => Some((owner, entries)),
-        _ => None,
+    fn forget(&mut self) {
+        self.records.clear();
+        self.slots.clear();
+        self.free.clear();
     }
 }

@@ -100,7 +100,17 @@ pub(super) enum Contents {
     Garbled,
 }
 
-pub(super) fn header(token: Token, owner: Owner) -> [u8; HEADER] {
+/// All of a ledger that has these entries.
+pub(super) fn ledger(token: Token, owner: Owner, entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = header(token, owner).to_vec();
+    if !entries.is_empty() {
+        bytes.resize(RECORDS_AT, 0);
+        entries.iter().for_each(|entry| bytes.extend(record(entry)));
+    }
+    bytes
+}
+
+fn header(token: Token, owner: Owner) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
     put(0, &MAGIC);
@@ -171,12 +181,7 @@ mod tests {
     const OWNER: Owner = Owner { pid: 7, started: 8, namespace: 9 };
 
     fn ledger(entries: &[Entry]) -> Vec<u8> {
-        let mut bytes = header(Token([5; 16]), OWNER).to_vec();
-        bytes.resize(RECORDS_AT, 0);
-        for entry in entries {
-            bytes.extend(record(entry));
-        }
-        bytes
+        super::ledger(Token([5; 16]), OWNER, entries)
     }
 
     fn entry_of(name: &str) -> Entry {

@@ -1,32 +1,29 @@
-//! The directory of a user's ledgers, and how a name is taken away from exactly the segment that is meant.
+//! The directory of a user's ledgers, and its lock.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
+use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat,
-    mkdirat, openat, renameat_with, statat, unlinkat,
+    self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, openat,
+    renameat_with, unlinkat,
 };
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::geteuid;
 
 use super::format::{self, Contents, Token};
+use super::take::{MOVED, Room};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
 const UNFINISHED: &str = ".new";
-/// Where whoever holds the directory's lock exclusively moves segments to.
-const MOVED: &str = "moved";
-/// Beyond this a ledger is no ledger: a quarter of a million segments.
-const LEDGER_MAX: usize = 64 << 20;
-/// A directory in a segment's place is there for a few microseconds, or belongs to somebody.
-const MOVING_TRIES: u32 = 40;
+/// Beyond this a ledger is none: four million segments.
+const LEDGER_MAX: u64 = 1 << 30;
 /// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.
 const LOCK_SPINS: u32 = 50;
-/// Between two tries after those.
+/// The longest pause between two tries after those.
 const LOCK_PAUSE: Duration = Duration::from_micros(500);
 
 pub(super) fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
@@ -37,15 +34,30 @@ pub(super) fn identity(stat: &Stat) -> Identity {
     Identity { device: stat.st_dev, inode: stat.st_ino }
 }
 
-fn is_regular(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+pub(super) fn is_a(kind: FileType, stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == kind
+}
+
+/// What has a segment's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum There {
+    Nothing,
+    /// A segment; of this user, or not.
+    Segment {
+        id: Identity,
+        mine: bool,
+    },
+    /// A directory: a segment is being looked at (see `take`), or was, by a process that was killed. Or it is a
+    /// stranger's.
+    Directory,
 }
 
 /// Where segments are, and whose ledgers are meant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     segments: PathBuf,
     directory: PathBuf,
+    uid: u32,
 }
 
 impl Default for Home {
@@ -58,9 +70,9 @@ impl Default for Home {
 impl Home {
     /// Segments in another directory; for tests.
     pub fn at(segments: impl Into<PathBuf>) -> Self {
-        let segments = segments.into();
-        let directory = segments.join(format!(".shmkit-{}", geteuid().as_raw()));
-        Home { segments, directory }
+        let (segments, uid) = (segments.into(), geteuid().as_raw());
+        let directory = segments.join(format!(".shmkit-{uid}"));
+        Home { segments, directory, uid }
     }
 
     /// The directory of the ledgers.
@@ -73,6 +85,11 @@ impl Home {
         &self.segments
     }
 
+    /// The user whose ledgers are meant.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// Opens the directory of the ledgers; `None` where there is none.
     ///
     /// # Errors
@@ -83,10 +100,10 @@ impl Home {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(self.unsafe_because("it is not a directory")),
-            Err(errno) => return Err(os("open")(errno).about(".shmkit")),
+            Err(errno) => return Err(os("open")(errno)),
         };
         let stat = fstat(&fd).map_err(os("fstat"))?;
-        if stat.st_uid != geteuid().as_raw() {
+        if stat.st_uid != self.uid {
             return Err(self.unsafe_because("it belongs to another user"));
         }
         if stat.st_mode & 0o022 != 0 {
@@ -95,29 +112,48 @@ impl Home {
         Ok(Some(Directory { home: self.clone(), fd }))
     }
 
+    /// Makes the directory of the ledgers where there is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make(&self) -> Result<()> {
+        match fs::mkdir(&self.directory, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(os("mkdir")(errno)),
+        }
+    }
+
     /// Opens the directory of the ledgers, makes it where there is none, and locks it.
     ///
     /// # Errors
-    /// As `open` and `Directory::lock`; `ERR_SHM_BUSY` where the lock was not to be had in time.
+    /// As `open` and `make`; `ERR_SHM_BUSY` where the lock was not to be had in time.
     pub(super) fn make_locked(&self, lock: Lock, patience: Duration) -> Result<Locked> {
         let until = Instant::now() + patience;
         loop {
             match self.open()? {
-                None => match fs::mkdir(&self.directory, Mode::RWXU) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(errno) => return Err(os("mkdir")(errno)),
-                },
+                None => self.make()?,
                 Some(directory) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    match directory.lock(lock, left)? {
-                        Some(locked) => return Ok(locked),
-                        // Removed meanwhile by the last one to go; or busy.
-                        None if Instant::now() < until => {}
-                        None => return Err(busy()),
+                    if let Some(locked) = directory.lock(lock, until)? {
+                        return Ok(locked);
                     }
                 }
             }
         }
+    }
+
+    /// Opens the directory of the ledgers and locks it exclusively; `None` where there is none.
+    ///
+    /// # Errors
+    /// As `make_locked`.
+    pub(super) fn lock_existing(&self, patience: Duration) -> Result<Option<Locked>> {
+        let until = Instant::now() + patience;
+        while let Some(directory) = self.open()? {
+            let locked = directory.lock(Lock::Exclusive, until)?;
+            if locked.is_some() {
+                return Ok(locked);
+            }
+        }
+        Ok(None)
     }
 
     fn unsafe_because(&self, why: &str) -> Error {
@@ -125,29 +161,26 @@ impl Home {
         Error::own("ERR_SHM_UNSAFE_LEDGERS", format!("'{path}' cannot be trusted: {why}; remove it"))
     }
 
-    fn segment(&self, name: &Name) -> PathBuf {
+    pub(super) fn place(&self, name: &Name) -> PathBuf {
         self.segments.join(name.as_str())
     }
 
-    /// Which segment has the name now, and whether this user can remove it.
-    pub(super) fn look(&self, name: &Name) -> Option<(Identity, bool)> {
-        let place = self.segment(name);
-        let mut stat = fs::lstat(&place).ok()?;
-        for _ in 0..MOVING_TRIES {
-            if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-                break;
-            }
-            // Somebody is looking at the segment: see `Locked::take`.
-            sleep(LOCK_PAUSE);
-            stat = fs::lstat(&place).ok()?;
+    /// What has the name now.
+    pub(super) fn look(&self, name: &Name) -> There {
+        match fs::lstat(self.place(name)) {
+            Ok(stat) if is_a(FileType::Directory, &stat) => There::Directory,
+            Ok(stat) => There::Segment { id: identity(&stat), mine: stat.st_uid == self.uid },
+            Err(_) => There::Nothing,
         }
-        let me = geteuid().as_raw();
-        Some((identity(&stat), me == 0 || me == stat.st_uid))
     }
 
-    /// Which segment has the name now.
-    pub(super) fn who_has(&self, name: &Name) -> Option<Identity> {
-        self.look(name).map(|(id, _)| id)
+    /// Whether the segment certainly has its name no more.
+    pub(super) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
+        match self.look(name) {
+            There::Nothing => true,
+            There::Segment { id, .. } => id != segment,
+            There::Directory => false,
+        }
     }
 }
 
@@ -160,7 +193,7 @@ pub(super) fn busy() -> Error {
 pub(super) enum Lock {
     /// By who adds a ledger or adopts a segment: as many as like.
     Shared,
-    /// By who removes what dead ones left: one, and nobody of the others.
+    /// By who removes segments: one, and nobody of the others.
     Exclusive,
 }
 
@@ -171,8 +204,10 @@ pub enum Probe {
     Alive,
     /// It died.
     Dead,
-    /// Nobody's to take.
+    /// It could not be asked: nobody's to take.
     Unknown,
+    /// There is no such ledger: nothing, or something that is no file of this user.
+    None,
 }
 
 /// An open directory of ledgers.
@@ -182,19 +217,12 @@ pub struct Directory {
     fd: OwnedFd,
 }
 
-impl AsFd for Directory {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
 impl Directory {
-    /// Locks it; `None` where that took too long, or the directory was removed.
+    /// Locks it; `None` where it was removed meanwhile by the last one to go.
     ///
     /// # Errors
-    /// What the system says.
-    pub(super) fn lock(self, lock: Lock, patience: Duration) -> Result<Option<Locked>> {
-        let until = Instant::now() + patience;
+    /// `ERR_SHM_BUSY` where it took too long.
+    fn lock(self, lock: Lock, until: Instant) -> Result<Option<Locked>> {
         let operation = match lock {
             Lock::Shared => FlockOperation::NonBlockingLockShared,
             Lock::Exclusive => FlockOperation::NonBlockingLockExclusive,
@@ -203,28 +231,37 @@ impl Directory {
             match flock(&self.fd, operation) {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if tries < LOCK_SPINS => std::thread::yield_now(),
-                Err(Errno::WOULDBLOCK) if Instant::now() >= until => return Ok(None),
+                Err(Errno::WOULDBLOCK) if tries < LOCK_SPINS => yield_now(),
+                Err(Errno::WOULDBLOCK) if Instant::now() >= until => return Err(busy()),
                 Err(Errno::WOULDBLOCK) => {
-                    sleep(LOCK_PAUSE.min(Duration::from_micros(20 * u64::from(tries - LOCK_SPINS))))
+                    sleep(LOCK_PAUSE.min(Duration::from_micros(20) * (tries - LOCK_SPINS)))
                 }
                 Err(errno) => return Err(os("flock")(errno)),
             }
         }
-        let locked = Locked { directory: self, last: lock == Lock::Exclusive };
+        let mut locked = Locked { directory: self, last: false, room: Room::default() };
         let Directory { home, fd } = &locked.directory;
         match (fstat(fd), fs::lstat(&home.directory)) {
-            (Ok(ours), Ok(there)) if identity(&ours) == identity(&there) => Ok(Some(locked)),
+            (Ok(ours), Ok(there)) if identity(&ours) == identity(&there) => {
+                locked.last = lock == Lock::Exclusive;
+                Ok(Some(locked))
+            }
             _ => Ok(None),
         }
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
     }
 
     /// The names of what is in it.
     fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        // A descriptor of its own: the position in a directory belongs to the open file.
-        let entries = Dir::read_from(&self.fd).map_err(os("getdents"))?;
-        for entry in entries {
+        for entry in Dir::read_from(&self.fd).map_err(os("getdents"))? {
             let entry = entry.map_err(os("getdents"))?;
             if let Ok(name) = entry.file_name().to_str() {
                 names.push(name.to_owned());
@@ -240,7 +277,11 @@ impl Directory {
 
     /// Asks whether a ledger's process lives. Probes are shared, so that two at once do not fool each other.
     pub fn probe(&self, token: Token) -> Probe {
-        let Ok(file) = self.open_file(&format!("{token}{LEDGER}")) else { return Probe::Unknown };
+        let file = match self.open_ledger(token) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Probe::None,
+            Err(_) => return Probe::Unknown,
+        };
         match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockShared)) {
             // Closing the file lets go of the lock.
             Ok(()) => Probe::Dead,
@@ -249,14 +290,17 @@ impl Directory {
         }
     }
 
-    /// What a ledger says.
+    /// What a ledger says; `None` where there is no such file of this user.
     ///
     /// # Errors
-    /// Where there is no such regular file of ours.
-    pub(super) fn read(&self, token: Token) -> Result<Contents> {
-        let file = self.open_file(&format!("{token}{LEDGER}"))?;
-        let length = usize::try_from(fstat(&file).map_err(os("fstat"))?.st_size).unwrap_or(0);
-        let mut bytes = vec![0; length.min(LEDGER_MAX)];
+    /// What the system says: then nobody knows what it owns.
+    pub(super) fn read(&self, token: Token) -> Result<Option<Contents>> {
+        let Some(file) = self.open_ledger(token)? else { return Ok(None) };
+        let length = u64::try_from(fstat(&file).map_err(os("fstat"))?.st_size).unwrap_or(0);
+        if length > LEDGER_MAX {
+            return Err(os("read")(Errno::FBIG));
+        }
+        let mut bytes = vec![0; length as usize];
         let mut filled = 0;
         while filled < bytes.len() {
             match retry_on_intr(|| read(&file, &mut bytes[filled..])).map_err(os("read"))? {
@@ -264,18 +308,36 @@ impl Directory {
                 count => filled += count,
             }
         }
-        Ok(format::parse(&bytes[..filled]))
+        Ok(Some(format::parse(&bytes[..filled])))
     }
 
     /// A regular file of this user; never through a symbolic link, and without waiting for a fifo.
-    fn open_file(&self, name: &str) -> Result<OwnedFd> {
+    fn open_ledger(&self, token: Token) -> Result<Option<OwnedFd>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&self.fd, name, flags, Mode::empty()).map_err(os("open"))?;
+        let file = match openat(&self.fd, format!("{token}{LEDGER}"), flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+            Err(errno) => return Err(os("open")(errno)),
+        };
         let stat = fstat(&file).map_err(os("fstat"))?;
-        if !is_regular(&stat) || stat.st_uid != geteuid().as_raw() {
-            return Err(os("open")(Errno::INVAL));
+        Ok((is_a(FileType::RegularFile, &stat) && stat.st_uid == self.home.uid).then_some(file))
+    }
+
+    /// Opens the ledger of this token for writing and locks it, if it is the file `id`.
+    pub(super) fn relock(&self, token: Token, id: Identity) -> Option<OwnedFd> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&self.fd, format!("{token}{LEDGER}"), flags, Mode::empty()).ok()?;
+        if !fstat(&file).is_ok_and(|stat| identity(&stat) == id) {
+            return None;
         }
-        Ok(file)
+        // Somebody may be probing it.
+        for _ in 0..LOCK_SPINS {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Some(file),
+                Err(_) => sleep(LOCK_PAUSE),
+            }
+        }
+        None
     }
 
     /// Removes a ledger whose process is gone, or is going.
@@ -290,6 +352,8 @@ pub(super) struct Locked {
     directory: Directory,
     /// Removes the directory at the end, if nothing is in it then.
     last: bool,
+    /// Let go of after the lock.
+    pub(super) room: Room,
 }
 
 impl std::ops::Deref for Locked {
@@ -312,153 +376,54 @@ impl Drop for Locked {
 }
 
 impl Locked {
-    /// Makes the ledger of this token, empty but for its header, locked before anybody can see it.
-    pub(super) fn create(&self, token: Token, header: &[u8]) -> Result<OwnedFd> {
-        let mode = Mode::RUSR | Mode::WUSR;
-        let name = format!("{token}{LEDGER}");
-        let flags = OFlags::RDWR | OFlags::CLOEXEC;
-        match openat(&self.directory.fd, ".", flags | OFlags::TMPFILE, mode) {
-            Ok(file) => {
-                prepare(&file, header)?;
-                link(&file, &self.directory.fd, &name)?;
-                Ok(file)
-            }
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => {
-                let unfinished = format!("{token}{UNFINISHED}");
-                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-                let file = openat(&self.directory.fd, &unfinished, flags, mode).map_err(os("open"))?;
-                prepare(&file, header)?;
-                let fd = &self.directory.fd;
-                renameat_with(fd, &unfinished, fd, &name, RenameFlags::NOREPLACE).map_err(os("rename"))?;
-                Ok(file)
-            }
-            Err(errno) => Err(os("open")(errno)),
-        }
-    }
-
-    /// Removes the segment's name if it still belongs to `id`, and says whether it did.
-    ///
-    /// No system call unlinks a name only if it has a certain inode, and between a look and an unlink a stranger
-    /// could have made a segment of that name, and would lose it. But there is one that removes a name only if it is
-    /// a directory's. So an empty directory changes places with the segment, which is looked at where nobody else
-    /// comes by:
-    ///
-    /// ```text
-    ///                  NAME        moved/NAME
-    /// mkdir            segment     directory
-    /// exchange         directory   segment       nobody can make a segment of that name now, nor remove the directory
-    ///   it is the one
-    ///     rmdir        -           segment
-    ///     unlink       -           -
-    ///   it is another
-    ///     exchange     segment     directory
-    ///     rmdir        segment     -
-    /// ```
-    ///
-    /// Each line tells `recover` what to do for a process that was killed after it.
-    ///
-    /// The lock keeps two from doing this to one name at once.
-    pub(super) fn take(&self, name: &Name, id: Identity) -> Result<bool> {
-        let Directory { home, fd } = &self.directory;
-        if home.who_has(name) != Some(id) {
-            return Ok(false);
-        }
-        let place = home.segment(name);
-        let in_place = || fs::unlink(&place).map(|()| true).map_err(os("shm_unlink"));
-        if name.is_drawn() {
-            return in_place(); // nobody draws it a second time
-        }
-        let aside = format!("{MOVED}/{}", name.as_str());
-        let make = || mkdirat(fd, &aside, Mode::RWXU);
-        let made = match make() {
-            Err(Errno::NOENT) => mkdirat(fd, MOVED, Mode::RWXU).and_then(|()| make()),
-            Err(Errno::EXIST) => {
-                self.recover_moved();
-                make()
-            }
-            result => result,
-        };
-        if made.is_err() {
-            // A filesystem that is full to the last inode is to be emptied, and not to be left so.
-            return in_place();
-        }
-        let exchange = || renameat_with(CWD, &place, fd, &aside, RenameFlags::EXCHANGE);
-        let drop_directory = || {
-            let _ = unlinkat(fd, &aside, AtFlags::REMOVEDIR);
-        };
-        if let Err(errno) = exchange() {
-            drop_directory();
-            return match errno {
-                Errno::NOENT => Ok(false),
-                Errno::INVAL | Errno::NOSYS => in_place(), // a filesystem that knows no exchange
-                errno => Err(os("shm_unlink")(errno)),
-            };
-        }
-        let stat = statat(fd, &aside, AtFlags::SYMLINK_NOFOLLOW).map_err(os("shm_unlink"))?;
-        if identity(&stat) == id {
-            let _ = fs::rmdir(&place);
-            unlinkat(fd, &aside, AtFlags::empty()).map_err(os("shm_unlink"))?;
-            return Ok(true);
-        }
-        exchange().map_err(os("shm_unlink"))?;
-        drop_directory();
-        Ok(false)
-    }
-
-    /// Undoes, or does, what a killed process was in the middle of.
-    pub(super) fn recover(&self) {
-        for name in self.directory.names().unwrap_or_default() {
-            // Ledgers are made under the shared lock, so nobody is at this one any more.
-            if name.strip_suffix(UNFINISHED).and_then(Token::parse).is_some() {
-                let _ = unlinkat(&self.directory.fd, &name, AtFlags::empty());
-            }
-        }
-        self.recover_moved();
-    }
-
-    /// As `recover`, of segments alone.
-    pub(super) fn recover_moved(&self) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(moved) = openat(&self.directory.fd, MOVED, flags, Mode::empty()) else { return };
-        let Ok(entries) = Dir::read_from(&moved) else { return };
-        for entry in entries.flatten() {
-            if let Ok(name) = entry.file_name().to_str()
-                && name != "."
-                && name != ".."
-            {
-                self.recover_name(&moved, name);
-            }
-        }
-    }
-
     /// Keeps the directory although nothing may be in it: this process's ledger is.
     pub(super) fn keep(mut self) -> Self {
         self.last = false;
         self
     }
 
-    /// See the table at `take`.
-    fn recover_name(&self, moved: &OwnedFd, name: &str) {
-        let place = self.directory.home.segments.join(name);
-        let is_directory = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        let aside = statat(moved, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_directory);
-        let there = fs::lstat(&place).is_ok_and(is_directory);
-        let _ = match (there, aside) {
-            (_, true) => unlinkat(moved, name, AtFlags::REMOVEDIR),
-            (false, false) => unlinkat(moved, name, AtFlags::empty()),
-            (true, false) => renameat_with(CWD, &place, moved, name, RenameFlags::EXCHANGE)
-                .and_then(|()| unlinkat(moved, name, AtFlags::REMOVEDIR)),
-        };
+    /// Makes the ledger of this token, with these contents, locked before anybody can see it.
+    pub(super) fn create(&self, token: Token, contents: &[u8]) -> Result<OwnedFd> {
+        let directory = &self.directory.fd;
+        let (mode, flags) = (Mode::RUSR | Mode::WUSR, OFlags::RDWR | OFlags::CLOEXEC);
+        let name = format!("{token}{LEDGER}");
+        match openat(directory, ".", flags | OFlags::TMPFILE, mode) {
+            Ok(file) => {
+                prepare(&file, contents)?;
+                link(&file, directory, &name).map_err(os("linkat"))?;
+                Ok(file)
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let unfinished = format!("{token}{UNFINISHED}");
+                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+                let file = openat(directory, &unfinished, flags, mode).map_err(os("open"))?;
+                let rename =
+                    || renameat_with(directory, &unfinished, directory, &name, RenameFlags::NOREPLACE);
+                prepare(&file, contents).and_then(|()| rename().map_err(os("rename"))).inspect_err(|_| {
+                    let _ = unlinkat(directory, &unfinished, AtFlags::empty());
+                })?;
+                Ok(file)
+            }
+            Err(errno) => Err(os("open")(errno)),
+        }
+    }
+
+    /// Removes ledgers that were never finished: they are made under the shared lock, so nobody is at them.
+    pub(super) fn remove_unfinished(&self) {
+        for name in self.directory.names().unwrap_or_default() {
+            if name.strip_suffix(UNFINISHED).and_then(Token::parse).is_some() {
+                let _ = unlinkat(&self.directory.fd, &name, AtFlags::empty());
+            }
+        }
     }
 }
 
-fn prepare(file: &OwnedFd, header: &[u8]) -> Result<()> {
+fn prepare(file: &OwnedFd, contents: &[u8]) -> Result<()> {
     retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(os("flock"))?;
-    write_at(file, header, 0)
+    write_at(file, contents, 0)
 }
 
-fn link(file: &OwnedFd, directory: &OwnedFd, name: &str) -> Result<()> {
-    use std::os::fd::AsRawFd;
+fn link(file: &OwnedFd, directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
     match fs::linkat(file, "", directory, name, AtFlags::EMPTY_PATH) {
         // Kernels before 6.10 allow it to privileged processes only.
         Err(Errno::NOENT | Errno::PERM) => {
@@ -467,11 +432,18 @@ fn link(file: &OwnedFd, directory: &OwnedFd, name: &str) -> Result<()> {
         }
         result => result,
     }
-    .map_err(os("linkat"))
 }
 
-/// Writes all of `bytes` at `at`. A short write of a few bytes to memory is a full filesystem's.
-pub(super) fn write_at(file: &OwnedFd, bytes: &[u8], at: u64) -> Result<()> {
-    let written = retry_on_intr(|| rustix::io::pwrite(file, bytes, at)).map_err(os("write"))?;
-    if written < bytes.len() { Err(os("write")(Errno::NOSPC)) } else { Ok(()) }
+/// Writes all of `bytes` at `at`.
+pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<()> {
+    while !bytes.is_empty() {
+        match retry_on_intr(|| rustix::io::pwrite(file, bytes, at)).map_err(os("write"))? {
+            0 => return Err(os("write")(Errno::NOSPC)),
+            count => {
+                bytes = &bytes[count..];
+                at += count as u64;
+            }
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //!   NAME …                     segments
 //!   .shmkit-UID/               one for each user, nobody else can write to it  (home.rs)
 //!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
-//!     TOKEN.moved/, moved/     segments that are looked at: see `home::Directory::take_away`
+//!     moved/                   segments that are looked at                              (take.rs)
 //!     tracker, tracker.lock    the companion process                            (crate::tracker)
 //! ```
 //!
@@ -23,9 +23,11 @@ mod format;
 mod home;
 mod process;
 mod reap;
+mod take;
 
 pub use book::Ledger;
 pub use format::{Owner, Token};
 pub use home::{Directory, Home, Probe};
+pub(crate) use process::Descriptor;
 pub use process::{existing, process, this_pid_namespace, unlink};
-pub use reap::{Reaped, Surveyed, if_nobody_is_left, orphans, reap, survey};
+pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

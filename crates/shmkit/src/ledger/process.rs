@@ -3,59 +3,76 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::process::geteuid;
+
 use super::book::{Ledger, PATIENCE};
-use super::format::{Owner, Token};
-use super::home::{Home, Lock};
+use super::format::Owner;
+use super::home::{Home, Lock, There};
+use crate::fork::PerProcess;
 use crate::segment::{self, Identity, Name};
 use crate::{Result, python_tracker};
 
 /// At the end of a process: longer than a reaper holds the lock, and short enough for a user.
 const PATIENCE_AT_EXIT: Duration = Duration::from_millis(500);
 
-type Cell = Mutex<Option<Arc<Ledger>>>;
-
-/// The ledger of this process. Null until the first use, and again in a forked child: the parent's is not its
-/// own, and a thread that does not exist in the child may have held the parent's mutex.
-///
-/// *Invariant:* null, or a leaked `Cell`.
-static CURRENT: AtomicPtr<Cell> = AtomicPtr::new(ptr::null_mut());
-/// The descriptor that holds the ledger's lock, or -1: closed in a forked child.
-static LOCKED: AtomicI32 = AtomicI32::new(-1);
+static CURRENT: PerProcess<Arc<Ledger>> = PerProcess::new();
+static LOCKED: Descriptor = Descriptor::new();
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
-fn cell() -> &'static Cell {
-    let mut current = CURRENT.load(Ordering::Acquire);
-    if current.is_null() {
-        let fresh = Box::into_raw(Box::default());
-        match CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => current = fresh,
-            Err(other) => {
-                // SAFETY: `fresh` was made above, and nobody else has seen it.
-                drop(unsafe { Box::from_raw(fresh) });
-                current = other;
+/// A descriptor that a forked child must not keep, or its parent would seem to live as long as the child does.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    number: AtomicI32,
+    inode: AtomicU64,
+}
+
+impl Descriptor {
+    pub(crate) const fn new() -> Self {
+        Descriptor { number: AtomicI32::new(-1), inode: AtomicU64::new(0) }
+    }
+
+    /// From now on it is this one; -1 for none.
+    pub(crate) fn note(&self, number: i32, inode: u64) {
+        self.number.store(-1, Ordering::Release);
+        self.inode.store(inode, Ordering::Release);
+        self.number.store(number, Ordering::Release);
+    }
+
+    /// Closes it in a forked child. Only calls that are safe there.
+    pub(crate) fn close(&self) {
+        let number = self.number.swap(-1, Ordering::AcqRel);
+        if number < 0 {
+            return;
+        }
+        // SAFETY: plain system calls, the first into a struct of this frame. What is closed is the file that was
+        // noted, whose owner in this process was just forgotten for good. Closing the child's copy leaves the
+        // parent's lock, which unlocking it would not.
+        unsafe {
+            let mut stat = std::mem::zeroed::<libc::stat>();
+            if libc::fstat(number, &mut stat) == 0 && stat.st_ino == self.inode.load(Ordering::Acquire) {
+                libc::close(number);
             }
         }
     }
-    // SAFETY: by the invariant of `CURRENT`, and cells are never freed.
-    unsafe { &*current }
 }
 
-/// The ledger of this process, made where there is none.
+/// The ledger of this process, made where there is none: among those of its user, whoever that is by now.
 ///
 /// # Errors
 /// As `Ledger::new`.
 pub fn process() -> Result<Arc<Ledger>> {
-    let mut held = cell().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut held = CURRENT.lock();
     if let Some(ledger) = &*held {
-        return Ok(Arc::clone(ledger));
+        if ledger.home().uid() == geteuid().as_raw() {
+            return Ok(Arc::clone(ledger));
+        }
+        // What it made as another user stays on that one's ledger, which lives as long as this process.
+        std::mem::forget(Arc::clone(ledger));
     }
-    let ledger = Arc::new(Ledger::new(Home::default())?);
-    LOCKED.store(ledger.descriptor(), Ordering::Release);
     if !HOOKED.swap(true, Ordering::AcqRel) {
         // SAFETY: both take functions that live as long as the process does: the addon is never unloaded.
         unsafe {
@@ -63,22 +80,13 @@ pub fn process() -> Result<Arc<Ledger>> {
             libc::atexit(at_exit);
         }
     }
+    let ledger = Arc::new(Ledger::known_to(Home::default(), Some(&LOCKED))?);
     Ok(Arc::clone(held.insert(ledger)))
 }
 
-/// The ledger of this process, where it has one.
+/// The ledger of this process, where it has one and nobody is making one.
 pub fn existing() -> Option<Arc<Ledger>> {
-    if CURRENT.load(Ordering::Acquire).is_null() {
-        return None;
-    }
-    cell().try_lock().ok()?.clone()
-}
-
-/// The ledger of this token has another file by now.
-pub(super) fn note_descriptor(token: Token, descriptor: i32) {
-    if existing().is_some_and(|ledger| ledger.token() == token) {
-        LOCKED.store(descriptor, Ordering::Release);
-    }
+    CURRENT.try_lock()?.clone()
 }
 
 /// Removes a segment's name, if it still belongs to that segment.
@@ -111,22 +119,19 @@ fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
         // Where there can be no ledgers, there is no better way than this.
         Err(_) => return segment::unlink(name, id),
     };
-    let locked = if existing().is_some() { locked.keep() } else { locked };
+    let mut locked = if existing().is_some() { locked.keep() } else { locked };
     let taken = locked.take(name, id).map_err(|error| error.about(name.as_str()))?;
-    if taken { Ok(()) } else { Err(segment::gone(name, home.who_has(name).is_some())) }
+    drop(locked);
+    if taken { Ok(()) } else { Err(segment::gone(name, home.look(name) != There::Nothing)) }
 }
 
 /// What the parent owns is not the child's, and the parent must be dead when it is, although the child has its
-/// open files. Only what is safe in a child of a process with threads: two stores and two closes.
+/// open files. Only what is safe in a child of a process with threads: stores and system calls.
 extern "C" fn in_a_forked_child() {
-    CURRENT.store(ptr::null_mut(), Ordering::Release);
-    let locked = LOCKED.swap(-1, Ordering::AcqRel);
-    if locked >= 0 {
-        // SAFETY: the descriptor is the ledger's, whose owner was just forgotten for good. Closing the child's
-        // copy leaves the parent's lock, which unlocking it would not.
-        unsafe { libc::close(locked) };
-    }
+    CURRENT.forget();
+    LOCKED.close();
     crate::tracker::forget();
+    python_tracker::forget();
 }
 
 extern "C" fn at_exit() {
@@ -148,7 +153,7 @@ pub fn this_pid_namespace() -> u64 {
 
 /// When a process started, in clock ticks since boot: field 22 of its stat, counted after the name, which may
 /// have spaces and brackets in it.
-pub(crate) fn started(pid: u32) -> Option<u64> {
+fn started(pid: u32) -> Option<u64> {
     let mut stat = Vec::with_capacity(1024); // enough for one read, where fs::read makes six
     fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_end(&mut stat)).ok()?;
     let after_name = stat.iter().rposition(|&byte| byte == b')')?;

@@ -1,15 +1,15 @@
 //! What dead processes left: found, and removed.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::format::{Contents, Entry, Owner, Token};
-use super::home::{Home, Lock, Locked, Probe, busy};
+use super::home::{Directory, Home, Locked, Probe, There, busy};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
-/// So many dead ledgers are dealt with before others get the lock.
-const TURN: usize = 64;
+/// For so long the lock is held at a time, about: others wait for it on their event loops.
+const TURN: Duration = Duration::from_millis(20);
 
 /// What a round of reaping found and did.
 #[derive(Debug, Default)]
@@ -23,91 +23,138 @@ pub struct Reaped {
 /// Removes what dead processes owned and no live one does, and their ledgers.
 ///
 /// # Errors
-/// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`.
+/// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`. Of what could not
+/// be removed, the first reason; the rest is done.
 pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let mut seen = HashSet::new();
-    // In turns, between which others get the lock.
-    while let Some(directory) = home.open()? {
-        let Some(locked) = directory.lock(Lock::Exclusive, patience)? else {
-            return if home.open()?.is_some() { Err(busy()) } else { Ok(reaped) };
-        };
-        if !turn(&locked, &mut reaped, &mut seen)? {
-            break;
-        }
-    }
-    Ok(reaped)
-}
-
-/// One turn of reaping; says whether there is more to do. Each dead ledger is `seen` once: not all can be removed.
-fn turn(locked: &Locked, reaped: &mut Reaped, seen: &mut HashSet<Token>) -> Result<bool> {
+    let Some(mut turn) = Turn::begin(home, patience)? else { return Ok(reaped) };
     let mut dead = Vec::new();
-    reaped.alive.clear();
-    for token in locked.tokens()? {
-        match locked.probe(token) {
-            Probe::Dead if seen.contains(&token) => {}
+    for token in turn.locked.tokens()? {
+        match turn.locked.probe(token) {
             Probe::Dead => dead.push(token),
             Probe::Alive | Probe::Unknown => reaped.alive.push(token),
+            Probe::None => {}
         }
     }
-    locked.recover();
-    let mut owned = None;
-    for &token in dead.iter().take(TURN) {
-        seen.insert(token);
-        match locked.read(token) {
-            Ok(Contents::Entries(_, entries)) => {
-                if !entries.is_empty() {
-                    let owned = owned.get_or_insert_with(|| Owned::by(locked, &reaped.alive));
-                    remove(locked, &entries, owned, &mut reaped.removed)?;
-                    if owned.opaque {
-                        continue; // its segments are for whoever can read the others
+    turn.locked.remove_unfinished();
+    turn.locked.recover();
+    let mut failed = None;
+    for token in dead {
+        match turn.locked.read(token) {
+            Ok(Some(Contents::Entries(_, entries))) => {
+                let mut kept = false;
+                for entry in entries {
+                    // Nobody writes to a dead ledger: what was read of it is true in the next turn too.
+                    if turn.is_over() {
+                        turn.end();
+                        match Turn::begin(home, patience)? {
+                            Some(next) => turn = next,
+                            None => return Ok(reaped),
+                        }
+                    }
+                    match turn.remove(&entry) {
+                        Ok(Outcome::Removed) => reaped.removed.push(entry.0),
+                        Ok(Outcome::Nothing) => {}
+                        Ok(Outcome::Kept) => kept = true,
+                        Err(error) => {
+                            kept = true;
+                            failed.get_or_insert(error.about(entry.0.as_str()));
+                        }
                     }
                 }
-                locked.remove(token);
+                if !kept {
+                    turn.locked.remove(token);
+                }
             }
-            Ok(Contents::Garbled) => locked.remove(token),
+            Ok(Some(Contents::Garbled)) => turn.locked.remove(token),
             // Whoever can read it will.
-            Ok(Contents::Newer) | Err(_) => {}
+            Ok(Some(Contents::Newer)) | Err(_) => {}
+            Ok(None) => {}
         }
     }
-    Ok(dead.len() > TURN)
+    failed.map_or(Ok(reaped), Err)
 }
 
-/// Runs `leave` if there is not one ledger, and while there can be none; says whether it did. For a tracker, which
-/// must not go when somebody counts on it.
+/// Removes those of the entries that no other process owns.
+///
+/// # Errors
+/// Where not all of that could be done.
+pub(super) fn remove_unowned(locked: &mut Locked, entries: &[Entry], but: Token) -> Result<Vec<Name>> {
+    let mut removed = Vec::new();
+    let owned = if entries.is_empty() { Owned::default() } else { Owned::by_others(locked, Some(but))? };
+    for entry in entries {
+        match owned.remove(locked, entry)? {
+            Outcome::Removed => removed.push(entry.0.clone()),
+            Outcome::Nothing => {}
+            Outcome::Kept => return Err(busy()),
+        }
+    }
+    Ok(removed)
+}
+
+/// Runs `leave` if there is no ledger of a live process, and while there can be none; says whether it did. For a
+/// tracker, which must not go when somebody counts on it.
 ///
 /// # Errors
 /// As `reap`.
 pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) -> Result<bool> {
-    let Some(directory) = home.open()? else {
+    let Some(turn) = Turn::begin(home, patience)? else {
         leave();
         return Ok(true);
     };
-    let Some(locked) = directory.lock(Lock::Exclusive, patience)? else { return Ok(false) };
-    let nobody = locked.tokens()?.is_empty();
+    let lives = |token| matches!(turn.locked.probe(token), Probe::Alive | Probe::Unknown);
+    let nobody = !turn.locked.tokens()?.into_iter().any(lives);
     if nobody {
         leave();
     }
     Ok(nobody)
 }
 
-/// Removes those of the entries that no other process owns.
-pub(super) fn remove_unowned(locked: &Locked, entries: &[Entry], but: Token) -> Result<Vec<Name>> {
-    let mut removed = Vec::new();
-    if !entries.is_empty() {
-        let mut others = locked.tokens()?;
-        others.retain(|&token| token != but && !matches!(locked.probe(token), Probe::Dead));
-        let owned = Owned::by(locked, &others);
-        locked.recover_moved();
-        remove(locked, entries, &owned, &mut removed)?;
-        if owned.opaque {
-            return Err(busy());
-        }
+/// A time of holding the lock exclusively.
+struct Turn {
+    locked: Locked,
+    began: Instant,
+    /// Read when it is needed; nobody can become an owner in this turn.
+    owned: Option<Owned>,
+}
+
+impl Turn {
+    /// `None` where there are no ledgers at all.
+    fn begin(home: &Home, patience: Duration) -> Result<Option<Self>> {
+        let locked = home.lock_existing(patience)?;
+        Ok(locked.map(|locked| Turn { locked, began: Instant::now(), owned: None }))
     }
-    Ok(removed)
+
+    fn is_over(&self) -> bool {
+        self.locked.room.is_full() || self.began.elapsed() > TURN
+    }
+
+    /// Lets others have the lock.
+    fn end(self) {
+        drop(self);
+        std::thread::yield_now();
+    }
+
+    fn remove(&mut self, entry: &Entry) -> Result<Outcome> {
+        let owned = match &self.owned {
+            Some(owned) => owned,
+            None => self.owned.insert(Owned::by_others(&self.locked, None)?),
+        };
+        owned.remove(&mut self.locked, entry)
+    }
+}
+
+/// What became of a dead owner's segment.
+enum Outcome {
+    Removed,
+    /// It was gone, it is another's by name, or it has another owner.
+    Nothing,
+    /// Nobody here can tell whether it has another owner.
+    Kept,
 }
 
 /// What live processes own.
+#[derive(Default)]
 struct Owned {
     ids: HashSet<Identity>,
     /// One of them could not be read (a newer version's, say): then anything may be owned.
@@ -115,53 +162,50 @@ struct Owned {
 }
 
 impl Owned {
-    fn by(locked: &Locked, alive: &[Token]) -> Self {
-        let mut owned = Owned { ids: HashSet::new(), opaque: false };
-        for &token in alive {
-            match locked.read(token) {
-                Ok(Contents::Entries(_, entries)) => owned.ids.extend(entries.into_iter().map(|(_, id)| id)),
-                Ok(Contents::Newer | Contents::Garbled) => owned.opaque = true,
-                // Gone meanwhile, or never a file of ours.
-                Err(_) => {}
+    fn by_others(directory: &Directory, but: Option<Token>) -> Result<Self> {
+        let mut owned = Owned::default();
+        for token in directory.tokens()? {
+            let lives = || matches!(directory.probe(token), Probe::Alive | Probe::Unknown);
+            if Some(token) == but || !lives() {
+                continue;
+            }
+            match directory.read(token) {
+                Ok(Some(Contents::Entries(_, entries))) => {
+                    owned.ids.extend(entries.into_iter().map(|(_, id)| id))
+                }
+                Ok(None) => {}
+                Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => owned.opaque = true,
             }
         }
-        owned
+        Ok(owned)
+    }
+
+    fn remove(&self, locked: &mut Locked, (name, id): &Entry) -> Result<Outcome> {
+        if self.ids.contains(id) {
+            return Ok(Outcome::Nothing);
+        }
+        if matches!(locked.home().look(name), There::Segment { id: there, mine: false } if there == *id) {
+            return Ok(Outcome::Nothing); // another user's, whose ledgers say what is to become of it
+        }
+        if self.opaque {
+            return Ok(if locked.home().is_gone(name, *id) { Outcome::Nothing } else { Outcome::Kept });
+        }
+        match locked.take(name, *id) {
+            Ok(true) => Ok(Outcome::Removed),
+            Ok(false) => Ok(Outcome::Nothing),
+            Err(Error { code: "EPERM" | "EACCES", .. }) => Ok(Outcome::Nothing),
+            Err(error) => Err(error),
+        }
     }
 }
 
-fn remove(locked: &Locked, entries: &[Entry], owned: &Owned, removed: &mut Vec<Name>) -> Result<()> {
-    for entry in entries {
-        if owned.opaque || owned.ids.contains(&entry.1) {
-            continue;
-        }
-        match locked.take(&entry.0, entry.1) {
-            Ok(true) => removed.push(entry.0.clone()),
-            Ok(false) => {}
-            // Another user's, which is his to remove.
-            Err(Error { code: "EPERM" | "EACCES", .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// The segments that `reap` would remove now, without changing anything.
-///
-/// # Errors
-/// As `Home::open`.
-pub fn orphans(home: &Home) -> Result<Vec<Name>> {
-    let (alive, dead): (Vec<_>, Vec<_>) = survey(home)?.into_iter().partition(|ledger| ledger.alive);
-    let owned: HashSet<Identity> =
-        alive.iter().flat_map(|it| it.segments.iter().map(|(_, id)| *id)).collect();
-    let mut orphans: Vec<Name> = dead
-        .into_iter()
-        .flat_map(|ledger| ledger.segments)
-        .filter(|(name, id)| !owned.contains(id) && home.who_has(name) == Some(*id))
-        .map(|(name, _)| name)
-        .collect();
-    orphans.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-    orphans.dedup();
-    Ok(orphans)
+/// All ledgers, as they are found without changing anything.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Those that can be read.
+    pub ledgers: Vec<Surveyed>,
+    /// A live one cannot be read, and may own anything.
+    pub opaque: bool,
 }
 
 /// A ledger as `survey` finds it.
@@ -175,16 +219,49 @@ pub struct Surveyed {
     pub segments: Vec<(Name, Identity)>,
 }
 
-/// Every ledger that can be read, without changing anything.
+/// Looks at every ledger.
 ///
 /// # Errors
 /// As `Home::open`.
-pub fn survey(home: &Home) -> Result<Vec<Surveyed>> {
-    let Some(directory) = home.open()? else { return Ok(Vec::new()) };
-    let surveyed = |token| {
-        let alive = !matches!(directory.probe(token), Probe::Dead);
-        let (owner, segments) = super::book::entries(&directory, token)?;
-        Some(Surveyed { alive, owner, segments })
-    };
-    Ok(directory.tokens()?.into_iter().filter_map(surveyed).collect())
+pub fn survey(home: &Home) -> Result<Survey> {
+    let mut survey = Survey::default();
+    let Some(directory) = home.open()? else { return Ok(survey) };
+    for token in directory.tokens()? {
+        let alive = match directory.probe(token) {
+            Probe::None => continue,
+            probe => probe != Probe::Dead,
+        };
+        match directory.read(token) {
+            Ok(Some(Contents::Entries(owner, segments))) => {
+                survey.ledgers.push(Surveyed { alive, owner, segments })
+            }
+            Ok(None) => {}
+            Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => survey.opaque |= alive,
+        }
+    }
+    Ok(survey)
+}
+
+/// The segments that `reap` would remove now, by name.
+///
+/// # Errors
+/// As `Home::open`.
+pub fn orphans(home: &Home) -> Result<Vec<Name>> {
+    let Survey { ledgers, opaque } = survey(home)?;
+    if opaque {
+        return Ok(Vec::new());
+    }
+    let (alive, dead): (Vec<_>, Vec<_>) = ledgers.into_iter().partition(|ledger| ledger.alive);
+    let owned: HashSet<Identity> =
+        alive.iter().flat_map(|it| it.segments.iter().map(|(_, id)| *id)).collect();
+    let is_there = |name: &Name, id: Identity| home.look(name) == There::Segment { id, mine: true };
+    let mut orphans: Vec<Name> = dead
+        .into_iter()
+        .flat_map(|ledger| ledger.segments)
+        .filter(|(name, id)| !owned.contains(id) && is_there(name, *id))
+        .map(|(name, _)| name)
+        .collect();
+    orphans.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    orphans.dedup();
+    Ok(orphans)
 }

@@ -54,7 +54,7 @@ pub trait Claim: Debug + Send + Sync {
     fn claim(&self, name: &Name, id: Identity) -> Result<()>;
 
     /// It has that name now.
-    fn published(&self, name: &Name);
+    fn published(&self, name: &Name, id: Identity);
 
     /// It was not published after all.
     fn disclaim(&self, id: Identity);
@@ -326,7 +326,7 @@ impl Segment {
         map(&self.object, self.size, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
-    /// Lets a read-only handle see what the segment holds now, also where it wrote itself; nothing for
+    /// Lets a read-only handle's mapping show what the segment holds now, also where it was written to; nothing for
     /// others.
     ///
     /// # Errors
@@ -334,8 +334,31 @@ impl Segment {
     pub fn refresh(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => self.mapping()?.refresh(),
+            Access::ReadOnly => self.mapping.get().map_or(Ok(()), |mapping| mapping.refresh()),
         }
+    }
+
+    /// Copies `len` bytes from `offset` on to `target`; `None` where they are not all inside of the segment.
+    ///
+    /// A read-only handle asks the system for them: a hole reads as zeros and takes no memory, where the mapping would
+    /// have it filled, and be a SIGBUS if there is none left.
+    ///
+    /// # Errors
+    /// `ERR_SHM_TRUNCATED` where somebody cut the segment short, of a read-only handle; else what the system says.
+    ///
+    /// # Safety
+    /// The `len` bytes from `target` on are writable for this call, and nobody holds a reference to them.
+    pub unsafe fn read(&self, offset: usize, target: *mut u8, len: usize) -> Result<Option<()>> {
+        if offset.checked_add(len).is_none_or(|end| end > self.size) {
+            return Ok(None);
+        }
+        let read = match self.access {
+            // SAFETY: what the caller promises is what is asked for.
+            Access::ReadWrite => return Ok(unsafe { self.mapping()?.bytes().copy_to(offset, target, len) }),
+            // SAFETY: as above.
+            Access::ReadOnly => unsafe { self.object.read(offset as u64, target, len) },
+        };
+        read.map(Some).map_err(|error| error.about(self.name.as_str()))
     }
 }
 
@@ -356,7 +379,7 @@ fn publish(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dy
     owner
         .map_or(Ok(()), |owner| owner.claim(name, id))
         .and_then(|()| draft.publish(name))
-        .map(|()| owner.into_iter().for_each(|owner| owner.published(name)))
+        .map(|()| owner.into_iter().for_each(|owner| owner.published(name, id)))
         .map_err(|error| error.about(name.as_str()))
 }
 

@@ -217,6 +217,31 @@ impl Object {
         Ok(())
     }
 
+    /// Copies `len` bytes from `offset` on to `target`.
+    ///
+    /// # Safety
+    /// The `len` bytes from `target` on are writable for this call, and nobody holds a reference to them.
+    pub(super) unsafe fn read(&self, mut offset: u64, mut target: *mut u8, mut len: usize) -> Result<()> {
+        while len > 0 {
+            // SAFETY: the caller's promise, for the part that is left.
+            let count = unsafe { libc::pread64(self.0.as_raw_fd(), target.cast(), len, offset as i64) };
+            match usize::try_from(count) {
+                Ok(0) => return Err(Error::own("ERR_SHM_TRUNCATED", "somebody cut the segment short")),
+                Ok(count) => {
+                    // SAFETY: `count` is at most `len`.
+                    target = unsafe { target.add(count) };
+                    offset += count as u64;
+                    len -= count;
+                }
+                Err(_) => match Errno::from_io_error(&std::io::Error::last_os_error()) {
+                    Some(Errno::INTR) => {}
+                    errno => return Err(os("read")(errno.unwrap_or(Errno::IO))),
+                },
+            }
+        }
+        Ok(())
+    }
+
     /// Maps its first `size` bytes: shared, or for a reader privately, so that a stray write reaches
     /// nobody (and does not crash, as it would with read-only pages).
     pub(super) fn map(&self, size: usize, access: Access) -> Result<Range> {

@@ -1,0 +1,164 @@
+//! Removing exactly the segment that is meant.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{
+    self, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, mkdirat, openat, renameat_with,
+    statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::home::{Directory, Locked, There, identity, is_a, os};
+use crate::Result;
+use crate::segment::{Identity, Name};
+
+/// Where segments are looked at.
+pub(super) const MOVED: &str = "moved";
+/// The memory of segments from this size on is given back when the lock is not held any more.
+const LARGE: u64 = 1 << 20;
+/// Of so many at most.
+const ROOM: usize = 64;
+
+/// Large segments that have no name any more, kept open: giving their memory back takes long, and others wait for the
+/// lock.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<OwnedFd>);
+
+impl Room {
+    /// Whether it is time to let go of the lock.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= ROOM
+    }
+
+    fn keep(&mut self, segment: Option<OwnedFd>) {
+        self.0.extend(segment);
+    }
+}
+
+impl Locked {
+    /// Removes the segment's name if it still belongs to `id`, and says whether it did.
+    ///
+    /// No system call unlinks a name only if it has a certain inode, and between a look and an unlink a stranger
+    /// could have made a segment of that name, and would lose it. But there is one that removes a name only if it is
+    /// a directory's. So an empty directory changes places with the segment, which is looked at where nobody else
+    /// comes by:
+    ///
+    /// ```text
+    ///                  NAME        moved/NAME
+    /// mkdir            segment     directory
+    /// exchange         directory   segment       nobody can make a segment of that name now, nor remove the directory
+    ///   it is the one
+    ///     rmdir        -           segment
+    ///     unlink       -           -
+    ///   it is another
+    ///     exchange     segment     directory
+    ///     rmdir        segment     -
+    /// ```
+    ///
+    /// Each line tells `recover` what to do for a process that was killed after it. The lock, held exclusively, keeps
+    /// two from doing this at once.
+    pub(super) fn take(&mut self, name: &Name, id: Identity) -> Result<bool> {
+        if self.home().look(name) == There::Directory {
+            self.recover();
+        }
+        if !matches!(self.home().look(name), There::Segment { id: there, .. } if there == id) {
+            return Ok(false);
+        }
+        if name.is_drawn() {
+            return self.take_in_place(name); // nobody draws it a second time
+        }
+        let aside = format!("{MOVED}/{}", name.as_str());
+        if self.make_aside(&aside).is_err() {
+            // A filesystem that is full to the last inode is to be emptied, and not to be left so.
+            return self.take_in_place(name);
+        }
+        let place = self.home().place(name);
+        let exchange = |it: &Directory| renameat_with(CWD, &place, it.fd(), &aside, RenameFlags::EXCHANGE);
+        let remove = |it: &Directory, flags| unlinkat(it.fd(), &aside, flags);
+        if let Err(errno) = exchange(self) {
+            let _ = remove(self, AtFlags::REMOVEDIR);
+            return match errno {
+                Errno::NOENT => Ok(false),
+                Errno::INVAL | Errno::NOSYS => self.take_in_place(name), // a filesystem that knows no exchange
+                errno => Err(os("shm_unlink")(errno)),
+            };
+        }
+        let stat = statat(self.fd(), &aside, AtFlags::SYMLINK_NOFOLLOW).map_err(os("shm_unlink"))?;
+        if identity(&stat) == id {
+            let _ = fs::rmdir(&place);
+            let segment = open_large(self.fd(), &aside, &stat);
+            remove(self, AtFlags::empty()).map_err(os("shm_unlink"))?;
+            self.room.keep(segment);
+            return Ok(true);
+        }
+        exchange(self).map_err(os("shm_unlink"))?;
+        let _ = remove(self, AtFlags::REMOVEDIR);
+        Ok(false)
+    }
+
+    fn make_aside(&self, aside: &str) -> rustix::io::Result<()> {
+        let make = || mkdirat(self.fd(), aside, Mode::RWXU);
+        match make() {
+            Err(Errno::NOENT) => mkdirat(self.fd(), MOVED, Mode::RWXU).and_then(|()| make()),
+            Err(Errno::EXIST) => {
+                self.recover();
+                make()
+            }
+            result => result,
+        }
+    }
+
+    fn take_in_place(&mut self, name: &Name) -> Result<bool> {
+        let place = self.home().place(name);
+        let segment = fs::lstat(&place).ok().and_then(|stat| open_large(CWD, &place, &stat));
+        match fs::unlink(&place) {
+            Ok(()) => {
+                self.room.keep(segment);
+                Ok(true)
+            }
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(os("shm_unlink")(errno)),
+        }
+    }
+
+    /// Undoes, or does, what a process was in the middle of when it was killed.
+    pub(super) fn recover(&self) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(moved) = openat(self.fd(), MOVED, flags, Mode::empty()) else { return };
+        let Ok(entries) = Dir::read_from(&moved) else { return };
+        for entry in entries.flatten() {
+            if let Ok(name) = entry.file_name().to_str()
+                && name != "."
+                && name != ".."
+            {
+                self.recover_name(&moved, name);
+            }
+        }
+    }
+
+    /// See the table at `take`.
+    fn recover_name(&self, moved: &OwnedFd, name: &str) {
+        let place = self.home().segments().join(name);
+        let is_directory = |stat: Stat| is_a(FileType::Directory, &stat);
+        let aside = statat(moved, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_directory);
+        let there = fs::lstat(&place).is_ok_and(is_directory);
+        let _ = match (there, aside) {
+            (_, true) => unlinkat(moved, name, AtFlags::REMOVEDIR),
+            (false, false) => unlinkat(moved, name, AtFlags::empty()),
+            (true, false) => renameat_with(CWD, &place, moved, name, RenameFlags::EXCHANGE)
+                .and_then(|()| unlinkat(moved, name, AtFlags::REMOVEDIR)),
+        };
+    }
+}
+
+/// A descriptor that keeps a large segment's memory until it is closed.
+fn open_large(
+    directory: impl std::os::fd::AsFd,
+    path: impl rustix::path::Arg,
+    stat: &Stat,
+) -> Option<OwnedFd> {
+    let bytes = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    let open =
+        || openat(directory, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok();
+    (bytes >= LARGE).then(open).flatten()
+}

@@ -1,0 +1,103 @@
+import type { SharedMemory } from '../../../index.js';
+
+import { open } from '../lookup.js';
+import { counted, json, printable } from '../text.js';
+
+import { dtypeOf } from './dtype.js';
+import { hexdump } from './hexdump.js';
+import type { Inspected, Inspector } from './inspectors.js';
+import { inspectMemory } from './memory.js';
+import { npyHeader, parseNpy, PREAMBLE } from './npy.js';
+import type { Npy } from './npy.js';
+import type { Literal } from './python-literal.js';
+import { jsonValue, shownValue } from './values.js';
+
+const VALUES_SHOWN = 20;
+const BYTES_SHOWN = 256;
+
+/** A `.npy` file's bytes: numpy's header, and the values that it speaks of. */
+export const inspectArray: Inspector = (info, limit) => {
+  using memory = open(info.name);
+  let npy: Npy;
+  try {
+    npy = headerOf(memory);
+  } catch (error) {
+    const { message } = error as Error;
+    const bytes = inspectMemory(info, limit);
+    return {
+      ...bytes,
+      contents: { error: message, ...(bytes.contents as object) },
+      facts: [['header', `damaged: ${printable(message)}`]],
+    };
+  }
+  const { descr, shape, order } = npy;
+  const { key, values, body } = dataOf(memory, npy, limit);
+  return {
+    contents: { dtype: jsonLiteral(descr), shape, order, [key]: values },
+    facts: [
+      ['dtype', shownType(descr)],
+      ['shape', shownShape(shape)],
+      ['order', order],
+    ],
+    body,
+  };
+};
+
+function headerOf(memory: SharedMemory): Npy {
+  const start = memory.read(0, Math.min(PREAMBLE, memory.size));
+  if (start.length < PREAMBLE) throw new Error('its header is cut');
+  const { offset, length } = npyHeader(start);
+  if (offset + length > memory.size) throw new Error('its header is cut');
+  const text = memory.read(offset, length).toString(start[6]! >= 3 ? 'utf8' : 'latin1');
+  return parseNpy(text, offset + length);
+}
+
+interface Data extends Pick<Inspected, 'body'> {
+  key: 'values' | 'hex';
+  values: unknown;
+}
+
+/** The first values, or the first bytes of those that are no plain ones. */
+function dataOf(memory: SharedMemory, { descr, count, offset }: Npy, limit?: number): Data {
+  const dtype = dtypeOf(descr);
+  const room = memory.size - offset;
+  if (dtype === undefined) {
+    const bytes = memory.read(offset, Math.min(limit ?? BYTES_SHOWN, room));
+    return { key: 'hex', values: bytes.toString('hex'), body: hexdump(bytes) };
+  }
+  const there = Math.min(count, Math.floor(room / dtype.size));
+  const shown = Math.min(limit ?? VALUES_SHOWN, there);
+  const bytes = memory.read(offset, shown * dtype.size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values = Array.from({ length: shown }, (_, i) => dtype.read(view, i * dtype.size));
+  const left = there - shown;
+  return {
+    key: 'values',
+    values: values.map(jsonValue),
+    body: [
+      ...(shown > 0 ? [values.map((value) => shownBare(value)).join(' ')] : []),
+      ...(left > 0 ? [`… ${counted(left, 'more value')}, as they lie in memory`] : []),
+      ...(there < count ? [`… and ${count - there} that the segment has no room for`] : []),
+    ],
+  };
+}
+
+/** Numbers need no quotes, not even complex ones. */
+function shownBare(value: unknown): string {
+  return typeof value === 'string' && /^[-+.\w]+j$/.test(value) ? value : shownValue(value);
+}
+
+/** A type is text, or JSON of the lists that a record's fields are. */
+function shownType(descr: Literal): string {
+  return typeof descr === 'string' ? printable(descr) : json(jsonLiteral(descr));
+}
+
+/** As Python writes it. */
+function shownShape(shape: readonly number[]): string {
+  return `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`;
+}
+
+function jsonLiteral(value: Literal): unknown {
+  if (value instanceof Map) return Object.fromEntries(value);
+  return Array.isArray(value) ? value.map(jsonLiteral) : value;
+}
