@@ -67,6 +67,8 @@ impl Locked {
         if name.is_drawn() {
             return self.take_in_place(name); // nobody draws it a second time
         }
+        #[cfg(test)]
+        tests::after_the_look();
         let aside = format!("{MOVED}/{}", name.as_str());
         if self.make_aside(&aside).is_err() {
             // A filesystem that is full to the last inode is to be emptied, and not to be left so.
@@ -161,4 +163,154 @@ fn open_large(
     let open =
         || openat(directory, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok();
     (bytes >= LARGE).then(open).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fs::{self, File};
+    use std::os::unix::fs::MetadataExt;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use super::super::home::{Home, Lock};
+    use super::*;
+
+    thread_local! {
+        /// What a stranger does between the look at a name and what comes of it.
+        static STRANGER: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn after_the_look() {
+        if let Some(stranger) = STRANGER.take() {
+            stranger();
+        }
+    }
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(test: &str) -> Self {
+            let path = PathBuf::from(format!("/dev/shm/shmkit-test-take-{}-{test}", std::process::id()));
+            fs::create_dir(&path).expect("a directory");
+            Place(path)
+        }
+
+        fn locked(&self) -> Locked {
+            Home::at(&self.0).make_locked(Lock::Exclusive, Duration::from_secs(5)).expect("locked")
+        }
+
+        /// Where moved segments are.
+        fn moved(&self) -> PathBuf {
+            Home::at(&self.0).directory().join(MOVED)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn make(path: &Path) -> Identity {
+        let meta = File::create_new(path).expect("made").metadata().expect("its metadata");
+        Identity { device: meta.dev(), inode: meta.ino() }
+    }
+
+    fn id_of(path: &Path) -> Option<Identity> {
+        let meta = fs::symlink_metadata(path).ok()?;
+        meta.is_file().then(|| Identity { device: meta.dev(), inode: meta.ino() })
+    }
+
+    fn name() -> Name {
+        Name::new("name").expect("a name")
+    }
+
+    #[test]
+    fn the_one_that_is_meant_goes_and_another_stays() {
+        let place = Place::new("meant");
+        let path = place.0.join("name");
+        let id = make(&path);
+        let mut locked = place.locked();
+        assert_eq!(locked.take(&name(), Identity { inode: id.inode + 1, ..id }), Ok(false));
+        assert_eq!(id_of(&path), Some(id));
+        assert_eq!(locked.take(&name(), id), Ok(true));
+        assert_eq!(locked.take(&name(), id), Ok(false));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stranger_who_takes_the_name_over_after_the_look_keeps_it() {
+        let place = Place::new("stranger");
+        let path = place.0.join("name");
+        let id = make(&path);
+        let theirs = path.clone();
+        let stranger = move || {
+            fs::remove_file(&theirs).expect("removed");
+            make(&theirs);
+        };
+        STRANGER.set(Some(Box::new(stranger)));
+        assert_eq!(place.locked().take(&name(), id), Ok(false));
+        assert!(id_of(&path).is_some_and(|there| there != id));
+        assert!(!place.moved().exists(), "nothing is left of it");
+    }
+
+    #[test]
+    fn a_stranger_who_removes_the_name_after_the_look_is_no_error() {
+        let place = Place::new("removed");
+        let path = place.0.join("name");
+        let id = make(&path);
+        let theirs = path.clone();
+        STRANGER.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
+        assert_eq!(place.locked().take(&name(), id), Ok(false));
+        assert!(!path.exists());
+    }
+
+    /// Each line of the table at `take`, as a process leaves it that is killed there.
+    #[test]
+    fn a_process_may_be_killed_after_every_step() {
+        let place = Place::new("killed");
+        let (path, moved) = (place.0.join("name"), place.moved());
+        let aside = moved.join("name");
+        let killed = |steps: &dyn Fn()| {
+            fs::create_dir_all(&moved).expect("made");
+            steps();
+            place.locked().recover();
+            assert!(!moved.exists(), "nothing is left of it");
+        };
+        let id = make(&path);
+        killed(&|| fs::create_dir(&aside).expect("made"));
+        assert_eq!(id_of(&path), Some(id), "after mkdir");
+
+        killed(&|| {
+            fs::rename(&path, &aside).expect("moved");
+            fs::create_dir(&path).expect("made");
+        });
+        assert_eq!(id_of(&path), Some(id), "after the exchange, both ways");
+
+        killed(&|| fs::rename(&path, &aside).expect("moved"));
+        assert_eq!(id_of(&path), None, "after rmdir");
+
+        let mut newer = None;
+        killed(&|| {
+            make(&aside);
+            make(&path);
+        });
+        newer.replace(id_of(&path));
+        assert!(newer.flatten().is_some(), "after rmdir, and somebody has the name since");
+    }
+
+    #[test]
+    fn memory_of_large_segments_outlives_the_lock_and_no_more() {
+        let place = Place::new("large");
+        let path = place.0.join("name");
+        let id = make(&path);
+        fs::write(&path, vec![1; LARGE as usize]).expect("written");
+        let watcher = File::open(&path).expect("open");
+        let mut locked = place.locked();
+        assert_eq!(locked.take(&name(), id), Ok(true));
+        assert_eq!(locked.room.0.len(), 1);
+        assert!(!locked.room.is_full());
+        assert_eq!(watcher.metadata().expect("its metadata").nlink(), 0);
+    }
 }
