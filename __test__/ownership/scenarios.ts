@@ -244,6 +244,17 @@ shm.close()`;
     await gone('own');
   },
 
+  async 'a whole process group that is killed right after its first segment leaves nothing'() {
+    for (let round = 0; round < 5; round++) {
+      const actor = node("SharedMemory.create(64, { name: 'own' }); process.kill(-process.pid, 'SIGKILL');", {
+        detached: true,
+      });
+      assert.equal(await actor.end(), 'SIGKILL');
+      await gone('own');
+      await until('the tracker has gone', () => trackers().length === 0);
+    }
+  },
+
   async 'what dies while there is no tracker is seen to by the next'() {
     const first = await owner('first');
     const second = await owner('second');
@@ -586,6 +597,40 @@ shm.close()`;
     adopter.kill('SIGKILL');
   },
 
+  async 'unlink() by name goes on where a killed unlink stopped, and where others make the name anew'() {
+    fs.mkdirSync(`${LEDGERS}/moved`, { recursive: true, mode: 0o700 });
+    fs.writeFileSync(`${LEDGERS}/moved/frames`, 'x');
+    fs.mkdirSync('/dev/shm/frames');
+    unlink('frames');
+    assert.deepEqual(fs.readdirSync('/dev/shm'), []);
+    assert.throws(() => unlink('frames'), { code: 'ENOENT' });
+
+    const maker = node(`
+      say('ready');
+      process.stdin.on('end', () => process.exit()).resume();
+      for (;;) {
+        for (let i = 0; i < 50; i++) try { SharedMemory.create(10, { name: 'frames' }).unlink(); } catch ({ code }) { if (code !== 'EEXIST' && code !== 'ENOENT') throw code; }
+        await new Promise(setImmediate);
+      }`);
+    await maker.line();
+    let removed = 0;
+    for (let i = 0; i < 3000; i++) {
+      try {
+        unlink('frames');
+        removed++;
+      } catch (error) {
+        assert.equal((error as { code: string }).code, 'ENOENT');
+      }
+    }
+    assert.ok(removed > 0);
+    maker.child.stdin!.end();
+    assert.equal(await maker.end(), 0, maker.stderr);
+    // A folder that is somebody's is left alone.
+    fs.mkdirSync('/dev/shm/folder');
+    fs.writeFileSync('/dev/shm/folder/file', '');
+    assert.throws(() => unlink('folder'), { code: 'ERR_SHM_NOT_A_SEGMENT' });
+  },
+
   async 'a dead ledger that is for newer versions keeps no tracker'() {
     const actor = await owner('own');
     await oneTracker();
@@ -661,10 +706,20 @@ shm.close()`;
       SharedMemory.create(64, { name: 'second' });
       SharedMemory.create(64).unlink();
       say(fs.readFileSync('${precious}', 'utf8'));
+      for (let fd = 3; fd < 100; fd++) {
+        if (/\\.ledger/.test((() => { try { return fs.readlinkSync('/proc/self/fd/' + fd) } catch { return '' } })())) fs.closeSync(fd);
+      }
+      const unlinked = fs.openSync('${precious}-2', 'w+');
+      fs.unlinkSync('${precious}-2');
+      fs.writeSync(unlinked, 'precious too');
+      SharedMemory.create(64, { name: 'third' });
+      say(fs.readSync(unlinked, Buffer.alloc(100), 0, 100, 0) + ' bytes');
       hold();`);
     assert.equal(await actor.line(), 'precious');
     assert.equal(fs.statSync(precious).size, 8);
+    assert.equal(await actor.line(), '12 bytes');
     actor.kill('SIGKILL');
+    await gone('third');
     await gone('second');
     await gone('first');
   },

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use shmkit::census::{abandoned_by_python, census};
 use shmkit::ledger::{self, Home, Ledger, orphans, reap};
 use shmkit::python_tracker::{self, Format};
-use shmkit::segment::{Claim, Name, identify};
+use shmkit::segment::{Claim, Name};
 use shmkit::tracker;
 
 use crate::errors::to_js;
@@ -177,10 +177,7 @@ pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<Str
 /// Removes a name that no handle is open for.
 #[napi]
 pub fn unlink_name(env: Env, name: String) -> Result<()> {
-    let unlink = || {
-        let name = Name::new(&name)?;
-        ledger::unlink(&name, identify(&name)?)
-    };
+    let unlink = || ledger::unlink_by_name(&Name::new(&name)?);
     unlink().map_err(|error| to_js(&env, error))
 }
 

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod list;
 pub mod python_tracker;
 pub mod segment;
+mod spawn;
 pub mod tracker;
 
 pub use error::{Class, Error, Result};

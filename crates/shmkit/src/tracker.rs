@@ -14,11 +14,11 @@
 //!   … nothing more; the end of the socket is the message
 //! ```
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::ledger::{Descriptor, Home, Token, reap};
+use crate::spawn::{Child, spawn};
 
 /// The tracker's socket in the directory of the ledgers.
 pub const SOCKET: &str = "tracker";
@@ -181,6 +182,7 @@ impl Watch {
             let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
             connect(&socket, &SocketAddrUnix::new(&path)?)?;
             let mut stream = UnixStream::from(socket);
+            CONNECTED.note(stream.as_raw_fd(), inode(&stream));
             stream.write_all(self.token.as_bytes())?;
             Ok(stream)
         };
@@ -224,12 +226,9 @@ impl Watch {
     }
 }
 
-/// Starts it with nothing of this process: no descriptors, no environment.
 fn launch(program: &Result<PathBuf, String>) -> Result<Child, String> {
     let program = program.as_ref().map_err(String::clone)?;
-    let mut command = Command::new(program);
-    command.arg("tracker").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command.spawn().map_err(|error| format!("'{}': {error}", program.display()))
+    spawn(program, c"tracker").map_err(|error| format!("'{}': {error}", program.display()))
 }
 
 /// Returns when the tracker can be connected to; `None` where it ended because there is another one.
@@ -247,7 +246,7 @@ fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
 }
 
 /// What it says until it lets go of its standard output, which it does when it is ready.
-fn last_words(mut stdout: ChildStdout) -> String {
+fn last_words(mut stdout: File) -> String {
     let until = Instant::now() + START_WAIT;
     let mut said = Vec::new();
     let mut chunk = [0; 256];
@@ -272,18 +271,18 @@ fn last_words(mut stdout: ChildStdout) -> String {
 fn finish(mut child: Child) -> Option<i32> {
     let until = Instant::now() + START_WAIT;
     while Instant::now() < until {
-        if let Ok(Some(status)) = child.try_wait() {
-            return status.code();
+        match child.try_wait() {
+            Ok(Some(code)) => return code,
+            Ok(None) => sleep(PAUSE),
+            Err(_) => return None, // somebody else waited for it
         }
-        sleep(PAUSE);
     }
-    let _ = child.kill();
-    child.wait().ok()?.code()
+    child.kill();
+    None
 }
 
 /// Returns when there is no tracker any more at the other end.
 fn wait_for_end(mut stream: UnixStream) {
-    let inode = |stream: &UnixStream| fstat(stream).map_or(0, |stat| stat.st_ino);
     let own = inode(&stream);
     CONNECTED.note(stream.as_raw_fd(), own);
     let mut byte = [0];
@@ -299,4 +298,8 @@ fn wait_for_end(mut stream: UnixStream) {
         // Somebody closed it who should not have, and the number is another file's by now.
         let _ = stream.into_raw_fd();
     }
+}
+
+fn inode(stream: &UnixStream) -> u64 {
+    fstat(stream).map_or(0, |stat| stat.st_ino)
 }

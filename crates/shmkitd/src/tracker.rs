@@ -46,25 +46,17 @@ pub(crate) fn run() -> io::Result<()> {
     let termination = signals::terminations()?;
     let home = Home::default();
     let Some(post) = Post::take(&home)? else { return Ok(()) };
-    let mut tracker = Tracker::new(home, &post, &termination)?;
-    detach::report(READY)?;
-    if tracker.serve(&post)? == End::Asked {
-        post.leave();
-        // This removes the directory too, where nothing is left in it.
-        let _ = reap(&tracker.home, LAST_PATIENCE);
-    }
-    Ok(())
+    let served = serve(&home, &post, &termination);
+    post.leave();
+    // This removes the directory too, where nothing is left in it.
+    let _ = reap(&home, LAST_PATIENCE);
+    served
 }
 
-/// Why a tracker ends.
-#[derive(PartialEq)]
-enum End {
-    /// SIGTERM; its clients start another.
-    Asked,
-    /// Nobody needs it, and it left its post.
-    Alone,
-    /// Nobody can find it.
-    Lost,
+fn serve(home: &Home, post: &Post, termination: &OwnedFd) -> io::Result<()> {
+    let mut tracker = Tracker::new(home.clone(), post, termination)?;
+    detach::report(READY)?;
+    tracker.serve(post)
 }
 
 /// Being the one tracker: its locked file and its socket.
@@ -89,8 +81,9 @@ impl Post {
             // The one before us may have removed it at its end, just before we had the lock.
             if std::fs::symlink_metadata(&path).is_ok_and(|it| it.ino() == inode(&lock)) {
                 let socket = directory.join(SOCKET);
-                let listener = listen(&socket)?;
-                let socket = std::fs::symlink_metadata(socket)?.ino();
+                let listening =
+                    listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
+                let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
                 return Ok(Some(Post { directory, lock, listener, socket }));
             }
         }
@@ -214,7 +207,7 @@ impl Tracker {
         })
     }
 
-    fn serve(&mut self, post: &Post) -> io::Result<End> {
+    fn serve(&mut self, post: &Post) -> io::Result<()> {
         let mut events = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
@@ -226,21 +219,21 @@ impl Tracker {
             for event in events.drain(..) {
                 match event.data.u64() {
                     LISTENER => self.accept(&post.listener),
-                    TERMINATION => return Ok(End::Asked),
+                    TERMINATION => return Ok(()), // its clients start another
                     client => self.hear(client),
                 }
             }
             self.look_after_the_dying();
             if Instant::now() >= self.round {
                 if !post.is_there() {
-                    return Ok(End::Lost);
+                    return Ok(()); // nobody can find it any more
                 }
                 self.look_at_all();
                 self.accept_again(&post.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
                 if if_nobody_is_left(&self.home, PATIENCE, || post.leave()).unwrap_or(false) {
-                    return Ok(End::Alone);
+                    return Ok(());
                 }
                 self.alone_since = None;
             }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::fs::fstat;
 
 use super::format::{self, Entry, FREE, Owner, Token};
-use super::home::{Home, Lock, There, identity, os, write_at};
+use super::home::{Home, Lock, There, busy, identity, os, write_at};
 use super::process::{Descriptor, current_owner};
-use super::reap::remove_unowned;
+use super::reap;
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result, python_tracker};
 
@@ -145,11 +145,10 @@ impl Ledger {
             return;
         }
         let entries: Vec<Entry> = book.records.iter().flatten().cloned().collect();
-        let Ok(Some(mut locked)) = self.home.lock_existing(patience) else { return };
-        let Ok(removed) = remove_unowned(&mut locked, &entries, self.token) else { return };
-        locked.remove(self.token);
-        drop(locked);
-        book.forget();
+        let removed = reap::leave(&self.home, self.token, &entries, patience);
+        if !book.is_there() {
+            book.forget();
+        }
         drop(book);
         removed.iter().for_each(python_tracker::unregister);
     }
@@ -182,6 +181,8 @@ impl Book {
         let file = loop {
             match home.make_locked(Lock::Shared, PATIENCE)?.create(token, &contents) {
                 Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
+                // Our own, which somebody is looking at.
+                Err(error) if error.code == "EEXIST" => return Err(busy()),
                 result => break result?,
             }
         };
@@ -204,6 +205,7 @@ impl Book {
             let locked = ledger.home.make_locked(Lock::Shared, PATIENCE)?;
             locked.relock(ledger.token, self.id)
         };
+        let old_id = self.id;
         let old = match same {
             Some(file) => std::mem::replace(&mut self.file, file),
             None => {
@@ -215,10 +217,10 @@ impl Book {
             }
         };
         ledger.note(self);
-        // The number may be somebody else's file by now; of a ledger that others removed, it is the last of it.
-        if fstat(&old).is_ok_and(|stat| stat.st_nlink == 0) {
+        if fstat(&old).is_ok_and(|stat| identity(&stat) == old_id) {
             drop(old);
         } else {
+            // Somebody closed it, and the number may be another file's by now.
             std::mem::forget(old);
         }
         Ok(())

@@ -24,7 +24,7 @@ const LEDGER_MAX: u64 = 1 << 30;
 /// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.
 const LOCK_SPINS: u32 = 50;
 /// The longest pause between two tries after those.
-const LOCK_PAUSE: Duration = Duration::from_micros(500);
+pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
 
 pub(super) fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::os(errno.raw_os_error(), syscall)
@@ -172,6 +172,12 @@ impl Home {
             Ok(stat) => There::Segment { id: identity(&stat), mine: stat.st_uid == self.uid },
             Err(_) => There::Nothing,
         }
+    }
+
+    /// Whether an empty directory is in the segment's place: see `take`.
+    pub(super) fn is_being_looked_at(&self, name: &Name) -> bool {
+        self.look(name) == There::Directory
+            && std::fs::read_dir(self.place(name)).map_or(true, |mut entries| entries.next().is_none())
     }
 
     /// Whether the segment certainly has its name no more.

@@ -29,5 +29,5 @@ pub use book::Ledger;
 pub use format::{Owner, Token};
 pub use home::{Directory, Home, Probe};
 pub(crate) use process::Descriptor;
-pub use process::{existing, process, this_pid_namespace, unlink};
+pub use process::{existing, process, this_pid_namespace, unlink, unlink_by_name};
 pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

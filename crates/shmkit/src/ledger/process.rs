@@ -19,6 +19,9 @@ use crate::{Result, python_tracker};
 /// At the end of a process: longer than a reaper holds the lock, and short enough for a user.
 const PATIENCE_AT_EXIT: Duration = Duration::from_millis(500);
 
+/// Of a removal by name, against others who take the name again and again.
+const TRIES: u32 = 100;
+
 static CURRENT: PerProcess<Arc<Ledger>> = PerProcess::new();
 static LOCKED: Descriptor = Descriptor::new();
 static HOOKED: AtomicBool = AtomicBool::new(false);
@@ -108,6 +111,30 @@ pub fn unlink(name: &Name, id: Identity) -> Result<()> {
     removed?;
     python_tracker::unregister(name);
     Ok(())
+}
+
+/// Removes a segment by its name alone, whichever it is.
+///
+/// # Errors
+/// `ENOENT`, `ERR_SHM_NOT_A_SEGMENT`; else as `unlink`.
+pub fn unlink_by_name(name: &Name) -> Result<()> {
+    let home = Home::default();
+    let mut tries = 1..TRIES;
+    loop {
+        let unlinked = segment::identify(name).and_then(|id| unlink(name, id));
+        match unlinked {
+            // A segment is being looked at there, or was by a process that was killed.
+            Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" && home.is_being_looked_at(name) => {
+                let Some(_) = tries.next() else { return Err(error) };
+                home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
+            }
+            // Another one took the name over meanwhile, and it is the name that is meant.
+            Err(error) if error.code == "ENOENT" && home.look(name) != There::Nothing => {
+                let Some(_) = tries.next() else { return Err(error) };
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A name that others, strangers too, may take again at any time.

@@ -1,10 +1,11 @@
 //! What dead processes left: found, and removed.
 
 use std::collections::HashSet;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::format::{Contents, Entry, Owner, Token};
-use super::home::{Directory, Home, Locked, Probe, There, busy};
+use super::home::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -27,7 +28,7 @@ pub struct Reaped {
 /// be removed, the first reason; the rest is done.
 pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let Some(mut turn) = Turn::begin(home, patience)? else { return Ok(reaped) };
+    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(reaped) };
     let mut dead = Vec::new();
     for token in turn.locked.tokens()? {
         match turn.locked.probe(token) {
@@ -42,27 +43,30 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     for token in dead {
         match turn.locked.read(token) {
             Ok(Some(Contents::Entries(_, entries))) => {
-                let mut kept = false;
+                let mut all = true;
                 for entry in entries {
-                    // Nobody writes to a dead ledger: what was read of it is true in the next turn too.
                     if turn.is_over() {
-                        turn.end();
-                        match Turn::begin(home, patience)? {
-                            Some(next) => turn = next,
-                            None => return Ok(reaped),
+                        match turn.next(home, patience) {
+                            Ok(Some(next)) => turn = next,
+                            // The others go on, or there is nothing left to do.
+                            Ok(None) | Err(_) => return Ok(reaped),
+                        }
+                        // Its process may live: somebody had closed its descriptor, and it has the lock again.
+                        if turn.locked.probe(token) != Probe::Dead {
+                            break;
                         }
                     }
                     match turn.remove(&entry) {
                         Ok(Outcome::Removed) => reaped.removed.push(entry.0),
                         Ok(Outcome::Nothing) => {}
-                        Ok(Outcome::Kept) => kept = true,
+                        Ok(Outcome::Kept) => all = false,
                         Err(error) => {
-                            kept = true;
+                            all = false;
                             failed.get_or_insert(error.about(entry.0.as_str()));
                         }
                     }
                 }
-                if !kept {
+                if all && turn.locked.probe(token) == Probe::Dead {
                     turn.locked.remove(token);
                 }
             }
@@ -75,21 +79,31 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     failed.map_or(Ok(reaped), Err)
 }
 
-/// Removes those of the entries that no other process owns.
-///
-/// # Errors
-/// Where not all of that could be done.
-pub(super) fn remove_unowned(locked: &mut Locked, entries: &[Entry], but: Token) -> Result<Vec<Name>> {
+/// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what
+/// was removed. What is not done within `patience` is left to the others, and the ledger with it.
+pub(super) fn leave(home: &Home, token: Token, entries: &[Entry], patience: Duration) -> Vec<Name> {
     let mut removed = Vec::new();
-    let owned = if entries.is_empty() { Owned::default() } else { Owned::by_others(locked, Some(but))? };
+    let until = Instant::now() + patience;
+    let Ok(Some(mut turn)) = Turn::begin(home, patience, Some(token)) else { return removed };
+    let mut all = true;
     for entry in entries {
-        match owned.remove(locked, entry)? {
-            Outcome::Removed => removed.push(entry.0.clone()),
-            Outcome::Nothing => {}
-            Outcome::Kept => return Err(busy()),
+        if turn.is_over() {
+            let left = until.saturating_duration_since(Instant::now());
+            match turn.next(home, left) {
+                Ok(Some(next)) if !left.is_zero() => turn = next,
+                _ => return removed,
+            }
+        }
+        match turn.remove(entry) {
+            Ok(Outcome::Removed) => removed.push(entry.0.clone()),
+            Ok(Outcome::Nothing) => {}
+            Ok(Outcome::Kept) | Err(_) => all = false,
         }
     }
-    Ok(removed)
+    if all {
+        turn.locked.remove(token);
+    }
+    removed
 }
 
 /// Runs `leave` if there is no ledger of a live process, and while there can be none; says whether it did. For a
@@ -98,7 +112,7 @@ pub(super) fn remove_unowned(locked: &mut Locked, entries: &[Entry], but: Token)
 /// # Errors
 /// As `reap`.
 pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) -> Result<bool> {
-    let Some(turn) = Turn::begin(home, patience)? else {
+    let Some(turn) = Turn::begin(home, patience, None)? else {
         leave();
         return Ok(true);
     };
@@ -113,32 +127,43 @@ pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) 
 /// A time of holding the lock exclusively.
 struct Turn {
     locked: Locked,
-    began: Instant,
+    /// Whose ledger does not count.
+    but: Option<Token>,
     /// Read when it is needed; nobody can become an owner in this turn.
     owned: Option<Owned>,
+    until: Instant,
 }
 
 impl Turn {
     /// `None` where there are no ledgers at all.
-    fn begin(home: &Home, patience: Duration) -> Result<Option<Self>> {
+    fn begin(home: &Home, patience: Duration, but: Option<Token>) -> Result<Option<Self>> {
         let locked = home.lock_existing(patience)?;
-        Ok(locked.map(|locked| Turn { locked, began: Instant::now(), owned: None }))
+        Ok(locked.map(|locked| Turn { locked, but, owned: None, until: Instant::now() + TURN }))
     }
 
     fn is_over(&self) -> bool {
-        self.locked.room.is_full() || self.began.elapsed() > TURN
+        self.locked.room.is_full() || Instant::now() > self.until
     }
 
-    /// Lets others have the lock.
-    fn end(self) {
+    /// Lets others have the lock, and has it again.
+    fn next(self, home: &Home, patience: Duration) -> Result<Option<Self>> {
+        let but = self.but;
         drop(self);
-        std::thread::yield_now();
+        // They ask for it now and then; this is longer than their pauses.
+        sleep(2 * LOCK_PAUSE);
+        Turn::begin(home, patience, but)
     }
 
     fn remove(&mut self, entry: &Entry) -> Result<Outcome> {
         let owned = match &self.owned {
             Some(owned) => owned,
-            None => self.owned.insert(Owned::by_others(&self.locked, None)?),
+            None => {
+                let began = Instant::now();
+                let owned = Owned::by_others(&self.locked, self.but)?;
+                // At least as long as the reading took, or reading is all that turns are spent on.
+                self.until = Instant::now() + TURN.max(began.elapsed());
+                self.owned.insert(owned)
+            }
         };
         owned.remove(&mut self.locked, entry)
     }
@@ -192,6 +217,8 @@ impl Owned {
         }
         match locked.take(name, *id) {
             Ok(true) => Ok(Outcome::Removed),
+            // It may be about to be put back there: by another user's process, whose lock is not ours.
+            Ok(false) if locked.home().is_being_looked_at(name) => Ok(Outcome::Kept),
             Ok(false) => Ok(Outcome::Nothing),
             Err(Error { code: "EPERM" | "EACCES", .. }) => Ok(Outcome::Nothing),
             Err(error) => Err(error),

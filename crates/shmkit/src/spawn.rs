@@ -1,0 +1,110 @@
+//! Starting a program that belongs to nobody: in a session of its own from its first instruction on, so that whoever
+//! kills the process group of its starter does not kill it too. `std::process` cannot do that without copying the page
+//! tables of what may be a large process.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+/// A child process, and what it writes to its standard output.
+pub(crate) struct Child {
+    pid: Pid,
+    /// Its standard output, until somebody takes it.
+    pub(crate) stdout: Option<File>,
+}
+
+impl Child {
+    /// How it ended: its code, `None` for a signal. `None` while it runs.
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Option<i32>>> {
+        let status = waitpid(Some(self.pid), WaitOptions::NOHANG)?;
+        Ok(status.map(|(_, status)| status.exit_status()))
+    }
+
+    /// Ends it, and waits for that.
+    pub(crate) fn kill(self) {
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+/// Starts `program` with one argument and nothing of this process: no environment, no descriptor but a pipe.
+pub(crate) fn spawn(program: &Path, argument: &CStr) -> io::Result<Child> {
+    let program = CString::new(program.as_os_str().as_bytes())?;
+    let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    let pid = spawn_detached(&program, argument, &theirs)?;
+    Ok(Child { pid, stdout: Some(File::from(stdout)) })
+}
+
+fn spawn_detached(program: &CStr, argument: &CStr, stdout: &OwnedFd) -> io::Result<Pid> {
+    let check = |code: i32| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
+    let argv = [program.as_ptr().cast_mut(), argument.as_ptr().cast_mut(), ptr::null_mut()];
+    let envp = [ptr::null_mut()];
+    let (mut actions, mut attributes, mut signals) =
+        (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
+    let mut pid = 0;
+    // SAFETY: each object is initialised by the first call that it is given to, and destroyed once, after its last
+    // use. All strings and arrays live until the calls return, and both arrays end with null.
+    unsafe {
+        check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+        if let Err(error) = check(libc::posix_spawnattr_init(attributes.as_mut_ptr())) {
+            libc::posix_spawn_file_actions_destroy(actions.as_mut_ptr());
+            return Err(error);
+        }
+        let spawned = (|| {
+            let (actions, attributes) = (actions.as_mut_ptr(), attributes.as_mut_ptr());
+            let null = c"/dev/null".as_ptr();
+            check(libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0))?;
+            check(libc::posix_spawn_file_actions_adddup2(actions, stdout.as_raw_fd(), 1))?;
+            check(libc::posix_spawn_file_actions_addopen(actions, 2, null, libc::O_WRONLY, 0))?;
+            let flags =
+                libc::POSIX_SPAWN_SETSID as i32 | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
+            check(libc::posix_spawnattr_setflags(attributes, flags as _))?;
+            libc::sigfillset(signals.as_mut_ptr());
+            check(libc::posix_spawnattr_setsigdefault(attributes, signals.as_ptr()))?;
+            libc::sigemptyset(signals.as_mut_ptr());
+            check(libc::posix_spawnattr_setsigmask(attributes, signals.as_ptr()))?;
+            let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
+            check(libc::posix_spawn(&mut pid, program.as_ptr(), actions, attributes, argv, envp))
+        })();
+        libc::posix_spawn_file_actions_destroy(actions.as_mut_ptr());
+        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
+        spawned?;
+    }
+    Pid::from_raw(pid).ok_or_else(|| io::Error::other("the system gave no process id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn it_has_a_session_of_its_own_and_nothing_of_ours() {
+        // Its own stat: pid (comm) state ppid pgrp session …
+        let script = c"/proc/self/stat";
+        let mut child = spawn(Path::new("/bin/cat"), script).expect("started");
+        let mut stat = String::new();
+        child.stdout.take().expect("its output").read_to_string(&mut stat).expect("read");
+        let fields: Vec<&str> = stat.split(' ').collect();
+        assert_eq!((fields[0], fields[0]), (fields[4], fields[5]), "{stat}");
+        while child.try_wait().expect("waited").is_none() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_an_error() {
+        assert!(spawn(Path::new("/nowhere/program"), c"").is_err());
+        assert!(spawn(Path::new("/proc/self/stat"), c"").is_err());
+        assert!(spawn(Path::new("a\0b"), c"").is_err());
+    }
+}
