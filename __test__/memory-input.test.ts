@@ -94,7 +94,7 @@ test('options of the wrong type are refused', (t) => {
   using shm = SharedMemory.create(64, { name: freshName(t) });
   const name = freshName(t);
   leavesNothing(t, () => {
-    for (const option of ['reserve', 'populate'] as const) {
+    for (const option of ['reserve', 'populate', 'track'] as const) {
       for (const value of [null, 0, 1, 'true', {}]) {
         t.throws(
           () => SharedMemory.create(64, untyped<CreateOptions>({ name, [option]: value })),

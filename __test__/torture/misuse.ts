@@ -10,7 +10,16 @@ import { promisify } from 'node:util';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import zlib from 'node:zlib';
 
-import { ShareableList, SharedMemory, attach, float } from 'shmkit';
+import {
+  attach,
+  collectGarbage,
+  float,
+  joinPythonTracker,
+  segments,
+  ShareableList,
+  SharedMemory,
+  unlink,
+} from 'shmkit';
 import type { Descriptor, ListItem } from 'shmkit';
 
 import { Random } from './random.js';
@@ -147,6 +156,8 @@ const misuses: Record<string, () => unknown> = {
       { mode: '7' },
       { reserve: 1 },
       { populate: 'no' },
+      { track: 1 },
+      { tracked: true },
     ]) {
       refused(() => SharedMemory.create(10, wrong(options)));
     }
@@ -403,6 +414,49 @@ const misuses: Record<string, () => unknown> = {
     const view = kept.buf;
     if (random.below(4) === 0) await turn();
     view.fill(1);
+  },
+  'ownership of what is gone, closed, or nobody’s': () => {
+    const shm = SharedMemory.create(4096, { name: 'owned', track: random.below(2) === 0 });
+    const other = SharedMemory.attach('owned');
+    other.adopt();
+    if (random.below(2) === 0) fs.rmSync('/dev/shm/owned');
+    else shm.unlink();
+    refused(() => SharedMemory.attach('owned').adopt(), 'ENOENT');
+    refused(() => shm.unlink(), 'ENOENT');
+    SharedMemory.createOrAttach('owned', 4096).close();
+    refused(() => SharedMemory.attach(other.toJSON()), 'ERR_SHM_UNLINKED');
+    other.close();
+    refused(() => other.adopt(), 'ERR_SHM_CLOSED');
+    unlink('owned');
+    shm.close();
+  },
+  'housekeeping with odd arguments': () => {
+    for (const name of ['', '..', '../x', 'a\0b', wrong<string>(7), '\ud800', 'n'.repeat(300), 'nowhere']) {
+      refused(() => unlink(name));
+    }
+    for (const options of [5, null, { dry: true }, { dryRun: 1 }, { python: 'yes' }]) {
+      refused(() => collectGarbage(wrong(options)));
+    }
+    for (const descriptor of [-1, 1.5, 1e9, '3', null, sink])
+      refused(() => joinPythonTracker(wrong(descriptor)));
+    either(() => collectGarbage({ dryRun: random.below(2) === 0 }));
+    assert.ok(segments().every(({ name }) => typeof name === 'string'));
+  },
+  'the ledger’s descriptor closed, and its file removed': () => {
+    const shm = SharedMemory.create(4096, { name: 'kept' });
+    for (const fd of fs.readdirSync('/proc/self/fd')) {
+      try {
+        if (/\.ledger/.test(fs.readlinkSync(`/proc/self/fd/${fd}`))) fs.closeSync(Number(fd));
+      } catch {
+        // the descriptor of the listing itself
+      }
+    }
+    const directory = `/dev/shm/.shmkit-${process.geteuid?.()}`;
+    if (random.below(2) === 0) fs.rmSync(directory, { recursive: true, force: true });
+    either(() => SharedMemory.create(100).unlink());
+    either(() => SharedMemory.create(100).unlink());
+    shm.close();
+    shm.unlink();
   },
   'a full filesystem': () => {
     refused(() => SharedMemory.create(600 << 20), 'ENOSPC', 'ENOMEM');
