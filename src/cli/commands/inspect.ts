@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 import type { Command } from 'commander';
 
@@ -86,7 +87,9 @@ function processes(pids: readonly number[]): string {
 function command(pid: number): string {
   if (pid === 0) return '(in another PID namespace)';
   try {
-    return `(${printable(readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd())})`;
+    // Not its `comm`, which Node 24 and later call MainThread.
+    const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return `(${printable(basename(program))})`;
   } catch {
     return '';
   }
