@@ -23,6 +23,8 @@ interface SharedObject extends Disposable {
     /** The segment's name, without a leading slash. */
     readonly name: string;
     readonly closed: boolean;
+    /** Makes this process an owner: the segment is unlinked when the last owner is dead. */
+    adopt(): void;
     /** Lets go of the memory in this handle. Idempotent. */
     close(): void;
     /** Removes the name. Whoever is attached stays attached. */
@@ -92,8 +94,9 @@ declare class SharedMemory implements SharedObject {
      */
     static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory;
     /**
-     * Opens the segment of this name, or makes it: whoever comes first creates, the others attach. `size` is
-     * the least it must have.
+     * Opens the segment of this name, or makes it: whoever comes first creates, the others attach, and all of them own
+     * it. (One that nobody owns, made by Python or with `track: false`, they attach to.) `size` is the least it must
+     * have.
      * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
      */
     static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
@@ -217,6 +220,8 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
     /** A copy of all items. */
     toArray(): ListItem[];
     [Symbol.iterator](): IterableIterator<ListItem>;
+    /** Makes this process an owner, see `SharedMemory.adopt`. */
+    adopt(): void;
     /** Lets go of the memory in this handle. Idempotent. */
     close(): void;
     /** Removes the name. */

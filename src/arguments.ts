@@ -1,4 +1,4 @@
-import { outOfRange, shmError, wrongType } from './errors.js';
+import { outOfRange, shmError, unknownOption, wrongType } from './errors.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Checks of what users pass, each done before anything is changed. */
@@ -40,7 +40,7 @@ export function checkOptions<T extends object>(
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw wrongType('options', `of ${known.join(', ')}`, key);
+    if (!known.includes(key)) throw unknownOption(key, known);
   }
   return options;
 }

@@ -29,6 +29,12 @@ export function wrongType(what: string, wanted: string, got: unknown): TypeError
   return withCode(new TypeError(`${what} must be ${wanted}, and is ${show(got)}`), 'ERR_INVALID_ARG_TYPE');
 }
 
+/** An option that there is not. */
+export function unknownOption(name: string, known: readonly string[]): TypeError {
+  const message = `there is no option ${show(name)} here; there are: ${known.join(', ')}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+}
+
 /** A value that cannot be stored, or not without a loss. */
 export function valueError(message: string): RangeError {
   return withCode(new RangeError(message), 'ERR_SHM_VALUE');

@@ -80,6 +80,16 @@ export function joinPythonTracker(descriptor: number, options?: { format?: 'colo
   binding.joinPythonTracker(descriptor, format === 'json');
 }
 
-binding.onTrackingTrouble((why) => {
+const warn = (why: string): void =>
   process.emitWarning(why, { type: 'ShmkitWarning', code: 'SHMKIT_TRACKING' });
-}, isMainThread);
+binding.onTrackingTrouble(warn, isMainThread);
+
+let asked = false;
+
+/** @internal After a tracked creation: what is known at once must not wait for an event loop that may end first. */
+export function warnWhereUntracked(): void {
+  if (asked) return;
+  asked = true;
+  const why = binding.untrackedBecause();
+  if (why !== null) warn(why);
+}

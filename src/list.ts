@@ -36,6 +36,7 @@ import {
   writePayload,
 } from './list-values.js';
 import type { Float, ListItem, TrailingNul } from './list-values.js';
+import { warnWhereUntracked } from './housekeeping.js';
 import { attachKind, created, creation, describe, discard, memoryOver, nativeOf } from './memory.js';
 import { SharedMemory } from './memory.js';
 import type { AttachOptions, CreateOptions } from './memory.js';
@@ -150,6 +151,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     }
     const { kinds, words, payload } = packItems(Array.isArray(values) ? values : [...values], trailingNul);
     const native = createList(kinds, words, payload, name, mode, reserve, populate, track);
+    if (track) warnWhereUntracked();
     return over(memoryOver(native, created(native, name, segmentSize(native))), trailingNul);
   }
 
@@ -290,6 +292,11 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   [Symbol.iterator](): IterableIterator<ListItem> {
     this.#checkOpen();
     return new ListIterator(this);
+  }
+
+  /** Makes this process an owner, see `SharedMemory.adopt`. */
+  adopt(): void {
+    this.shm.adopt();
   }
 
   /** Lets go of the memory in this handle. Idempotent. */

@@ -13,6 +13,7 @@ import {
   checkTarget,
 } from './arguments.js';
 import { closedError, detachedError, outOfRange, shmError, wrongType } from './errors.js';
+import { warnWhereUntracked } from './housekeeping.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 
@@ -116,6 +117,7 @@ export class SharedMemory implements SharedObject {
   static create(size: number, options?: CreateOptions): SharedMemory {
     const [name, mode, reserve, populate, track] = creation(options);
     const native = binding.createSegment(checkSize(size), name, mode, reserve, populate, track);
+    if (track) warnWhereUntracked();
     return new SharedMemory(native, created(native, name, size));
   }
 
@@ -138,6 +140,7 @@ export class SharedMemory implements SharedObject {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       const native = await binding.createSegmentAsync(size, name, mode, reserve, populate, track, flag);
+      if (track) warnWhereUntracked();
       const memory = new SharedMemory(native, created(native, name, size));
       if (signal?.aborted) discard(memory);
       signal?.throwIfAborted();
@@ -162,8 +165,9 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Opens the segment of this name, or makes it: whoever comes first creates, the others attach. `size` is
-   * the least it must have.
+   * Opens the segment of this name, or makes it: whoever comes first creates, the others attach, and all of them own
+   * it. (One that nobody owns, made by Python or with `track: false`, they attach to.) `size` is the least it must
+   * have.
    * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
    */
   static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
@@ -176,6 +180,7 @@ export class SharedMemory implements SharedObject {
       populate,
       track,
     );
+    if (track) warnWhereUntracked();
     return new SharedMemory(native, {
       name,
       size: binding.segmentSize(native),

@@ -10,6 +10,8 @@ export interface SharedObject extends Disposable {
   /** The segment's name, without a leading slash. */
   readonly name: string;
   readonly closed: boolean;
+  /** Makes this process an owner: the segment is unlinked when the last owner is dead. */
+  adopt(): void;
   /** Lets go of the memory in this handle. Idempotent. */
   close(): void;
   /** Removes the name. Whoever is attached stays attached. */

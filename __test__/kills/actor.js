@@ -42,7 +42,9 @@ function checkOwned() {
 /** Owns a kept segment, and holds on to it by a descriptor that says whether it still has a name. */
 function own(name) {
   if (owned.has(name)) return;
-  const handle = attempt(['EEXIST'], () => SharedMemory.create(4096, { name }));
+  const create = () =>
+    below(2) === 0 ? SharedMemory.create(4096, { name }) : SharedMemory.createOrAttach(name, 4096);
+  const handle = attempt(['EEXIST'], create);
   const made = handle ?? attempt(['ENOENT', 'ERR_SHM_EMPTY'], () => SharedMemory.attach(name));
   if (made === undefined) return;
   const adopted = attempt(['ERR_SHM_UNLINKED', 'ERR_SHM_BUSY'], () => (made.adopt(), true));

@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { collectGarbage, segments, SharedMemory, unlink } from 'shmkit';
+import { collectGarbage, segments, ShareableList, SharedMemory, unlink } from 'shmkit';
 
 import { findPythons } from '../helpers/python.js';
 import { trackers } from '../helpers/trackers.js';
@@ -353,6 +353,63 @@ shm.close()`;
     assert.deepEqual(collectGarbage(), ['next']);
   },
 
+  async 'who wants the name of a dead owner’s segment gets a fresh one, with no tracker too'() {
+    for (const how of [
+      "SharedMemory.create(64, { name: 'svc' })",
+      "SharedMemory.createOrAttach('svc', 64)",
+    ]) {
+      for (let start = 0; start < 4; start++) {
+        const service = node(
+          `const shm = ${how}; say(shm.created + ' ' + shm.buf[0]); shm.buf[0] = 99; hold();`,
+          NO_TRACKER,
+        );
+        assert.equal(await service.line(), 'true 0', how);
+        service.kill('SIGKILL');
+        await service.end();
+      }
+      assert.equal(collectGarbage().at(-1), 'svc');
+    }
+    // A list too, and one whose other owner lives is in use.
+    const dead = node("ShareableList.create([1], { name: 'svc' }); say('made'); hold();", NO_TRACKER);
+    await dead.line();
+    dead.kill('SIGKILL');
+    await dead.end();
+    const list = ShareableList.create([2], { name: 'svc' });
+    const other = node("ShareableList.attach('svc').adopt(); say('adopted'); hold();", NO_TRACKER);
+    await other.line();
+    other.kill('SIGKILL');
+    await other.end();
+    assert.throws(() => SharedMemory.create(64, { name: 'svc' }), { code: 'EEXIST' });
+    assert.equal(list.get(0), 2);
+    list.unlink();
+  },
+
+  async 'workers that come and go and call createOrAttach share one segment as long as one of them lives'() {
+    const worker = (): Actor =>
+      node(
+        "const shm = SharedMemory.createOrAttach('state', 64); say(shm.created + ' ' + ++shm.buf[0]); hold();",
+      );
+    let [older, younger] = [worker(), worker()];
+    assert.deepEqual([await older.line(), await younger.line()].map((line) => line.split(' ')[1]).sort(), [
+      '1',
+      '2',
+    ]);
+    for (let restart = 3; restart < 8; restart++) {
+      older.kill('SIGKILL');
+      await older.end();
+      [older, younger] = [younger, worker()];
+      assert.equal(await younger.line(), `false ${restart}`);
+    }
+    older.kill('SIGKILL');
+    younger.kill('SIGKILL');
+    await gone('state');
+    const alone = untracked('alone');
+    const passing = node("SharedMemory.createOrAttach('alone', 64);");
+    assert.equal(await passing.end(), 0);
+    assert.ok(exists('alone'), 'nobody owned it');
+    alone.unlink();
+  },
+
   // ---------- what is in the way ----------
 
   async 'a ledger directory that others can write to is not believed, and one warning says so'() {
@@ -373,6 +430,11 @@ shm.close()`;
     assert.ok(exists('own'));
     assert.throws(() => collectGarbage(), { code: 'ERR_SHM_UNSAFE_LEDGERS' });
     assert.equal(segments().length, 1);
+    unlink('own');
+    // Said also by a process that has nothing else to do.
+    const brief = node("SharedMemory.create(64, { name: 'own' });");
+    assert.equal(await brief.end(), 0);
+    assert.match(brief.stderr, /SHMKIT_TRACKING/);
     unlink('own');
   },
 

@@ -19,7 +19,10 @@ export function shm(): Command {
     .version(version)
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`${printable(text.trimEnd()).replace(/^error:/, 'shm:')}\n`),
+      outputError: (text, write) => {
+        const lines = text.trimEnd().split('\n').map(printable);
+        write(`${lines.join('\n').replace(/^error:/, 'shm:')}\n`);
+      },
     });
   for (const add of [addLs, addInspect, addCat, addRm, addGc, addWatch]) add(program);
   return program;

@@ -52,6 +52,18 @@ fn tell(why: String) {
         .any(|listener| listener.call(why.clone(), ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok);
 }
 
+/// Why nothing is tracked here, for whoever asks first. At the first creation it is known at once, and must not wait
+/// for an event loop that may have nothing else to do.
+#[napi]
+pub fn untracked_because() -> Option<String> {
+    if listeners().is_empty() { None } else { untold().take().inspect(|_| listeners().clear()) }
+}
+
+fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
+    static UNTOLD: Mutex<Option<String>> = Mutex::new(None);
+    UNTOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 /// This process as the owner of what it makes; `None`, and a word about it, where it cannot be one.
 pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
     match require() {
@@ -66,7 +78,8 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
             Err(error)
         }
         Err(error) => {
-            tell(format!("what this process leaves at its end stays until somebody unlinks it: {error}"));
+            let why = format!("what this process leaves at its end stays until somebody unlinks it: {error}");
+            *untold() = Some(why);
             Ok(None)
         }
     }

@@ -242,7 +242,8 @@ fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
         return Ok(None);
     }
     let code = status.map_or_else(|| "a signal".into(), |code| format!("code {code}"));
-    Err(format!("ended with {code}: {}", said.trim_end()))
+    let said = if said.is_empty() { "without a word".into() } else { said };
+    Err(format!("ended with {code}, {}", said.trim_end()))
 }
 
 /// What it says until it lets go of its standard output, which it does when it is ready.

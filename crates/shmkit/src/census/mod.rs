@@ -18,6 +18,7 @@ use crate::{Error, Result};
 const PYTHON_PREFIX: &str = "psm_";
 /// How glibc and musl name semaphores, which live in the same directory.
 const SEMAPHORE_PREFIX: &str = "sem.";
+const SEMAPHORE_SIZE: u64 = 32;
 
 /// A segment, as others can see it.
 #[derive(Debug, Clone)]
@@ -56,7 +57,8 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
     for entry in fs::read_dir(home.segments()).map_err(error)?.flatten() {
         let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
         let Ok(meta) = entry.metadata() else { continue };
-        if !meta.is_file() || name.as_str().starts_with(SEMAPHORE_PREFIX) {
+        let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && meta.len() == SEMAPHORE_SIZE;
+        if !meta.is_file() || semaphore {
             continue;
         }
         found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));

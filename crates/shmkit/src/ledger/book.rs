@@ -171,6 +171,28 @@ impl segment::Claim for Ledger {
     fn disclaim(&self, id: Identity) {
         self.strike(id);
     }
+
+    fn make_way(&self, name: &Name) -> bool {
+        reap::make_way(&self.home, name, PATIENCE).unwrap_or(false)
+    }
+
+    fn join(&self, name: &Name, id: Identity) -> Result<bool> {
+        if self.open_book()?.slots.contains_key(&id) {
+            return Ok(true);
+        }
+        let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+        if self.home.is_gone(name, id) {
+            return Ok(false);
+        }
+        let mine = self.home.look(name) == There::Segment { id, mine: true };
+        if mine && reap::is_owned(&locked, id)? {
+            python_tracker::check(name)?;
+            self.book().add(&self.home, name, id)?;
+            drop(locked);
+            python_tracker::register(name);
+        }
+        Ok(true)
+    }
 }
 
 impl Book {

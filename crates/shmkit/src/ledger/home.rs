@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 
 use super::format::{self, Contents, Token};
 use super::take::{MOVED, Room};
-use crate::segment::{Identity, Name};
+use crate::segment::{Identity, LEDGERS, Name};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
@@ -71,7 +71,7 @@ impl Home {
     /// Segments in another directory; for tests.
     pub fn at(segments: impl Into<PathBuf>) -> Self {
         let (segments, uid) = (segments.into(), geteuid().as_raw());
-        let directory = segments.join(format!(".shmkit-{uid}"));
+        let directory = segments.join(format!("{LEDGERS}{uid}"));
         Home { segments, directory, uid }
     }
 

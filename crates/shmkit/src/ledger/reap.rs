@@ -79,6 +79,39 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     failed.map_or(Ok(reaped), Err)
 }
 
+/// Removes the segment of this name if it was owned, and its owners are all dead; says whether it did. A process that
+/// wants the name need not wait for a reaper.
+///
+/// # Errors
+/// As `reap`.
+pub(super) fn make_way(home: &Home, name: &Name, patience: Duration) -> Result<bool> {
+    let Some(directory) = home.open()? else { return Ok(false) };
+    let There::Segment { id, mine: true } = home.look(name) else { return Ok(false) };
+    let is_dead = |directory: &Directory, token| directory.probe(token) == Probe::Dead;
+    // Most times nobody is dead, and nobody is asked to wait.
+    if !directory.tokens()?.into_iter().any(|token| is_dead(&directory, token)) {
+        return Ok(false);
+    }
+    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(false) };
+    for token in turn.locked.tokens()? {
+        if is_dead(&turn.locked, token)
+            && let Some(Contents::Entries(_, entries)) = turn.locked.read(token)?
+            && entries.iter().any(|entry| (&entry.0, entry.1) == (name, id))
+        {
+            return Ok(matches!(turn.remove(&(name.clone(), id))?, Outcome::Removed));
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a live ledger has it.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn is_owned(locked: &Locked, id: Identity) -> Result<bool> {
+    Ok(Owned::by_others(locked, None)?.ids.contains(&id))
+}
+
 /// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what
 /// was removed. What is not done within `patience` is left to the others, and the ledger with it.
 pub(super) fn leave(home: &Home, token: Token, entries: &[Entry], patience: Duration) -> Vec<Name> {

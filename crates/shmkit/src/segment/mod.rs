@@ -19,6 +19,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 pub use mapping::Mapping;
+pub(crate) use name::LEDGERS;
 pub use name::Name;
 
 use crate::bytes::SharedBytes;
@@ -58,6 +59,17 @@ pub trait Claim: Debug + Send + Sync {
 
     /// It was not published after all.
     fn disclaim(&self, id: Identity);
+
+    /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether it
+    /// was.
+    fn make_way(&self, name: &Name) -> bool;
+
+    /// Becomes an owner beside those that the segment has; of a segment that has none it does not. False where the
+    /// name does not belong to that segment any more.
+    ///
+    /// # Errors
+    /// As `claim`.
+    fn join(&self, name: &Name, id: Identity) -> Result<bool>;
 }
 
 /// How to create a segment.
@@ -184,7 +196,7 @@ impl Segment {
         }
         let owner = options.owner.as_deref();
         let published = match &options.name {
-            Some(name) => publish(&draft, id, name, owner).map(|()| name.clone()),
+            Some(name) => publish_as(&draft, id, name, owner).map(|()| name.clone()),
             None => publish_at_random(&draft, id, owner),
         };
         let name = published.inspect_err(|_| owner.into_iter().for_each(|owner| owner.disclaim(id)))?;
@@ -254,7 +266,7 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Opens the segment of the name in the options, or makes it: whoever comes first creates, everybody else attaches,
+    /// Opens the segment of the name in the options and joins its owners, if it has any, or makes it: whoever comes first creates, everybody else attaches,
     /// and nobody waits, because a segment appears whole.
     ///
     /// # Errors
@@ -264,12 +276,23 @@ impl Segment {
         let attach = AttachOptions { reserve: options.reserve, ..AttachOptions::default() };
         let mut tries = 1..RACE_TRIES;
         loop {
+            if let Some(owner) = &options.owner {
+                owner.make_way(name);
+            }
             match Self::attach(name, &attach) {
                 Err(error) if error.code == "ENOENT" => {}
                 Ok(segment) if segment.size() < size => {
                     let message =
                         format!("the segment has {} bytes, and {size} were asked for", segment.size());
                     return Err(Error::own("ERR_SHM_SIZE", message).about(name.as_str()));
+                }
+                Ok(segment) => {
+                    let joined =
+                        options.owner.as_ref().map_or(Ok(true), |owner| owner.join(name, segment.id()))?;
+                    if joined || tries.next().is_none() {
+                        return Ok(segment);
+                    }
+                    continue; // its last owner has just died
                 }
                 result => return result,
             }
@@ -381,6 +404,16 @@ fn publish(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dy
         .and_then(|()| draft.publish(name))
         .map(|()| owner.into_iter().for_each(|owner| owner.published(name, id)))
         .map_err(|error| error.about(name.as_str()))
+}
+
+/// Publishes under this name, also where it belongs to a segment whose owners have just died.
+fn publish_as(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dyn Claim>) -> Result<()> {
+    match publish(draft, id, name, owner) {
+        Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.make_way(name)) => {
+            publish(draft, id, name, owner)
+        }
+        result => result,
+    }
 }
 
 /// Publishes under a name that nobody else has.

@@ -9,6 +9,9 @@ use crate::{Error, Result};
 const PREFIX: &str = "shmkit_";
 const RANDOM_LENGTH: usize = 19;
 
+/// How the directories of ledgers are called.
+pub(crate) const LEDGERS: &str = ".shmkit-";
+
 /// A valid segment name, without the slash that POSIX puts before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name(String);
@@ -26,6 +29,9 @@ impl Name {
         }
         if name == "." || name == ".." {
             return refuse(format!("'{name}' cannot be a segment's name"));
+        }
+        if name.starts_with(LEDGERS) {
+            return refuse(format!("names that begin with '{LEDGERS}' are for the ledgers of who owns what"));
         }
         if name.contains('\0') {
             return refuse("a segment's name must not contain NUL".into());
@@ -88,7 +94,7 @@ mod tests {
 
     #[test]
     fn refuses_names_the_system_would_misread() {
-        for name in ["", ".", "..", "/", "a/b", "/a", "a\0b", &"n".repeat(256)] {
+        for name in ["", ".", "..", "/", "a/b", "/a", "a\0b", ".shmkit-0", &"n".repeat(256)] {
             let error = Name::new(name).expect_err(name);
             assert_eq!(error.code, "ERR_SHM_NAME");
         }

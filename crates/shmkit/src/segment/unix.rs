@@ -365,7 +365,10 @@ pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
 
 /// Which segment has the name now.
 pub(super) fn identify(name: &Name) -> Result<Identity> {
-    let stat = fs::lstat(path(name)).map_err(os("lstat"))?;
+    let stat = fs::lstat(path(name)).map_err(|errno| match errno {
+        Errno::NOENT => gone("there is no segment of this name"),
+        errno => os("lstat")(errno),
+    })?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(Identity { device: stat.st_dev, inode: stat.st_ino }),
         _ => Err(not_a_segment()),
