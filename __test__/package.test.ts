@@ -55,6 +55,12 @@ test('the packed packages work by import and by require, with no compiler on the
   const companion = path.join(user, 'node_modules', `shmkit-${platform}`, 'shmkitd');
   t.is(fs.statSync(companion).mode & 0o111, 0o111, 'shmkitd can be run');
   const env = { ...process.env, PATH: '/nowhere', NODE_OPTIONS: '' };
+  for (const name of ['shm', 'shmkit']) {
+    const version = execFileSync(path.join(user, 'node_modules/.bin', name), ['--version'], {
+      encoding: 'utf8',
+    });
+    t.regex(version, /^\d+\.\d+\.\d+\n$/);
+  }
   for (const file of ['a.mjs', 'b.cjs']) {
     const output = execFileSync(process.execPath, [file], { cwd: user, env, encoding: 'utf8' });
     t.is(output, '42 1,two,\n', file);
