@@ -28,7 +28,8 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use crate::ledger::{Descriptor, Home, Token, reap};
+use crate::fork::Descriptor;
+use crate::ledger::{Home, Token, reap};
 use crate::spawn::{Child, spawn};
 
 /// The tracker's socket in the directory of the ledgers.

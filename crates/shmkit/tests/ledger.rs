@@ -382,3 +382,25 @@ fn a_stopped_holder_of_the_lock_is_an_error_and_no_hang() {
     assert_eq!(reap(&place.home, Duration::from_millis(10)).expect_err("busy").code, "ERR_SHM_BUSY");
     assert_eq!(other.adopt(&name, id).expect_err("busy").code, "ERR_SHM_BUSY");
 }
+
+#[test]
+fn who_joins_owns_what_the_living_own_and_nothing_else() {
+    let place = Place::new();
+    let (creator, joiner) = (place.ledger(), place.ledger());
+    let (name, id) = place.owned(&creator, "shared");
+    assert_eq!(joiner.join(&name, id), Ok(true));
+    drop(creator);
+    assert!(place.reap().is_empty() && place.has("shared"));
+    let (nobodys, nobodys_id) = place.segment("nobodys");
+    assert_eq!(joiner.join(&nobodys, nobodys_id), Ok(true));
+    let dead = place.ledger();
+    let (condemned, condemned_id) = place.owned(&dead, "condemned");
+    drop(dead);
+    assert_eq!(joiner.join(&condemned, condemned_id), Ok(false), "its owner is dead");
+    assert!(joiner.make_way(&condemned) && !place.has("condemned"));
+    assert_eq!(joiner.join(&condemned, condemned_id), Ok(false), "it is gone");
+    assert!(!joiner.make_way(&name) && !joiner.make_way(&nobodys), "those are not to be had");
+    drop(joiner);
+    assert_eq!(place.reap(), ["shared"]);
+    assert!(place.has("nobodys"));
+}

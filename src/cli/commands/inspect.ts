@@ -7,7 +7,7 @@ import type { SegmentInfo } from '../../../index.js';
 
 import { paint } from '../colour.js';
 import { inspectorOf } from '../inspect/inspectors.js';
-import type { Inspected } from '../inspect/inspectors.js';
+import type { Inspected } from '../inspect/inspector.js';
 import { find } from '../lookup.js';
 import { count } from '../numbers.js';
 import { complain, print } from '../report.js';

@@ -5,7 +5,7 @@ import { counted, json, printable } from '../text.js';
 
 import { dtypeOf } from './dtype.js';
 import { hexdump } from './hexdump.js';
-import type { Inspected, Inspector } from './inspectors.js';
+import type { Inspected, Inspector } from './inspector.js';
 import { inspectMemory } from './memory.js';
 import { npyHeader, parseNpy, PREAMBLE } from './npy.js';
 import type { Npy } from './npy.js';

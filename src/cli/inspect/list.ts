@@ -4,7 +4,7 @@ import type { ListItem } from '../../../index.js';
 import { columns } from '../table.js';
 import { counted, printable } from '../text.js';
 
-import type { Inspector } from './inspectors.js';
+import type { Inspector } from './inspector.js';
 import { jsonValue, shownValue } from './values.js';
 
 const ITEMS_SHOWN = 20;

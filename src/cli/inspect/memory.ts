@@ -2,7 +2,7 @@ import { open } from '../lookup.js';
 import { counted } from '../text.js';
 
 import { hexdump } from './hexdump.js';
-import type { Inspector } from './inspectors.js';
+import type { Inspector } from './inspector.js';
 
 const BYTES_SHOWN = 256;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rustix::fs::fstat;
 
-use super::format::{self, Entry, FREE, Owner, Token};
+use super::format::{self, Entry, FREE, Token};
 use super::home::{Home, Lock, There, busy, identity, os, write_at};
-use super::process::{Descriptor, current_owner};
-use super::reap;
+use super::owner::{Owner, current_owner};
+use super::reap::{self, Owners};
+use crate::fork::Descriptor;
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result, python_tracker};
 
@@ -185,13 +186,17 @@ impl segment::Claim for Ledger {
             return Ok(false);
         }
         let mine = self.home.look(name) == There::Segment { id, mine: true };
-        if mine && reap::is_owned(&locked, id)? {
-            python_tracker::check(name)?;
-            self.book().add(&self.home, name, id)?;
-            drop(locked);
-            python_tracker::register(name);
+        match reap::owners_of(&locked, id)? {
+            Owners::Living if mine => {
+                python_tracker::check(name)?;
+                self.book().add(&self.home, name, id)?;
+                drop(locked);
+                python_tracker::register(name);
+                Ok(true)
+            }
+            Owners::Dead if mine => Ok(false),
+            _ => Ok(true),
         }
-        Ok(true)
     }
 }
 

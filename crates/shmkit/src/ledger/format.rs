@@ -21,6 +21,7 @@
 
 use std::fmt;
 
+use super::owner::Owner;
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -74,17 +75,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// The process that a ledger belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// Its id, in its own PID namespace.
-    pub pid: u32,
-    /// When it started, in clock ticks since boot: with the pid it is unique.
-    pub started: u64,
-    /// The inode of its PID namespace, 0 where the system does not tell.
-    pub namespace: u64,
 }
 
 /// A segment that is owned.

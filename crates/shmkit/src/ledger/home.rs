@@ -13,12 +13,14 @@ use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::geteuid;
 
 use super::format::{self, Contents, Token};
-use super::take::{MOVED, Room};
+use super::room::Room;
 use crate::segment::{Identity, LEDGERS, Name};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
 const UNFINISHED: &str = ".new";
+/// Where segments are looked at: see `take`.
+pub(super) const MOVED: &str = "moved";
 /// Beyond this a ledger is none: four million segments.
 const LEDGER_MAX: u64 = 1 << 30;
 /// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.

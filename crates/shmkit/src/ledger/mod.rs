@@ -21,13 +21,15 @@
 mod book;
 mod format;
 mod home;
+mod owner;
 mod process;
 mod reap;
+mod room;
 mod take;
 
 pub use book::Ledger;
-pub use format::{Owner, Token};
+pub use format::Token;
 pub use home::{Directory, Home, Probe};
-pub(crate) use process::Descriptor;
-pub use process::{existing, process, this_pid_namespace, unlink, unlink_by_name};
+pub use owner::{Owner, this_pid_namespace};
+pub use process::{existing, process, unlink, unlink_by_name};
 pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

@@ -1,18 +1,14 @@
 //! This process's one ledger: made at the first need, left behind at the end, and not taken over by a fork.
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::geteuid;
 
 use super::book::{Ledger, PATIENCE};
-use super::format::Owner;
 use super::home::{Home, Lock, There};
-use crate::fork::PerProcess;
+use crate::fork::{Descriptor, PerProcess};
 use crate::segment::{self, Identity, Name};
 use crate::{Result, python_tracker};
 
@@ -25,43 +21,6 @@ const TRIES: u32 = 100;
 static CURRENT: PerProcess<Arc<Ledger>> = PerProcess::new();
 static LOCKED: Descriptor = Descriptor::new();
 static HOOKED: AtomicBool = AtomicBool::new(false);
-
-/// A descriptor that a forked child must not keep, or its parent would seem to live as long as the child does.
-#[derive(Debug)]
-pub(crate) struct Descriptor {
-    number: AtomicI32,
-    inode: AtomicU64,
-}
-
-impl Descriptor {
-    pub(crate) const fn new() -> Self {
-        Descriptor { number: AtomicI32::new(-1), inode: AtomicU64::new(0) }
-    }
-
-    /// From now on it is this one; -1 for none.
-    pub(crate) fn note(&self, number: i32, inode: u64) {
-        self.number.store(-1, Ordering::Release);
-        self.inode.store(inode, Ordering::Release);
-        self.number.store(number, Ordering::Release);
-    }
-
-    /// Closes it in a forked child. Only calls that are safe there.
-    pub(crate) fn close(&self) {
-        let number = self.number.swap(-1, Ordering::AcqRel);
-        if number < 0 {
-            return;
-        }
-        // SAFETY: plain system calls, the first into a struct of this frame. What is closed is the file that was
-        // noted, whose owner in this process was just forgotten for good. Closing the child's copy leaves the
-        // parent's lock, which unlocking it would not.
-        unsafe {
-            let mut stat = std::mem::zeroed::<libc::stat>();
-            if libc::fstat(number, &mut stat) == 0 && stat.st_ino == self.inode.load(Ordering::Acquire) {
-                libc::close(number);
-            }
-        }
-    }
-}
 
 /// The ledger of this process, made where there is none: among those of its user, whoever that is by now.
 ///
@@ -165,25 +124,4 @@ extern "C" fn at_exit() {
     if let Some(ledger) = existing() {
         ledger.leave(PATIENCE_AT_EXIT);
     }
-}
-
-/// Who this process is.
-pub(super) fn current_owner() -> Owner {
-    let pid = std::process::id();
-    Owner { pid, started: started(pid).unwrap_or(0), namespace: this_pid_namespace() }
-}
-
-/// The inode of this process's PID namespace, 0 where the system does not tell.
-pub fn this_pid_namespace() -> u64 {
-    fs::metadata("/proc/self/ns/pid").map_or(0, |it| it.ino())
-}
-
-/// When a process started, in clock ticks since boot: field 22 of its stat, counted after the name, which may
-/// have spaces and brackets in it.
-fn started(pid: u32) -> Option<u64> {
-    let mut stat = Vec::with_capacity(1024); // enough for one read, where fs::read makes six
-    fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_end(&mut stat)).ok()?;
-    let after_name = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(after_name + 1..)?).ok()?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }

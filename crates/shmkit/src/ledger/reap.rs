@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::format::{Contents, Entry, Owner, Token};
+use super::format::{Contents, Entry, Token};
 use super::home::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
+use super::owner::Owner;
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -79,37 +80,63 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
     failed.map_or(Ok(reaped), Err)
 }
 
-/// Removes the segment of this name if it was owned, and its owners are all dead; says whether it did. A process that
-/// wants the name need not wait for a reaper.
+/// Frees the name, if it belongs to a segment that was owned, and whose owners are all dead; says whether it is free. A
+/// process that wants it need not wait for a reaper.
 ///
 /// # Errors
 /// As `reap`.
 pub(super) fn make_way(home: &Home, name: &Name, patience: Duration) -> Result<bool> {
-    let Some(directory) = home.open()? else { return Ok(false) };
-    let There::Segment { id, mine: true } = home.look(name) else { return Ok(false) };
+    let is_free = || home.look(name) == There::Nothing;
     let is_dead = |directory: &Directory, token| directory.probe(token) == Probe::Dead;
+    let Some(directory) = home.open()? else { return Ok(is_free()) };
     // Most times nobody is dead, and nobody is asked to wait.
-    if !directory.tokens()?.into_iter().any(|token| is_dead(&directory, token)) {
-        return Ok(false);
+    let somebody_is = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
+    if !somebody_is && home.look(name) != There::Directory {
+        return Ok(is_free()); // a reaper may just have been there
     }
-    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(false) };
+    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(is_free()) };
+    turn.locked.recover();
+    let There::Segment { id, mine: true } = home.look(name) else { return Ok(is_free()) };
     for token in turn.locked.tokens()? {
         if is_dead(&turn.locked, token)
             && let Some(Contents::Entries(_, entries)) = turn.locked.read(token)?
             && entries.iter().any(|entry| (&entry.0, entry.1) == (name, id))
         {
-            return Ok(matches!(turn.remove(&(name.clone(), id))?, Outcome::Removed));
+            turn.remove(&(name.clone(), id))?;
+            break;
         }
     }
-    Ok(false)
+    Ok(is_free())
 }
 
-/// Whether a live ledger has it.
+/// Who has a segment on their ledgers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    Nobody,
+    /// Somebody who lives.
+    Living,
+    /// Only who is dead: it is about to go.
+    Dead,
+}
+
+/// Asks all ledgers.
 ///
 /// # Errors
 /// What the system says.
-pub(super) fn is_owned(locked: &Locked, id: Identity) -> Result<bool> {
-    Ok(Owned::by_others(locked, None)?.ids.contains(&id))
+pub(super) fn owners_of(locked: &Locked, id: Identity) -> Result<Owners> {
+    let mut owners = Owners::Nobody;
+    for token in locked.tokens()? {
+        let probe = locked.probe(token);
+        if let Some(Contents::Entries(_, entries)) = locked.read(token)?
+            && entries.iter().any(|entry| entry.1 == id)
+        {
+            match probe {
+                Probe::Dead => owners = Owners::Dead,
+                _ => return Ok(Owners::Living),
+            }
+        }
+    }
+    Ok(owners)
 }
 
 /// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what

@@ -8,32 +8,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::home::{Directory, Locked, There, identity, is_a, os};
+use super::home::{Directory, Locked, MOVED, There, identity, is_a, os};
+use super::room::open_large;
 use crate::Result;
 use crate::segment::{Identity, Name};
-
-/// Where segments are looked at.
-pub(super) const MOVED: &str = "moved";
-/// The memory of segments from this size on is given back when the lock is not held any more.
-const LARGE: u64 = 1 << 20;
-/// Of so many at most.
-const ROOM: usize = 64;
-
-/// Large segments that have no name any more, kept open: giving their memory back takes long, and others wait for the
-/// lock.
-#[derive(Debug, Default)]
-pub(super) struct Room(Vec<OwnedFd>);
-
-impl Room {
-    /// Whether it is time to let go of the lock.
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= ROOM
-    }
-
-    fn keep(&mut self, segment: Option<OwnedFd>) {
-        self.0.extend(segment);
-    }
-}
 
 impl Locked {
     /// Removes the segment's name if it still belongs to `id`, and says whether it did.
@@ -153,18 +131,6 @@ impl Locked {
     }
 }
 
-/// A descriptor that keeps a large segment's memory until it is closed.
-fn open_large(
-    directory: impl std::os::fd::AsFd,
-    path: impl rustix::path::Arg,
-    stat: &Stat,
-) -> Option<OwnedFd> {
-    let bytes = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    let open =
-        || openat(directory, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok();
-    (bytes >= LARGE).then(open).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -174,6 +140,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::home::{Home, Lock};
+    use super::super::room::LARGE;
     use super::*;
 
     thread_local! {
@@ -309,7 +276,7 @@ mod tests {
         let watcher = File::open(&path).expect("open");
         let mut locked = place.locked();
         assert_eq!(locked.take(&name(), id), Ok(true));
-        assert_eq!(locked.room.0.len(), 1);
+        assert_eq!(locked.room.len(), 1);
         assert!(!locked.room.is_full());
         assert_eq!(watcher.metadata().expect("its metadata").nlink(), 0);
     }

@@ -60,12 +60,12 @@ pub trait Claim: Debug + Send + Sync {
     /// It was not published after all.
     fn disclaim(&self, id: Identity);
 
-    /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether it
-    /// was.
+    /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether the
+    /// name is free.
     fn make_way(&self, name: &Name) -> bool;
 
     /// Becomes an owner beside those that the segment has; of a segment that has none it does not. False where the
-    /// name does not belong to that segment any more.
+    /// name does not belong to that segment any more, or will not in a moment.
     ///
     /// # Errors
     /// As `claim`.

@@ -1,0 +1,39 @@
+//! Memory that is given back after the lock.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, Stat, openat};
+
+/// The memory of segments from this size on is given back when the lock is not held any more.
+pub(super) const LARGE: u64 = 1 << 20;
+/// Of so many at most.
+const ROOM: usize = 64;
+
+/// Large segments that have no name any more, kept open: giving their memory back takes long, and others wait for the
+/// lock.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<OwnedFd>);
+
+impl Room {
+    /// Whether it is time to let go of the lock.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= ROOM
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn keep(&mut self, segment: Option<OwnedFd>) {
+        self.0.extend(segment);
+    }
+}
+
+/// A descriptor that keeps a large segment's memory until it is closed.
+pub(super) fn open_large(directory: impl AsFd, path: impl rustix::path::Arg, stat: &Stat) -> Option<OwnedFd> {
+    let bytes = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    let open =
+        || openat(directory, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok();
+    (bytes >= LARGE).then(open).flatten()
+}
