@@ -82,10 +82,12 @@ pub fn unlink_by_name(name: &Name) -> Result<()> {
     loop {
         let unlinked = segment::identify(name).and_then(|id| unlink(name, id));
         match unlinked {
-            // A segment is being looked at there, or was by a process that was killed.
-            Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" && home.is_being_looked_at(name) => {
+            // A segment may have been looked at there; or it was, by a process that was killed.
+            Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" => {
                 let Some(_) = tries.next() else { return Err(error) };
-                home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
+                if home.is_being_looked_at(name) {
+                    home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
+                }
             }
             // Another one took the name over meanwhile, and it is the name that is meant.
             Err(error) if error.code == "ENOENT" && home.look(name) != There::Nothing => {
