@@ -235,7 +235,11 @@ export const obstacles: Scenarios = {
   },
 
   async 'an unlink goes on where a killed one stopped, and its owner forgets nothing'() {
+    process.env['SHMKIT_TRACKER'] = 'off'; // or it would put things right meanwhile
+    const threads = (): number => fs.readdirSync('/proc/self/task').length;
+    const before = threads();
     const owned = SharedMemory.create(64, { name: 'own' });
+    await until('this process has looked at the ledgers', () => threads() <= before);
     fs.mkdirSync(`${LEDGERS}/moved`, { recursive: true });
     fs.renameSync('/dev/shm/own', `${LEDGERS}/moved/own`);
     fs.mkdirSync('/dev/shm/own');
