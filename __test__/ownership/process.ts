@@ -16,6 +16,7 @@ export class Actor {
 
   constructor(command: string, args: readonly string[], options: SpawnOptions = {}) {
     this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    process.once('exit', () => this.child.kill('SIGKILL')); // also where a check failed
     this.#lines = createInterface(this.child.stdout!)[Symbol.asyncIterator]();
     this.child.stdin!.on('error', () => undefined); // killed before it is told to end
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
