@@ -1,17 +1,16 @@
 // Finding trackers, and what they need, in /proc.
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+
+import { isShmkitTracker, trackers } from '../__test__/helpers/trackers.js';
+import type { IsTracker } from '../__test__/helpers/trackers.js';
 
 const WITHIN = 10_000;
 /** Two looks that far apart show the same. */
 const SETTLED = 100;
 
-/** Whether a process with these arguments is one. */
-export type IsTracker = (args: readonly string[]) => boolean;
-
-export const isShmkitTracker: IsTracker = ([program = '', command]) =>
-  basename(program) === 'shmkitd' && command === 'tracker';
+export { isShmkitTracker };
+export type { IsTracker };
 
 export const isPythonTracker: IsTracker = (args) =>
   args.some((arg) => arg.includes('multiprocessing.resource_tracker import main'));
@@ -21,19 +20,7 @@ export const isPythonTracker: IsTracker = (args) =>
  * private one.
  */
 export async function trackerOf(pid: number, isTracker: IsTracker): Promise<number> {
-  const namespace = readlinkSync(`/proc/${pid}/ns/mnt`);
-  const found = (): number | undefined =>
-    readdirSync('/proc')
-      .map(Number)
-      .find((other) => {
-        try {
-          const args = readFileSync(`/proc/${other}/cmdline`, 'utf8').split('\0');
-          return isTracker(args) && readlinkSync(`/proc/${other}/ns/mnt`) === namespace;
-        } catch {
-          return false; // no process's, or ended meanwhile, or somebody else's
-        }
-      });
-  return poll('no tracker is running', found);
+  return poll('no tracker is running', () => trackers(pid, isTracker)[0]);
 }
 
 /** What a process has in memory. */

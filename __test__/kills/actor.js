@@ -6,7 +6,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 
 import { ShareableList, SharedMemory } from 'shmkit';
 
-import { contested, kept, random, strangersSize } from './names.js';
+import { random } from '../helpers/random.js';
+import { contested, kept, strangersSize } from './names.js';
 
 const [seed, steps] = process.argv.slice(2).map(Number);
 const below = random(seed);

@@ -4,7 +4,8 @@
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 
-import { random, strangersSize } from './names.js';
+import { random } from '../helpers/random.js';
+import { strangersSize } from './names.js';
 
 const [seed, name] = [Number(process.argv[2]), process.argv[3]];
 const below = random(seed);

@@ -12,6 +12,15 @@ import { folder, ledgers, LEDGERS, NO_TRACKER, oneTracker, owner, untracked } fr
 import type { Scenarios } from './common.js';
 import { exists, gone, node, until } from './process.js';
 
+/** Has a ledger's first record say that it owns what is at this path from `/dev/shm`. */
+function forge(ledger: Buffer, name: string): void {
+  const { dev, ino } = fs.statSync(`/dev/shm/${name}`, { bigint: true });
+  ledger.fill(0, 4096 + 24, 4096 + 280).write(name, 4096 + 24);
+  ledger.writeUInt32LE(name.length, 4096 + 4);
+  ledger.writeBigUInt64LE(dev, 4096 + 8);
+  ledger.writeBigUInt64LE(ino, 4096 + 16);
+}
+
 export const obstacles: Scenarios = {
   async 'a ledger directory that others can write to is not believed, and one warning says so'() {
     fs.mkdirSync(LEDGERS);
@@ -107,11 +116,7 @@ export const obstacles: Scenarios = {
     const [ledger] = ledgers();
     // Were it followed, it would be a dead ledger that owns the victim.
     const forged = fs.readFileSync(`${LEDGERS}/${ledger}`);
-    const { dev, ino } = fs.statSync('/dev/shm/victim', { bigint: true });
-    forged.fill(0, 4096 + 24, 4096 + 280).write('victim', 4096 + 24);
-    forged.writeUInt32LE(6, 4096 + 4);
-    forged.writeBigUInt64LE(dev, 4096 + 8);
-    forged.writeBigUInt64LE(ino, 4096 + 16);
+    forge(forged, 'victim');
     fs.writeFileSync(outside, forged);
     const name = (digit: string): string => `${LEDGERS}/${digit.repeat(32)}.ledger`;
     fs.symlinkSync(outside, name('1'));
@@ -141,12 +146,7 @@ export const obstacles: Scenarios = {
     const outside = path.join(folder, 'outside');
     fs.writeFileSync(outside, '');
     const evil = Buffer.from(good);
-    const stat = fs.statSync(outside, { bigint: true });
-    const target = `../..${outside}`;
-    evil.fill(0, 4096 + 24, 4096 + 280).write(target, 4096 + 24);
-    evil.writeUInt32LE(target.length, 4096 + 4);
-    evil.writeBigUInt64LE(stat.dev, 4096 + 8);
-    evil.writeBigUInt64LE(stat.ino, 4096 + 16);
+    forge(evil, `../..${outside}`);
     fs.writeFileSync(file('1'), evil);
     fs.writeFileSync(file('2'), good.subarray(0, 4096 + 100));
     fs.writeFileSync(file('3'), good.subarray(0, 20));
@@ -193,11 +193,7 @@ export const obstacles: Scenarios = {
     for (let i = 0; i < 3000; i++) {
       const name = `of-the-dead-${i}`;
       fs.writeFileSync(`/dev/shm/${name}`, 'x');
-      const { dev, ino } = fs.statSync(`/dev/shm/${name}`, { bigint: true });
-      bytes.fill(0, 4096 + 24, 4096 + 280).write(name, 4096 + 24);
-      bytes.writeUInt32LE(name.length, 4096 + 4);
-      bytes.writeBigUInt64LE(dev, 4096 + 8);
-      bytes.writeBigUInt64LE(ino, 4096 + 16);
+      forge(bytes, name);
       fs.writeFileSync(`${LEDGERS}/${i.toString(16).padStart(32, '0')}.ledger`, bytes);
     }
     assert.equal(collectGarbage().length, 3000);

@@ -1,18 +1,12 @@
-/** Random numbers that a seed repeats: 32 bits a draw (mulberry32). */
+import { random } from '../helpers/random.js';
+
+/** Random numbers that a seed repeats, and what is made of them. */
 export class Random {
-  #state: number;
+  /** 0 to `limit` - 1. */
+  readonly below: (limit: number) => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 to `limit` - 1. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+    this.below = random(seed);
   }
 
   pick<T>(from: readonly T[]): T {

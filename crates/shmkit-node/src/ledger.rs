@@ -3,13 +3,13 @@
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use shmkit::census::{abandoned_by_python, census};
-use shmkit::ledger::{self, Home, Ledger, orphans, reap};
+use shmkit::ledger::{self, Home, Ledger, PATIENCE, orphans, reap};
 use shmkit::python_tracker::{self, Format};
 use shmkit::segment::{Claim, Name};
 use shmkit::tracker;
@@ -24,8 +24,6 @@ type Listener = ThreadsafeFunction<String, (), String, Status, false, true>;
 const PROGRAM: &str = "shmkitd";
 /// Another path of it; `off` for none, and no word about it.
 const PROGRAM_VARIABLE: &str = "SHMKIT_TRACKER";
-/// For how long a collection waits for another.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 

@@ -29,7 +29,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::fork::Descriptor;
-use crate::ledger::{Home, Token, reap};
+use crate::ledger::{Home, PATIENCE, Token, reap};
 use crate::spawn::{Child, spawn};
 
 /// The tracker's socket in the directory of the ledgers.
@@ -51,8 +51,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A tracker that ends sooner than this counts as a failure to have one.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
-/// For the ledgers' lock, off every event loop.
-const PATIENCE: Duration = Duration::from_secs(2);
 const STACK: usize = 128 << 10;
 
 /// Half of the token of the ledger that is watched, or 0.
@@ -175,9 +173,13 @@ impl Watch {
         self.call().and_then(|stream| self.greet(stream))
     }
 
+    fn socket(&self) -> PathBuf {
+        self.home.directory().join(SOCKET)
+    }
+
     /// A socket to what listens in the tracker's place, our token sent. Does not wait.
     fn call(&self) -> Result<UnixStream, String> {
-        let path = self.home.directory().join(SOCKET);
+        let path = self.socket();
         let call = || -> io::Result<UnixStream> {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -208,7 +210,7 @@ impl Watch {
         };
         match greet() {
             Ok(()) => Ok(stream),
-            Err(error) => Err(format!("'{}': {error}", self.home.directory().join(SOCKET).display())),
+            Err(error) => Err(format!("'{}': {error}", self.socket().display())),
         }
     }
 
@@ -286,7 +288,6 @@ fn finish(mut child: Child) -> Option<i32> {
 /// Returns when there is no tracker any more at the other end.
 fn wait_for_end(mut stream: UnixStream) {
     let own = inode(&stream);
-    CONNECTED.note(stream.as_raw_fd(), own);
     let mut byte = [0];
     loop {
         match stream.read(&mut byte) {

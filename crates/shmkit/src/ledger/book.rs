@@ -8,15 +8,15 @@ use std::time::Duration;
 use rustix::fs::fstat;
 
 use super::format::{self, Entry, FREE, Token};
-use super::home::{Home, Lock, There, busy, identity, os, write_at};
+use super::home::{Home, Lock, Locked, There, busy, write_at};
 use super::owner::{Owner, current_owner};
 use super::reap::{self, Owners};
 use crate::fork::Descriptor;
-use crate::segment::{self, Identity, Name};
+use crate::segment::{self, Identity, Name, identity, os};
 use crate::{Error, Result, python_tracker};
 
 /// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// From this many records on, those of segments that others unlinked are looked for before more are added.
 const SWEPT_FROM: usize = 256;
 /// The directory may be removed by the last one to go while a ledger is made in it.
@@ -125,6 +125,11 @@ impl Ledger {
                 return Err(Error::own("ERR_SHM_UNLINKED", message).about(name.as_str()));
             }
         }
+        self.own(locked, name, id)
+    }
+
+    /// Adds a segment that was found to be there, under the shared lock.
+    fn own(&self, locked: Locked, name: &Name, id: Identity) -> Result<()> {
         let added = self.book().add(&self.home, name, id);
         drop(locked);
         added?;
@@ -182,16 +187,15 @@ impl segment::Claim for Ledger {
             return Ok(true);
         }
         let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
-        if self.home.is_gone(name, id) {
-            return Ok(false);
-        }
-        let mine = self.home.look(name) == There::Segment { id, mine: true };
+        let mine = match self.home.look(name) {
+            There::Segment { id: there, mine } if there == id => mine,
+            There::Directory => false,
+            _ => return Ok(false),
+        };
         match reap::owners_of(&locked, id)? {
             Owners::Living if mine => {
                 python_tracker::check(name)?;
-                self.book().add(&self.home, name, id)?;
-                drop(locked);
-                python_tracker::register(name);
+                self.own(locked, name, id)?;
                 Ok(true)
             }
             Owners::Dead if mine => Ok(false),

@@ -1,12 +1,12 @@
 //! The directory of a user's ledgers, and its lock.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, openat,
+    self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, openat,
     renameat_with, unlinkat,
 };
 use rustix::io::{Errno, read, retry_on_intr};
@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 
 use super::format::{self, Contents, Token};
 use super::room::Room;
-use crate::segment::{Identity, LEDGERS, Name};
+use crate::segment::{Identity, LEDGERS, Name, identity, link_nameless, os};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
@@ -27,14 +27,6 @@ const LEDGER_MAX: u64 = 1 << 30;
 const LOCK_SPINS: u32 = 50;
 /// The longest pause between two tries after those.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
-
-pub(super) fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
-    move |errno| Error::os(errno.raw_os_error(), syscall)
-}
-
-pub(super) fn identity(stat: &Stat) -> Identity {
-    Identity { device: stat.st_dev, inode: stat.st_ino }
-}
 
 pub(super) fn is_a(kind: FileType, stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == kind
@@ -218,6 +210,13 @@ pub enum Probe {
     None,
 }
 
+impl Probe {
+    /// Whether it lives, or might.
+    pub fn may_live(self) -> bool {
+        matches!(self, Probe::Alive | Probe::Unknown)
+    }
+}
+
 /// An open directory of ledgers.
 #[derive(Debug)]
 pub struct Directory {
@@ -398,7 +397,7 @@ impl Locked {
         match openat(directory, ".", flags | OFlags::TMPFILE, mode) {
             Ok(file) => {
                 prepare(&file, contents)?;
-                link(&file, directory, &name).map_err(os("linkat"))?;
+                link_nameless(&file, directory, &name).map_err(os("linkat"))?;
                 Ok(file)
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
@@ -429,17 +428,6 @@ impl Locked {
 fn prepare(file: &OwnedFd, contents: &[u8]) -> Result<()> {
     retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(os("flock"))?;
     write_at(file, contents, 0)
-}
-
-fn link(file: &OwnedFd, directory: &OwnedFd, name: &str) -> rustix::io::Result<()> {
-    match fs::linkat(file, "", directory, name, AtFlags::EMPTY_PATH) {
-        // Kernels before 6.10 allow it to privileged processes only.
-        Err(Errno::NOENT | Errno::PERM) => {
-            let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-            fs::linkat(CWD, source, directory, name, AtFlags::SYMLINK_FOLLOW)
-        }
-        result => result,
-    }
 }
 
 /// Writes all of `bytes` at `at`.

@@ -27,7 +27,7 @@ mod reap;
 mod room;
 mod take;
 
-pub use book::Ledger;
+pub use book::{Ledger, PATIENCE};
 pub use format::Token;
 pub use home::{Directory, Home, Probe};
 pub use owner::{Owner, this_pid_namespace};

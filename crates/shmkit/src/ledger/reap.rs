@@ -176,8 +176,7 @@ pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) 
         leave();
         return Ok(true);
     };
-    let lives = |token| matches!(turn.locked.probe(token), Probe::Alive | Probe::Unknown);
-    let nobody = !turn.locked.tokens()?.into_iter().any(lives);
+    let nobody = !turn.locked.tokens()?.into_iter().any(|token| turn.locked.probe(token).may_live());
     if nobody {
         leave();
     }
@@ -250,8 +249,7 @@ impl Owned {
     fn by_others(directory: &Directory, but: Option<Token>) -> Result<Self> {
         let mut owned = Owned::default();
         for token in directory.tokens()? {
-            let lives = || matches!(directory.probe(token), Probe::Alive | Probe::Unknown);
-            if Some(token) == but || !lives() {
+            if Some(token) == but || !directory.probe(token).may_live() {
                 continue;
             }
             match directory.read(token) {

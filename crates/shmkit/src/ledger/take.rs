@@ -8,10 +8,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::home::{Directory, Locked, MOVED, There, identity, is_a, os};
+use super::home::{Directory, Locked, MOVED, There, is_a};
 use super::room::open_large;
 use crate::Result;
-use crate::segment::{Identity, Name};
+use crate::segment::{Identity, Name, identity, os};
 
 impl Locked {
     /// Removes the segment's name if it still belongs to `id`, and says whether it did.
@@ -36,10 +36,12 @@ impl Locked {
     /// Each line tells `recover` what to do for a process that was killed after it. The lock, held exclusively, keeps
     /// two from doing this at once.
     pub(super) fn take(&mut self, name: &Name, id: Identity) -> Result<bool> {
-        if self.home().look(name) == There::Directory {
+        let mut there = self.home().look(name);
+        if there == There::Directory {
             self.recover();
+            there = self.home().look(name);
         }
-        if !matches!(self.home().look(name), There::Segment { id: there, .. } if there == id) {
+        if !matches!(there, There::Segment { id: there, .. } if there == id) {
             return Ok(false);
         }
         if name.is_drawn() {

@@ -21,6 +21,7 @@ use std::time::Duration;
 pub use mapping::Mapping;
 pub(crate) use name::LEDGERS;
 pub use name::Name;
+pub(crate) use platform::{identity, link_nameless, os};
 
 use crate::bytes::SharedBytes;
 use crate::{Error, Result};

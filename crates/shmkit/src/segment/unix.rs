@@ -3,7 +3,7 @@
 //! Every platform's file provides the same: [`NAME_MAX`], [`Draft`] (a segment that nobody sees yet),
 //! [`Object`] (an open one), [`Range`] (mapped addresses) and [`unlink`].
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -29,8 +29,26 @@ fn path(name: &Name) -> String {
     format!("{DIRECTORY}/{}", name.as_str())
 }
 
-fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
+pub(crate) fn os(syscall: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::os(errno.raw_os_error(), syscall)
+}
+
+pub(crate) fn identity(stat: &fs::Stat) -> Identity {
+    Identity { device: stat.st_dev, inode: stat.st_ino }
+}
+
+/// Gives a nameless file (`O_TMPFILE`) its name, a path from `directory`.
+pub(crate) fn link_nameless(file: &OwnedFd, directory: impl AsFd, name: &str) -> rustix::io::Result<()> {
+    match fs::linkat(file, "", &directory, name, AtFlags::EMPTY_PATH) {
+        // Kernels before 6.10 allow it to privileged processes only.
+        Err(Errno::NOENT | Errno::PERM) => link_by_proc(file, directory, name),
+        result => result,
+    }
+}
+
+fn link_by_proc(file: &OwnedFd, directory: impl AsFd, name: &str) -> rustix::io::Result<()> {
+    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::linkat(CWD, source, directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
 fn not_a_segment() -> Error {
@@ -103,18 +121,9 @@ impl Draft {
         let target = path(name);
         match &self.temporary {
             Some(temporary) => fs::renameat_with(CWD, &temporary.0, CWD, &target, RenameFlags::NOREPLACE),
-            None => match fs::linkat(&self.object.0, "", CWD, &target, AtFlags::EMPTY_PATH) {
-                // Kernels before 6.10 allow it to privileged processes only.
-                Err(Errno::NOENT | Errno::PERM) => self.link_by_proc(&target),
-                result => result,
-            },
+            None => link_nameless(&self.object.0, CWD, &target),
         }
         .map_err(os("shm_open"))
-    }
-
-    fn link_by_proc(&self, target: &str) -> rustix::io::Result<()> {
-        let source = format!("/proc/self/fd/{}", self.object.0.as_raw_fd());
-        fs::linkat(CWD, source, CWD, target, AtFlags::SYMLINK_FOLLOW)
     }
 
     /// The published segment.
@@ -170,7 +179,7 @@ impl Object {
         }
         Ok(Stat {
             size: stat.st_size.try_into().unwrap_or(0),
-            id: Identity { device: stat.st_dev, inode: stat.st_ino },
+            id: identity(&stat),
             reserved: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             mine: stat.st_uid == rustix::process::geteuid().as_raw(),
         })
@@ -357,7 +366,7 @@ pub(super) fn unlink(name: &Name, id: Identity) -> Result<()> {
         errno => os("shm_unlink")(errno),
     };
     let stat = fs::lstat(&path).map_err(failed)?;
-    if (Identity { device: stat.st_dev, inode: stat.st_ino }) != id {
+    if identity(&stat) != id {
         return Err(super::gone(name, true));
     }
     fs::unlink(&path).map_err(failed)
@@ -370,7 +379,7 @@ pub(super) fn identify(name: &Name) -> Result<Identity> {
         errno => os("lstat")(errno),
     })?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(Identity { device: stat.st_dev, inode: stat.st_ino }),
+        FileType::RegularFile => Ok(identity(&stat)),
         _ => Err(not_a_segment()),
     }
 }
@@ -412,7 +421,9 @@ mod tests {
 
     #[test]
     fn an_unnamed_draft_is_linked_in_by_proc_on_older_kernels() {
-        let by_proc = |draft: &Draft, name: &Name| draft.link_by_proc(&path(name)).map_err(os("shm_open"));
+        let by_proc = |draft: &Draft, name: &Name| {
+            link_by_proc(&draft.object().0, CWD, &path(name)).map_err(os("shm_open"))
+        };
         let refused = publish_twice(|| Draft::unnamed().expect("a draft"), by_proc);
         assert_eq!(refused.code, "EEXIST");
     }
