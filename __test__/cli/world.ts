@@ -17,9 +17,9 @@ const TERMINAL = pathOf('terminal.py');
 
 /** How long a command may take. */
 const WATCHDOG = 60_000;
-/** Without what the tests themselves are told of colours. */
-const { NO_COLOR: _no, FORCE_COLOR: _force, ...plain } = process.env;
-const ENV = { ...plain, TERM: 'xterm-256color' };
+/** A person's, whatever the tests themselves run in: Node shows no colours where `CI` is set, for one. */
+const { PATH, HOME } = process.env;
+const ENV = { PATH, HOME, TERM: 'xterm-256color' };
 
 /** How a command ended, and what it wrote. */
 export interface Ended {
