@@ -3,7 +3,7 @@
 //! behaviour.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// A bounds-checked window on memory that others may change at any time.
 ///
@@ -63,6 +63,16 @@ impl<'a> SharedBytes<'a> {
     pub fn store_byte(&self, offset: usize, value: u8) -> Option<()> {
         self.byte(offset)?.store(value, Relaxed);
         Some(())
+    }
+
+    /// The 4 bytes at `offset`, a multiple of 4, to be changed by several at once. `None` outside the window.
+    pub fn atomic(&self, offset: usize) -> Option<&'a AtomicU32> {
+        self.check(offset, 4)?;
+        if !offset.is_multiple_of(4) {
+            return None;
+        }
+        // SAFETY: the window's invariant, `check` and the test above: 4 mapped bytes, aligned to 4.
+        Some(unsafe { AtomicU32::from_ptr(self.start.add(offset).cast()) })
     }
 
     /// A private copy of `len` bytes from `offset`. `None` outside the window.
@@ -200,6 +210,7 @@ mod tests {
         assert_eq!(shared.load_word(16), None);
         assert_eq!(shared.load_word(usize::MAX - 3), None);
         assert_eq!(shared.load_byte(16), None);
+        assert!(shared.atomic(12).is_some() && shared.atomic(14).is_none() && shared.atomic(16).is_none());
         assert_eq!(shared.to_vec(usize::MAX, 2), None);
         assert_eq!(shared.store(9, &[0; 8]), None);
     }

@@ -1,7 +1,7 @@
 //! State of a process that a forked child must not take over.
 
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 /// A mutex that a forked child finds empty and open: the parent's contents are not its own, and a thread that does
@@ -50,6 +50,86 @@ impl<T> PerProcess<T> {
 // SAFETY: what it points to is a mutex, which is shared as far as its contents can be sent.
 unsafe impl<T: Send> Sync for PerProcess<T> {}
 
+/// How many forks lie between this process and the one that the program was started as.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+/// A list that only grows: its nodes are used again.
+static REOPENED: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+
+/// How many forks lie between this process and the one that the program was started as: what was noted at another
+/// count is the parent's.
+pub(crate) fn count() -> u32 {
+    FORKS.load(Ordering::Acquire)
+}
+
+struct Node {
+    descriptor: Descriptor,
+    taken: AtomicBool,
+    next: *mut Node,
+}
+
+/// A descriptor under whose number a forked child finds the same file, opened anew: what the parent has locked by it
+/// is the parent's alone.
+#[derive(Debug)]
+pub(crate) struct Reopened(&'static Node);
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.descriptor.fmt(f)
+    }
+}
+
+// SAFETY: `next` is never changed once the node is in the list, and nodes are never freed.
+unsafe impl Sync for Node {}
+
+impl Reopened {
+    pub(crate) fn note(number: i32, inode: u64) -> Self {
+        static HOOKED: AtomicBool = AtomicBool::new(false);
+        if !HOOKED.swap(true, Ordering::AcqRel) {
+            // SAFETY: it takes a function that lives as long as the process does: the module is never unloaded.
+            unsafe { libc::pthread_atfork(None, None, Some(in_a_forked_child)) };
+        }
+        let node = nodes().find(|node| !node.taken.swap(true, Ordering::AcqRel)).unwrap_or_else(new_node);
+        node.descriptor.note(number, inode);
+        Reopened(node)
+    }
+}
+
+impl Drop for Reopened {
+    fn drop(&mut self) {
+        self.0.descriptor.note(-1, 0);
+        self.0.taken.store(false, Ordering::Release);
+    }
+}
+
+fn nodes() -> impl Iterator<Item = &'static Node> {
+    let mut next = REOPENED.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: null, or a node of the list, which is leaked.
+        let node = unsafe { next.as_ref() }?;
+        next = node.next;
+        Some(node)
+    })
+}
+
+fn new_node() -> &'static Node {
+    let descriptor = Descriptor::new();
+    let node = Box::leak(Box::new(Node { descriptor, taken: AtomicBool::new(true), next: ptr::null_mut() }));
+    node.next = REOPENED.load(Ordering::Acquire);
+    loop {
+        let next = node.next;
+        match REOPENED.compare_exchange(next, node, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return node,
+            Err(now) => node.next = now,
+        }
+    }
+}
+
+/// Only stores and system calls: the parent may have had other threads.
+extern "C" fn in_a_forked_child() {
+    FORKS.fetch_add(1, Ordering::AcqRel);
+    nodes().for_each(|node| node.descriptor.reopen());
+}
+
 /// A descriptor that a forked child must not keep, or its parent would seem to live as long as the child does.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
@@ -69,20 +149,61 @@ impl Descriptor {
         self.number.store(number, Ordering::Release);
     }
 
+    /// Puts another open description of the same file in its place, in a forked child; of no file at all where that
+    /// cannot be had. Only calls that are safe there.
+    fn reopen(&self) {
+        let number = self.number.load(Ordering::Acquire);
+        if number < 0 || !self.is_there(number) {
+            return;
+        }
+        let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0\0";
+        let (mut left, mut digits) = (number, 1);
+        while left >= 10 {
+            left /= 10;
+            digits += 1;
+        }
+        left = number;
+        for digit in path[14..14 + digits].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        let flags = libc::O_RDWR | libc::O_CLOEXEC;
+        // SAFETY: plain system calls with strings that end in NUL. The number is that of the noted file, as was just
+        // seen, and stays its user's: it is never closed here.
+        unsafe {
+            let mut fresh = libc::open(path.as_ptr().cast(), flags);
+            if fresh < 0 {
+                // Where there are no numbers left, this one is; a file that no lock is in makes its use an error.
+                libc::close(number);
+                fresh = libc::open(c"/dev/null".as_ptr(), flags);
+            }
+            if fresh >= 0 && fresh != number {
+                libc::dup3(fresh, number, libc::O_CLOEXEC);
+                libc::close(fresh);
+            }
+        }
+    }
+
+    /// Whether the number still is the noted file's.
+    fn is_there(&self, number: i32) -> bool {
+        // SAFETY: a plain system call into a struct of this frame.
+        unsafe {
+            let mut stat = std::mem::zeroed::<libc::stat>();
+            libc::fstat(number, &mut stat) == 0 && stat.st_ino == self.inode.load(Ordering::Acquire)
+        }
+    }
+
     /// Closes it in a forked child. Only calls that are safe there.
     pub(crate) fn close(&self) {
         let number = self.number.swap(-1, Ordering::AcqRel);
         if number < 0 {
             return;
         }
-        // SAFETY: plain system calls, the first into a struct of this frame. What is closed is the file that was
-        // noted, whose owner in this process was just forgotten for good. Closing the child's copy leaves the
-        // parent's lock, which unlocking it would not.
-        unsafe {
-            let mut stat = std::mem::zeroed::<libc::stat>();
-            if libc::fstat(number, &mut stat) == 0 && stat.st_ino == self.inode.load(Ordering::Acquire) {
-                libc::close(number);
-            }
+        // Closing the child's copy leaves the parent's lock, which unlocking it would not.
+        if self.is_there(number) {
+            // SAFETY: a plain system call, on the file that was noted, whose owner in this process was just forgotten
+            // for good.
+            unsafe { libc::close(number) };
         }
     }
 }

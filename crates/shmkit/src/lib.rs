@@ -14,9 +14,12 @@ pub mod error;
 mod fork;
 pub mod ledger;
 pub mod list;
+pub mod lock_file;
+mod process;
 pub mod python_tracker;
 pub mod segment;
 mod spawn;
+pub mod sync;
 pub mod tracker;
 
 pub use error::{Class, Error, Result};

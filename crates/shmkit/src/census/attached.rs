@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::makedev;
 use rustix::process::geteuid;
 
+use crate::process::mapped_by;
 use crate::segment::Identity;
 
 /// Whether this user can see what the processes of that user have open.
@@ -53,35 +53,13 @@ fn opened(process: &Path, prefix: &[u8], see: &mut impl FnMut(Identity)) {
     }
 }
 
-/// `start-end perms offset major:minor inode path`
 fn mapped(process: &Path, prefix: &[u8], see: &mut impl FnMut(Identity)) {
     let Ok(maps) = fs::read(process.join("maps")) else { return };
     for line in maps.split(|&byte| byte == b'\n') {
         if !line.windows(prefix.len()).any(|window| window == prefix) {
             continue;
         }
-        let Some(id) = std::str::from_utf8(line).ok().and_then(identity) else { continue };
+        let Some(id) = std::str::from_utf8(line).ok().and_then(mapped_by) else { continue };
         see(id);
-    }
-}
-
-fn identity(line: &str) -> Option<Identity> {
-    let mut fields = line.split_ascii_whitespace().skip(3);
-    let (major, minor) = fields.next()?.split_once(':')?;
-    let inode = fields.next()?.parse().ok()?;
-    let number = |text| u32::from_str_radix(text, 16).ok();
-    Some(Identity { device: makedev(number(major)?, number(minor)?), inode })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_a_line_of_maps() {
-        let line = "7f0000000000-7f0000001000 rw-s 00000000 00:1a 4711                       /dev/shm/a b";
-        let id = identity(line).expect("a line");
-        assert_eq!((id.device, id.inode), (makedev(0, 0x1a), 4711));
-        assert_eq!(identity("7f00-7f01 rw-p 00000000"), None);
     }
 }

@@ -5,6 +5,9 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::lock_file;
+use crate::segment::Identity;
+
 /// What is in a segment, as its bytes have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -14,6 +17,8 @@ pub enum Kind {
     List,
     /// An array with a `.npy` header.
     Array,
+    /// A mutex, an event, or the lock beside this segment.
+    Lock(Option<Identity>),
 }
 
 impl Kind {
@@ -23,6 +28,7 @@ impl Kind {
             Kind::Memory => "memory",
             Kind::List => "list",
             Kind::Array => "array",
+            Kind::Lock(_) => "lock",
         }
     }
 }
@@ -33,6 +39,11 @@ const ITEMS_MAX: u64 = 16 << 20;
 
 /// The kind of the segment in this file, `Memory` where it cannot be read.
 pub(super) fn of(path: &Path, size: u64) -> Kind {
+    match lock_file::look(path) {
+        Some((lock_file::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
+        Some(_) => return Kind::Lock(None),
+        None => {}
+    }
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) if is_npy(&file) => Kind::Array,

@@ -3,7 +3,7 @@
 mod attached;
 mod kind;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -63,18 +63,23 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
         }
         found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
     }
+    let there: HashSet<Identity> = found.iter().map(|(id, ..)| *id).collect();
     let mut attached = attached::to(found.iter().map(|(id, ..)| *id), home.segments());
     let mut infos: Vec<Info> = found
         .into_iter()
         .map(|(id, name, meta)| {
             let attached = attached.remove(&id).unwrap_or_default();
-            let (pids, orphan) = owners.of_segment(id);
+            let kind = kind::of(&home.segments().join(name.as_str()), meta.len());
+            // A lock beside a segment is that one's in everything.
+            let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
+            let (pids, mut orphan) = owners.of_segment(owned);
+            orphan |= !there.contains(&owned) && home.is_gone_beside(&name, owned);
             let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
             let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
             Info {
                 id,
                 size: meta.len(),
-                kind: kind::of(&home.segments().join(name.as_str()), meta.len()),
+                kind,
                 leaked: orphan || (abandoned && attached::sees(meta.uid())),
                 owners: pids,
                 attached,
@@ -96,6 +101,20 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
 pub fn abandoned_by_python(home: &Home) -> Result<Vec<Info>> {
     let mut infos = census(home)?;
     infos.retain(|info| info.leaked && info.name.as_str().starts_with(PYTHON_PREFIX));
+    Ok(infos)
+}
+
+/// Locks that were beside segments that are gone: what somebody left who unlinked one and knew of no locks.
+///
+/// # Errors
+/// As `census`.
+pub fn stray_locks(home: &Home) -> Result<Vec<Info>> {
+    let mut infos = census(home)?;
+    infos.retain(|info| match info.kind {
+        // Looked at again: the list is not of one moment.
+        Kind::Lock(Some(of)) => info.leaked && home.is_gone_beside(&info.name, of),
+        _ => false,
+    });
     Ok(infos)
 }
 

@@ -9,9 +9,9 @@ use rustix::fs::fstat;
 
 use super::format::{self, Entry, FREE, Token};
 use super::home::{Home, Lock, Locked, There, busy, write_at};
-use super::owner::{Owner, current_owner};
 use super::reap::{self, Owners};
 use crate::fork::Descriptor;
+use crate::process::Process;
 use crate::segment::{self, Identity, Name, identity, os};
 use crate::{Error, Result, python_tracker};
 
@@ -29,7 +29,7 @@ const TRIES: u32 = 10;
 pub struct Ledger {
     home: Home,
     token: Token,
-    owner: Owner,
+    owner: Process,
     /// Where a forked child finds the descriptor that it must not keep.
     descriptor: Option<&'static Descriptor>,
     book: Mutex<Book>,
@@ -58,7 +58,7 @@ impl Ledger {
 
     /// As `new`; the descriptor that holds the lock is noted there.
     pub(super) fn known_to(home: Home, descriptor: Option<&'static Descriptor>) -> Result<Self> {
-        let (token, owner) = (Token::random()?, current_owner());
+        let (token, owner) = (Token::random()?, Process::current());
         let book = Book::with(&home, token, owner, Vec::new())?;
         let ledger = Ledger { home, token, owner, descriptor, book: Mutex::new(book) };
         ledger.note(&ledger.book());
@@ -206,7 +206,7 @@ impl segment::Claim for Ledger {
 
 impl Book {
     /// A ledger that has these records from the moment it can be seen.
-    fn with(home: &Home, token: Token, owner: Owner, entries: Vec<Entry>) -> Result<Self> {
+    fn with(home: &Home, token: Token, owner: Process, entries: Vec<Entry>) -> Result<Self> {
         let contents = format::ledger(token, owner, &entries);
         let mut tries = 1..TRIES;
         let file = loop {

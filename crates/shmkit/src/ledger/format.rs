@@ -21,7 +21,7 @@
 
 use std::fmt;
 
-use super::owner::Owner;
+use crate::process::Process;
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -83,7 +83,7 @@ pub(super) type Entry = (Name, Identity);
 /// What could be read of a ledger.
 pub(super) enum Contents {
     /// All of it, or what is left where it was cut short.
-    Entries(Owner, Vec<Entry>),
+    Entries(Process, Vec<Entry>),
     /// Nothing: it is from a version that says that we cannot.
     Newer,
     /// Nothing: it is no ledger.
@@ -91,7 +91,7 @@ pub(super) enum Contents {
 }
 
 /// All of a ledger that has these entries.
-pub(super) fn ledger(token: Token, owner: Owner, entries: &[Entry]) -> Vec<u8> {
+pub(super) fn ledger(token: Token, owner: Process, entries: &[Entry]) -> Vec<u8> {
     let mut bytes = header(token, owner).to_vec();
     if !entries.is_empty() {
         bytes.resize(RECORDS_AT, 0);
@@ -100,7 +100,7 @@ pub(super) fn ledger(token: Token, owner: Owner, entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-fn header(token: Token, owner: Owner) -> [u8; HEADER] {
+fn header(token: Token, owner: Process) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
     put(0, &MAGIC);
@@ -140,7 +140,7 @@ pub(super) fn parse(bytes: &[u8]) -> Contents {
     if u32_at(bytes, 12) > VERSION {
         return Contents::Newer;
     }
-    let owner = Owner { pid: u32_at(bytes, 16), started: u64_at(bytes, 24), namespace: u64_at(bytes, 32) };
+    let owner = Process { pid: u32_at(bytes, 16), started: u64_at(bytes, 24), namespace: u64_at(bytes, 32) };
     let records = bytes.get(RECORDS_AT..).unwrap_or_default();
     Contents::Entries(owner, records.chunks_exact(RECORD).filter_map(entry).collect())
 }
@@ -168,7 +168,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    const OWNER: Owner = Owner { pid: 7, started: 8, namespace: 9 };
+    const OWNER: Process = Process { pid: 7, started: 8, namespace: 9 };
 
     fn ledger(entries: &[Entry]) -> Vec<u8> {
         super::ledger(Token([5; 16]), OWNER, entries)

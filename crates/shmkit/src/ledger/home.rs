@@ -174,6 +174,12 @@ impl Home {
             && std::fs::read_dir(self.place(name)).map_or(true, |mut entries| entries.next().is_none())
     }
 
+    /// Whether the segment has its name no more that a lock of this name would be beside of; of a name that was cut
+    /// off nobody can tell.
+    pub(crate) fn is_gone_beside(&self, lock: &Name, segment: Identity) -> bool {
+        lock.of_sidecar().is_none_or(|name| self.is_gone(&name, segment))
+    }
+
     /// Whether the segment certainly has its name no more.
     pub(super) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
         match self.look(name) {

@@ -21,15 +21,14 @@
 mod book;
 mod format;
 mod home;
-mod owner;
 mod process;
 mod reap;
 mod room;
 mod take;
 
+pub use crate::process::{Process, this_pid_namespace};
 pub use book::{Ledger, PATIENCE};
 pub use format::Token;
 pub use home::{Directory, Home, Probe};
-pub use owner::{Owner, this_pid_namespace};
 pub use process::{existing, process, unlink, unlink_by_name};
 pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

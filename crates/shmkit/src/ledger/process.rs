@@ -9,6 +9,7 @@ use rustix::process::geteuid;
 use super::book::{Ledger, PATIENCE};
 use super::home::{Home, Lock, There};
 use crate::fork::{Descriptor, PerProcess};
+use crate::lock_file;
 use crate::segment::{self, Identity, Name};
 use crate::{Result, python_tracker};
 
@@ -56,20 +57,30 @@ pub fn existing() -> Option<Arc<Ledger>> {
 /// # Errors
 /// `ENOENT` where it does not; `ERR_SHM_BUSY`; else what the system says.
 pub fn unlink(name: &Name, id: Identity) -> Result<()> {
-    let removed = if name.is_drawn() {
-        // Nobody draws it a second time, so a look and an unlink are as good.
-        segment::unlink(name, id)
-    } else {
-        unlink_shared_name(name, id)
-    };
+    let removed = remove(name, id);
     if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
         && let Some(ledger) = existing()
     {
         ledger.strike(id);
     }
+    // The lock beside it goes with it, whoever removed it.
+    if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
+        && let Some((sidecar, its_id)) = lock_file::beside(Home::default().segments(), name, id)
+    {
+        let _ = remove(&sidecar, its_id);
+    }
     removed?;
     python_tracker::unregister(name);
     Ok(())
+}
+
+fn remove(name: &Name, id: Identity) -> Result<()> {
+    if name.is_drawn() {
+        // Nobody draws it a second time, so a look and an unlink are as good.
+        segment::unlink(name, id)
+    } else {
+        unlink_shared_name(name, id)
+    }
 }
 
 /// Removes a segment by its name alone, whichever it is.

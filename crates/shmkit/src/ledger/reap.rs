@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::format::{Contents, Entry, Token};
 use super::home::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
-use super::owner::Owner;
+use crate::lock_file;
+use crate::process::Process;
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
@@ -224,7 +225,15 @@ impl Turn {
                 self.owned.insert(owned)
             }
         };
-        owned.remove(&mut self.locked, entry)
+        let outcome = owned.remove(&mut self.locked, entry);
+        let (name, id) = entry;
+        // The lock beside it goes with it; also where somebody was killed between the two.
+        if self.locked.home().is_gone(name, *id)
+            && let Some((sidecar, its_id)) = lock_file::beside(self.locked.home().segments(), name, *id)
+        {
+            let _ = self.locked.take(&sidecar, its_id);
+        }
+        outcome
     }
 }
 
@@ -299,7 +308,7 @@ pub struct Surveyed {
     /// Whether its process lives, or might.
     pub alive: bool,
     /// Its process.
-    pub owner: Owner,
+    pub owner: Process,
     /// What it owns.
     pub segments: Vec<(Name, Identity)>,
 }

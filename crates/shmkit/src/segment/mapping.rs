@@ -73,7 +73,11 @@ impl Mapping {
         self.state.store(ABANDONED, Ordering::Release);
     }
 
-    pub(super) fn refresh(&self) -> Result<()> {
+    /// Lets a private view show what the segment holds now, also where it was written to.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn refresh(&self) -> Result<()> {
         self.range.as_ref().map_or(Ok(()), platform::Range::refresh)
     }
 

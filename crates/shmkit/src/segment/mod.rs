@@ -11,10 +11,10 @@ mod name;
 #[path = "unix.rs"]
 mod platform;
 
-use std::cell::OnceCell;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -122,6 +122,8 @@ const RACE_TRIES: u32 = 1000;
 
 /// Writes the first contents of a segment.
 type Fill<'f> = Box<dyn FnOnce(SharedBytes<'_>) -> Result<()> + 'f>;
+/// The same, of whichever segment is made in the end.
+type Refill<'f> = &'f dyn Fn(SharedBytes<'_>) -> Result<()>;
 
 /// From this size on the address space may not have room, which is to be said at once and not at the first
 /// look; below it a mapping that nobody needs is not paid for.
@@ -143,7 +145,7 @@ pub struct Segment {
     /// Whether the first mapping's pages are entered into the page table at once.
     prefault: bool,
     /// Made at the first look: a process that only hands the name on never pays for it.
-    mapping: OnceCell<Arc<Mapping>>,
+    mapping: OnceLock<Arc<Mapping>>,
 }
 
 impl Segment {
@@ -186,7 +188,7 @@ impl Segment {
         let reserve = options.reserve || fill.is_some();
         let draft = platform::Draft::new(size as u64, options.mode, reserve, cancelled).map_err(about)?;
         let id = draft.object().stat().map_err(about)?.id;
-        let mapping = OnceCell::new();
+        let mapping = OnceLock::new();
         let prefault = options.populate || (reserve && size >= PREFAULTED_FROM);
         if options.populate || fill.is_some() || size >= MAPPED_AT_ONCE_FROM {
             let mapped = map(draft.object(), size, Access::ReadWrite, prefault).map_err(about)?;
@@ -259,7 +261,7 @@ impl Segment {
             access: options.access,
             created: false,
             prefault: false,
-            mapping: OnceCell::new(),
+            mapping: OnceLock::new(),
         };
         if size >= MAPPED_AT_ONCE_FROM {
             segment.mapping()?;
@@ -273,7 +275,31 @@ impl Segment {
     /// # Errors
     /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
     pub fn create_or_attach(size: usize, options: &CreateOptions) -> Result<Self> {
-        let Some(name) = &options.name else { return Self::create(size, options, &AtomicBool::new(false)) };
+        Self::create_or_attach_inner(size, options, None)
+    }
+
+    /// As `create_or_attach`; what is made has these contents from the first moment, and memory for them alone.
+    ///
+    /// # Errors
+    /// As `create_or_attach`, and what `fill` says.
+    pub(crate) fn create_or_attach_with(
+        size: usize,
+        options: &CreateOptions,
+        fill: impl Fn(SharedBytes<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        Self::create_or_attach_inner(size, options, Some(&fill))
+    }
+
+    fn create_or_attach_inner(
+        size: usize,
+        options: &CreateOptions,
+        fill: Option<Refill<'_>>,
+    ) -> Result<Self> {
+        let create = || {
+            let fill: Option<Fill<'_>> = fill.map(|fill| Box::new(fill) as Fill<'_>);
+            Self::create_inner(size, options, &AtomicBool::new(false), fill)
+        };
+        let Some(name) = &options.name else { return create() };
         let attach = AttachOptions { reserve: options.reserve, ..AttachOptions::default() };
         let mut tries = 1..RACE_TRIES;
         loop {
@@ -297,7 +323,7 @@ impl Segment {
                 }
                 result => return result,
             }
-            match Self::create(size, options, &AtomicBool::new(false)) {
+            match create() {
                 Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
                 result => return result,
             }
@@ -350,6 +376,73 @@ impl Segment {
         map(&self.object, self.size, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
+    /// A mapping of its first `len` bytes, which may be more than it has: those can be touched once it has grown.
+    pub(crate) fn map_reaching(&self, len: usize) -> Result<Mapping> {
+        map(&self.object, len, self.access, false).map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// A private view of the same bytes: it shows what others write, and what is written to it reaches nobody.
+    ///
+    /// # Errors
+    /// As `mapping`.
+    pub fn map_privately(&self) -> Result<Mapping> {
+        map(&self.object, self.size, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Makes it at least this long.
+    pub(crate) fn grow(&self, size: usize) -> Result<()> {
+        let about = |error: Error| error.about(self.name.as_str());
+        if self.len_now()? >= size {
+            return Ok(());
+        }
+        self.object.grow(size as u64).map_err(about)
+    }
+
+    /// Bytes that it has by now.
+    pub(crate) fn len_now(&self) -> Result<usize> {
+        Ok(usize::try_from(self.stat()?.size).unwrap_or(usize::MAX))
+    }
+
+    /// Whether it has a name.
+    pub(crate) fn is_linked(&self) -> Result<bool> {
+        self.object.is_linked().map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Whether it belongs to this user.
+    pub(crate) fn is_mine(&self) -> Result<bool> {
+        Ok(self.stat()?.mine)
+    }
+
+    /// The user it belongs to.
+    pub(crate) fn uid(&self) -> Result<u32> {
+        Ok(self.stat()?.uid)
+    }
+
+    /// Its permission bits.
+    pub(crate) fn mode(&self) -> Result<u32> {
+        Ok(self.stat()?.mode)
+    }
+
+    fn stat(&self) -> Result<platform::Stat> {
+        self.object.stat().map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Takes hold of a number, as no other handle does at a time; false where another one has it. The system lets go
+    /// of it when this handle, or its process, is gone.
+    pub(crate) fn hold(&self, number: u32) -> Result<bool> {
+        self.object.hold(number).map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Whether another handle holds the number, anywhere.
+    pub(crate) fn is_held(&self, number: u32) -> Result<bool> {
+        self.object.is_held(number).map_err(|error| error.about(self.name.as_str()))
+    }
+
+    /// Lets go of the number.
+    pub(crate) fn let_go(&self, number: u32) {
+        self.object.let_go(number);
+    }
+
     /// Lets a read-only handle's mapping show what the segment holds now, also where it was written to; nothing for
     /// others.
     ///
@@ -383,6 +476,12 @@ impl Segment {
             Access::ReadOnly => unsafe { self.object.read(offset as u64, target, len) },
         };
         read.map(Some).map_err(|error| error.about(self.name.as_str()))
+    }
+}
+
+impl AsFd for Segment {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.object.as_fd()
     }
 }
 

@@ -9,6 +9,9 @@ use crate::{Error, Result};
 const PREFIX: &str = "shmkit_";
 const RANDOM_LENGTH: usize = 19;
 
+/// How the names of locks beside segments end.
+const SIDECAR: &str = ".lk";
+
 /// How the directories of ledgers are called.
 pub(crate) const LEDGERS: &str = ".shmkit-";
 
@@ -76,10 +79,36 @@ impl Name {
         Ok(Name(name))
     }
 
-    /// Whether it looks like one of `random`: nobody takes such a name a second time.
+    /// The name of the lock beside a segment of this name: `.lk` at its end, and of a name that is too long for that
+    /// a digest in place of what is cut off.
+    pub fn sidecar(&self) -> Name {
+        let name = &self.0;
+        if name.len() + SIDECAR.len() <= platform::NAME_MAX {
+            return Name(format!("{name}{SIDECAR}"));
+        }
+        let mut kept = platform::NAME_MAX - SIDECAR.len() - 17;
+        while !name.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        // FNV-1a: names that are alike up to there must differ, and nobody gains by making two that do not.
+        let digest = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Name(format!("{}~{digest:016x}{SIDECAR}", &name[..kept]))
+    }
+
+    /// The name of the segment that this is the name of the lock beside of; `None` for other names, and for those
+    /// that were cut off.
+    pub(crate) fn of_sidecar(&self) -> Option<Name> {
+        let name = self.0.strip_suffix(SIDECAR).and_then(|name| Name::new(name).ok())?;
+        (name.sidecar() == *self).then_some(name)
+    }
+
+    /// Whether it looks like one of `random`, or the lock beside it: nobody takes such a name a second time.
     pub fn is_drawn(&self) -> bool {
-        self.0.len() == RANDOM_LENGTH
-            && self.0.strip_prefix(PREFIX).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        let name = self.0.strip_suffix(SIDECAR).unwrap_or(&self.0);
+        name.len() == RANDOM_LENGTH
+            && name.strip_prefix(PREFIX).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
     }
 
     /// The name as users see it.
@@ -100,6 +129,18 @@ mod tests {
         }
         for name in ["a", "...", "-", "psm_21467_46075", "ünï", &"n".repeat(255)] {
             assert_eq!(Name::new(name).expect("valid").as_str(), name);
+        }
+    }
+
+    #[test]
+    fn locks_beside_segments_have_names_of_their_own() {
+        let sidecar = |name: &str| Name::new(name).expect(name).sidecar().as_str().to_owned();
+        assert_eq!(sidecar("frames"), "frames.lk");
+        assert_eq!(sidecar(&"n".repeat(252)).len(), 255);
+        let (a, b) = (sidecar(&format!("{}a", "é".repeat(127))), sidecar(&format!("{}b", "é".repeat(127))));
+        assert_ne!(a, b);
+        for long in [a, b] {
+            assert!(long.len() <= 255 && long.ends_with(".lk"), "{long}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every platform's file provides the same: [`NAME_MAX`], [`Draft`] (a segment that nobody sees yet),
 //! [`Object`] (an open one), [`Range`] (mapped addresses) and [`unlink`].
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -62,6 +62,8 @@ pub(super) struct Stat {
     /// Bytes that have memory behind them already.
     pub(super) reserved: u64,
     pub(super) mine: bool,
+    pub(super) uid: u32,
+    pub(super) mode: u32,
 }
 
 /// An open segment.
@@ -152,6 +154,12 @@ impl Drop for Temporary {
     }
 }
 
+impl AsFd for Object {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Object {
     /// Opens the segment `name`.
     pub(super) fn open(name: &Name, access: Access) -> Result<Self> {
@@ -182,6 +190,8 @@ impl Object {
             id: identity(&stat),
             reserved: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             mine: stat.st_uid == rustix::process::geteuid().as_raw(),
+            uid: stat.st_uid,
+            mode: stat.st_mode & 0o777,
         })
     }
 
@@ -224,6 +234,52 @@ impl Object {
             return Err(Error { message, ..os("posix_fallocate")(Errno::NOSPC) });
         }
         Ok(())
+    }
+
+    /// Gives it `size` bytes, with memory behind all of them.
+    pub(super) fn grow(&self, size: u64) -> Result<()> {
+        self.allocate(size, FallocateFlags::empty(), &AtomicBool::new(false))
+    }
+
+    /// Whether it has a name.
+    pub(super) fn is_linked(&self) -> Result<bool> {
+        Ok(fs::fstat(&self.0).map_err(os("fstat"))?.st_nlink > 0)
+    }
+
+    /// Takes hold of a number, as no other open description of the segment has it at a time; false where one has. It is
+    /// let go of by the system when the description goes, with its process at the latest.
+    pub(super) fn hold(&self, number: u32) -> Result<bool> {
+        match self.lock_byte(libc::F_OFD_SETLK, libc::F_WRLCK, number) {
+            Ok(_) => Ok(true),
+            Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+            Err(errno) => Err(os("fcntl")(errno)),
+        }
+    }
+
+    /// Whether another open description holds the number.
+    pub(super) fn is_held(&self, number: u32) -> Result<bool> {
+        let found = self.lock_byte(libc::F_OFD_GETLK, libc::F_WRLCK, number).map_err(os("fcntl"))?;
+        Ok(found != libc::F_UNLCK)
+    }
+
+    /// Lets go of the number.
+    pub(super) fn let_go(&self, number: u32) {
+        let _ = self.lock_byte(libc::F_OFD_SETLK, libc::F_UNLCK, number);
+    }
+
+    /// Numbers are bytes far behind those that there are.
+    fn lock_byte(&self, command: i32, kind: i32, number: u32) -> rustix::io::Result<i32> {
+        // SAFETY: plain numbers, for which zero is a value.
+        let mut lock: libc::flock64 = unsafe { std::mem::zeroed() };
+        lock.l_type = kind as i16;
+        lock.l_whence = libc::SEEK_SET as i16;
+        lock.l_start = (1 << 60) + i64::from(number);
+        lock.l_len = 1;
+        // SAFETY: both commands take such a struct, of this frame.
+        match unsafe { libc::fcntl(self.0.as_raw_fd(), command, &raw mut lock) } {
+            0 => Ok(i32::from(lock.l_type)),
+            _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+        }
     }
 
     /// Copies `len` bytes from `offset` on to `target`.

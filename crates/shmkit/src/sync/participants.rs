@@ -1,0 +1,172 @@
+//! Who takes part in a lock, and whether they live.
+//!
+//! ```text
+//! 0    4   1 while it reads, 2 when that is waited for: `word::reading`
+//! 4    4   generation: how often the slot was taken
+//! 8    4   pid, 0 once it has left
+//! 12   4   1 while it has the word and waits for those who read: it has not begun to write
+//! 16   8   when that process started
+//! 24   8   inode of its PID namespace
+//! 32   8   where it has the file mapped: another address is another program's, which the process became by exec
+//! 64       the end
+//! ```
+//!
+//! A slot belongs to the handle that holds its number (`Segment::hold`). The rest is for those who look: a number
+//! that nobody holds although its process lives and has the file mapped was closed by somebody who closes
+//! descriptors that are not his, and is left alone.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::file::LockFile;
+use super::word::lock::{self, Left, SLOTS};
+use super::word::reading;
+use crate::lock_file::{PARTICIPANT, PARTICIPANTS, USED, WORD};
+use crate::process::Process;
+use crate::{Error, Result};
+
+pub(super) const GENERATION: usize = 4;
+pub(super) const PID: usize = 8;
+const WAITING: usize = 12;
+const STARTED: usize = 16;
+const NAMESPACE: usize = 24;
+const ADDRESS: usize = 32;
+
+impl LockFile {
+    fn entry(slot: u32) -> usize {
+        PARTICIPANTS + slot as usize * PARTICIPANT
+    }
+
+    /// Where the slot's word is that says that it reads.
+    pub(super) fn reading_at(slot: u32) -> usize {
+        Self::entry(slot)
+    }
+
+    /// That word.
+    pub(super) fn reading(&self, slot: u32) -> &AtomicU32 {
+        self.word(Self::reading_at(slot))
+    }
+
+    /// Takes a slot, and clears away what a dead participant left in it; the new owner as the lock's word has it.
+    ///
+    /// # Errors
+    /// `ERR_SHM_TOO_MANY`; `ENOSPC` where the file cannot grow; what else the system says.
+    pub(super) fn join(&self) -> Result<u32> {
+        for slot in 0..SLOTS {
+            if !self.segment().hold(slot)? {
+                continue;
+            }
+            match self.take_slot(slot) {
+                Ok(Some(owner)) => return Ok(owner),
+                Ok(None) => self.segment().let_go(slot),
+                Err(error) => {
+                    self.segment().let_go(slot);
+                    return Err(error);
+                }
+            }
+        }
+        let message = format!("{SLOTS} participants have this lock open, which is as many as can");
+        Err(Error::own("ERR_SHM_TOO_MANY", message).about(self.name().as_str()))
+    }
+
+    /// For who holds the slot's number.
+    fn take_slot(&self, slot: u32) -> Result<Option<u32>> {
+        self.segment().grow(Self::entry(slot) + PARTICIPANT)?;
+        if self.lives(slot) {
+            return Ok(None);
+        }
+        let generation = self.generation(slot);
+        let before = lock::owner(slot, generation);
+        let _ = lock::unlock(self.word(WORD), before, self.left_by(before));
+        reading::leave(self.reading(slot));
+        self.note_waiting(before, false);
+        let generation = generation.wrapping_add(1);
+        let process = Process::current();
+        let address = self.mapping().raw().0 as u64;
+        let words = [(STARTED, process.started), (NAMESPACE, process.namespace), (ADDRESS, address)];
+        self.word(Self::entry(slot) + PID).store(0, Ordering::Release);
+        self.word(Self::entry(slot) + GENERATION).store(generation, Ordering::Release);
+        for (at, word) in words {
+            let _ = self.mapping().bytes().store_word(Self::entry(slot) + at, word); // inside of the mapping
+        }
+        self.word(Self::entry(slot) + PID).store(process.pid, Ordering::Release);
+        self.word(USED).fetch_max(slot + 1, Ordering::SeqCst);
+        Ok(Some(lock::owner(slot, generation)))
+    }
+
+    /// Says that an owner of the word has not begun, or that it begins.
+    pub(super) fn note_waiting(&self, owner: u32, waiting: bool) {
+        if let Some(slot) = lock::slot(owner) {
+            self.word(Self::entry(slot) + WAITING).store(u32::from(waiting), Ordering::SeqCst);
+        }
+    }
+
+    /// How an owner who is gone has left what the lock guards.
+    pub(super) fn left_by(&self, owner: u32) -> Left {
+        let waiting = |slot| {
+            self.slots_in_use().is_ok_and(|used| slot < used) // of a word that somebody overwrote it may be any
+                && self.word(Self::entry(slot) + WAITING).load(Ordering::SeqCst) == 1
+                && lock::owner(slot, self.generation(slot)) == owner
+        };
+        if lock::slot(owner).is_some_and(waiting) { Left::AsFound } else { Left::Inconsistent }
+    }
+
+    /// Takes the word from an owner who is dead, as it was `seen`; whether what it guards is inconsistent, or `None`
+    /// where it is not as it was seen any more.
+    pub(super) fn take_over(&self, seen: u32, me: u32) -> Option<bool> {
+        let left = self.left_by(seen & lock::OWNER);
+        let inconsistent = left == Left::Inconsistent || seen & lock::INCONSISTENT != 0;
+        lock::take_over(self.word(WORD), seen, me, left).then_some(inconsistent)
+    }
+
+    /// Gives the slot of `owner` back. What it had of the lock goes as if it had died.
+    pub(super) fn leave(&self, owner: u32) {
+        let Some(slot) = lock::slot(owner) else { return };
+        let _ = lock::unlock(self.word(WORD), owner, self.left_by(owner));
+        reading::leave(self.reading(slot));
+        self.word(Self::entry(slot) + PID).store(0, Ordering::Release);
+        self.segment().let_go(slot);
+    }
+
+    /// Whether an owner that `me` found in the lock's word is dead: then it stays so, and the word must be taken from it
+    /// as it was found.
+    pub(super) fn is_dead(&self, owner: u32, me: u32) -> Result<bool> {
+        let Some(slot) = lock::slot(owner) else { return Ok(true) };
+        if owner == me {
+            return Ok(false);
+        }
+        if slot >= self.slots_in_use()? || lock::owner(slot, self.generation(slot)) != owner {
+            return Ok(true); // somebody else has its slot, or nobody ever had
+        }
+        self.is_slot_dead(slot, me)
+    }
+
+    /// Whether nobody lives who has the slot.
+    pub(super) fn is_slot_dead(&self, slot: u32, me: u32) -> Result<bool> {
+        if lock::slot(me) == Some(slot) {
+            return Ok(false);
+        }
+        if self.segment().is_held(slot)? {
+            // By a child, it may be, that was forked in the wrong moment and has its parent's descriptors.
+            return Ok(self.process(slot).is_some_and(|process| process.is_gone()));
+        }
+        Ok(!self.lives(slot))
+    }
+
+    /// Whether the process of whoever has the slot has the file mapped as it had it when it took the slot.
+    fn lives(&self, slot: u32) -> bool {
+        let address = self.mapping().bytes().load_word(Self::entry(slot) + ADDRESS);
+        let process = self.process(slot).zip(address);
+        process.is_some_and(|(process, address)| process.has_mapped_at(self.id(), address))
+    }
+
+    fn generation(&self, slot: u32) -> u32 {
+        self.word(Self::entry(slot) + GENERATION).load(Ordering::Acquire)
+    }
+
+    /// The process of whoever has the slot, or had it last and did not leave.
+    pub(super) fn process(&self, slot: u32) -> Option<Process> {
+        let pid = self.word(Self::entry(slot) + PID).load(Ordering::Acquire);
+        let word = |at| self.mapping().bytes().load_word(Self::entry(slot) + at);
+        (pid != 0).then_some(Process { pid, started: word(STARTED)?, namespace: word(NAMESPACE)? })
+    }
+}

@@ -1,0 +1,98 @@
+//! What can be waited for: asked again and again, and slept on in between.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::futex::Spot;
+use super::word::Word;
+use crate::Result;
+use crate::segment::Mapping;
+
+/// How far a wait has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// It is over; of a lock, whether the last one who wrote died or failed.
+    Done {
+        /// What a lock guards has to be checked.
+        inconsistent: bool,
+    },
+    /// This is to be slept on.
+    Blocked(Place),
+}
+
+/// A word in shared memory, and what it is while it is slept on.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) offset: usize,
+    pub(super) expected: u32,
+}
+
+impl Place {
+    fn word(&self) -> Option<&AtomicU32> {
+        self.mapping.bytes().atomic(self.offset)
+    }
+
+    pub(super) fn spot(&self) -> Option<Spot<'_>> {
+        self.word().map(|word| Spot { word, expected: self.expected })
+    }
+}
+
+/// For so long everybody sleeps at a time: those who are in the way may have died, and a wake-up may have been for
+/// somebody who died. Everybody alike, because the kernel wakes those first who have slept longest: who slept for
+/// shorter would always be behind those who sleep for longer.
+pub const SLICE: Duration = Duration::from_millis(40);
+
+/// Something that is waited for, by one thread at a time.
+pub trait Wait: Send {
+    /// Sees how it stands, and takes what there is to be had.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn poll(&mut self) -> Result<Progress>;
+
+    /// Gives back what is had of it already. It is not polled any more.
+    fn retract(&mut self);
+
+    /// Hands a wake-up that may have come on to those who still wait, once nobody sleeps for it any more.
+    fn pass_on(&mut self);
+}
+
+/// Sleeps for it, for `time` at most; `None` where it is not over then. It may be asked again, or must be ended by
+/// `retract` and `pass_on`.
+///
+/// # Errors
+/// What the system says.
+pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
+    let place = match wait.poll()? {
+        Progress::Done { inconsistent } => return Ok(Some(inconsistent)),
+        Progress::Blocked(_) if time.is_zero() => return Ok(None),
+        Progress::Blocked(place) => place,
+    };
+    let began = Instant::now();
+    if let Some(word) = place.word() {
+        word.wait(place.expected, time);
+    }
+    match wait.poll()? {
+        Progress::Done { inconsistent } => {
+            note_if_late(began, time);
+            Ok(Some(inconsistent))
+        }
+        Progress::Blocked(_) => Ok(None),
+    }
+}
+
+static LATE: AtomicU64 = AtomicU64::new(0);
+
+/// How many waits of this process slept until their time was over, and were over only then: that nobody woke them is
+/// right where somebody died, and a lost wake-up where nobody did.
+pub fn late() -> u64 {
+    LATE.load(Ordering::Relaxed)
+}
+
+pub(super) fn note_if_late(began: Instant, time: Duration) {
+    if began.elapsed() >= time {
+        LATE.fetch_add(1, Ordering::Relaxed);
+    }
+}
