@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+
+import { findPythons, venvPython } from './helpers/python.js';
+import { ownDevShm } from './lifetime/namespace.js';
+import { run } from './lifetime/run.js';
+
+// The Python binding, by real Python processes: each scenario in a process and a /dev/shm of its own, with every CPython
+// on this machine. The wheel is for all of them, so they share what `scripts/python.js` unpacked.
+const folder = fileURLToPath(new URL('python-binding', import.meta.url));
+const script = join(folder, 'scenarios.py');
+const wheel = fileURLToPath(new URL('../.cache/python', import.meta.url));
+const sources = readdirSync(folder).filter((file) => file.endsWith('.py'));
+const names = sources.flatMap((file) =>
+  [...readFileSync(join(folder, file), 'utf8').matchAll(/^@scenario\ndef (\w+)\(/gm)].map(
+    ([, name]) => name!,
+  ),
+);
+
+const NEEDS_NUMPY = new Set(['arrays_outlive_their_segment']);
+
+for (const { version, path } of await findPythons()) {
+  for (const name of names) {
+    if (NEEDS_NUMPY.has(name)) continue;
+    test(`${name.replaceAll('_', ' ')} (CPython ${version})`, scenario, path, name);
+  }
+}
+for (const name of NEEDS_NUMPY) test(name.replaceAll('_', ' '), scenario, venvPython(), name);
+
+async function scenario(t: ExecutionContext, python: string, name: string): Promise<void> {
+  const environment = [`PYTHONPATH=${wheel}`, 'PYTHONDONTWRITEBYTECODE=1'];
+  const [command, args] = ownDevShm('64m', ['env', ...environment, python, script, name]);
+  const { code, signal, output } = await run(command, args);
+  t.deepEqual({ code, signal, output }, { code: 0, signal: null, output: '' });
+}

@@ -1,0 +1,203 @@
+"""Locks, events and transactions for named shared memory, between Python and Node."""
+
+from types import TracebackType
+from typing import Any, Optional, Protocol, Type, Union, overload, final
+
+__version__: str
+
+class _BytesLike(Protocol):
+    """What `memoryview` takes: bytes, bytearray, array.array, a numpy array."""
+
+    def __len__(self) -> int: ...
+
+class _Standard(Protocol):
+    """A `multiprocessing.shared_memory.SharedMemory`."""
+
+    @property
+    def name(self) -> str: ...
+
+class _StandardList(Protocol):
+    """A `multiprocessing.shared_memory.ShareableList`."""
+
+    @property
+    def shm(self) -> Any: ...
+
+class ShmError(Exception):
+    """A failure that the system has no number for. (What it has one for is an OSError, with a `code` too.)"""
+
+    code: str
+
+class DeadlockError(ShmError):
+    """The thread waits for what it holds itself."""
+
+@final
+class SharedMutex:
+    """A mutex that processes share by its name, those of Node too. It survives whoever dies with it."""
+
+    @staticmethod
+    def create_or_attach(name: str, *, mode: int = 0o600, track: bool = True) -> SharedMutex:
+        """The mutex of this name, made where there is none.
+
+        With `track` this process is an owner: when its last owner is dead, the mutex goes.
+        """
+    @staticmethod
+    def attach(name: str, *, foreign: bool = False) -> SharedMutex:
+        """An existing mutex; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+    def lock(self, timeout: Optional[float] = None) -> Guard:
+        """Takes the mutex, and waits for it `timeout` seconds at most (else TimeoutError)."""
+    def try_lock(self) -> Optional[Guard]:
+        """Takes the mutex if nobody has it, not even this thread; else None."""
+    def close(self) -> None:
+        """Closes this handle. Who waits by it, or has the mutex, is not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name. Who has the mutex open keeps it."""
+    def __enter__(self) -> SharedMutex: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class Guard:
+    """A mutex that is had.
+
+    Left by an exception, or forgotten, it says that what it guards is inconsistent.
+    """
+
+    @property
+    def owner_died(self) -> bool:
+        """Whether the last one who had the mutex died, or failed, in the middle."""
+    def unlock(self) -> None:
+        """Lets go of the mutex, all being well. Nothing the second time."""
+    def __enter__(self) -> Guard: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class SharedEvent:
+    """An event that processes share by its name, those of Node too."""
+
+    @staticmethod
+    def create_or_attach(name: str, *, mode: int = 0o600, track: bool = True) -> SharedEvent:
+        """The event of this name, made where there is none."""
+    @staticmethod
+    def attach(name: str, *, foreign: bool = False) -> SharedEvent:
+        """An existing event; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+    def is_set(self) -> bool: ...
+    def set(self) -> None:
+        """Sets it; all who wait go on."""
+    def clear(self) -> None: ...
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Waits until it is set, `timeout` seconds at most; whether it was, if only for a moment."""
+    def close(self) -> None:
+        """Closes this handle. Who waits by it is not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name. Who has the event open keeps it."""
+    def __enter__(self) -> SharedEvent: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class SharedMemory:
+    """A segment of named shared memory, whoever made it."""
+
+    @staticmethod
+    def create(
+        size: int, *, name: Optional[str] = None, mode: int = 0o600, track: bool = True
+    ) -> SharedMemory:
+        """Makes a segment of `size` zero bytes; without a name one is drawn."""
+    @staticmethod
+    def attach(name: str, *, read_only: bool = False, foreign: bool = False) -> SharedMemory:
+        """An existing segment; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def txn(self, *, read_only: bool = False, timeout: Optional[float] = None) -> Txn:
+        """To work on the bytes while nobody else does. The lock is taken where `with` begins."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the segment goes."""
+    def close(self) -> None:
+        """Closes this handle. Transactions and arrays that were made of it are not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name, and the lock that goes with it. Who has the segment open keeps it."""
+    def __len__(self) -> int: ...
+    def __enter__(self) -> SharedMemory: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class Txn:
+    """A segment's bytes while nobody else works on them, for the inside of a `with`."""
+
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def owner_died(self) -> bool:
+        """Whether the last one who wrote died, or failed, in the middle: the data are to be checked."""
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> bytes: ...
+    @overload
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: _BytesLike, /) -> None: ...
+    def write(self, data: _BytesLike, offset: int = 0) -> None:
+        """Copies all of `data` to `offset`."""
+    def __len__(self) -> int: ...
+    def __enter__(self) -> Txn:
+        """Takes the lock, and waits for it as long as the timeout allows (else TimeoutError)."""
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None:
+        """Lets go of the lock; after an exception the data are said to be inconsistent."""
+
+def txn(
+    shm: Union[str, SharedMemory, _Standard, _StandardList],
+    *,
+    read_only: bool = False,
+    timeout: Optional[float] = None,
+) -> Txn:
+    """A transaction on a segment: an object of the standard library's, one of this module, or a name.
+
+    The lock is taken where `with` begins; the bytes can be written through `shm.buf` as always.
+    """

@@ -1,0 +1,200 @@
+//! A lock as this process has it: one participant, whatever its threads and handles.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::thread::{ThreadId, current};
+
+use pyo3::prelude::*;
+use shmkit::lock_file::WORD;
+use shmkit::segment::{Identity, Segment};
+use shmkit::sync::word::Word;
+use shmkit::sync::word::lock::OWNER;
+use shmkit::sync::{Left, SharedLock, Want};
+
+use crate::errors::{Raise, deadlock};
+use crate::forks;
+use crate::gate::{Gate, Stop, Turn};
+use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
+
+/// What is locked: a segment by the file beside it, or a mutex, by its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Beside(Identity),
+    Mutex(Identity),
+}
+
+/// The open locks. Two handles on one lock are one participant, so that a thread that waits for itself is told.
+static OPEN: LazyLock<Mutex<HashMap<Key, Weak<Handle>>>> = LazyLock::new(Mutex::default);
+
+/// A lock and the threads in front of it.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    lock: Arc<SharedLock>,
+    gate: Gate,
+    name: String,
+    /// Kept open, so that no other segment gets its inode.
+    _of: Option<Arc<Segment>>,
+}
+
+impl Handle {
+    /// This process's handle on a mutex. Locks are opened by who holds the GIL, or another thread could fork before the
+    /// engine has noted the descriptor: the child would keep its parent's slot, and the parent seem to live on in it.
+    pub(crate) fn of_mutex(lock: SharedLock) -> Arc<Self> {
+        let name = lock.file().name().as_str().to_owned();
+        Self::known(Key::Mutex(lock.file().id()), lock, name, None)
+    }
+
+    /// This process's handle on the lock beside a segment.
+    pub(crate) fn beside(py: Python<'_>, segment: &Arc<Segment>) -> PyResult<Arc<Self>> {
+        let key = Key::Beside(segment.id());
+        if let Some(known) = open().get(&key).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let lock = SharedLock::beside(segment).raise(py)?; // with the GIL: see `of_mutex`
+        Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(Arc::clone(segment))))
+    }
+
+    /// The one that is known already, or this.
+    fn known(key: Key, lock: SharedLock, name: String, of: Option<Arc<Segment>>) -> Arc<Self> {
+        let mut open = open();
+        if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        open.retain(|_, handle| handle.strong_count() > 0);
+        let fresh = Arc::new(Handle { lock: Arc::new(lock), gate: Gate::default(), name, _of: of });
+        open.insert(key, Arc::downgrade(&fresh));
+        fresh
+    }
+
+    /// What is locked.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the lock; `None` where the time is over.
+    pub(crate) fn acquire(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        want: Want,
+        deadline: Deadline,
+    ) -> PyResult<Option<Hold>> {
+        loop {
+            let turn = match self.gate.enter(py, want, deadline) {
+                Ok(turn) => turn,
+                Err(Stop::Late) => return Ok(None),
+                Err(Stop::Deadlock) => return Err(deadlock(py, &self.name)),
+                Err(Stop::Interrupted(error)) => return Err(error),
+            };
+            // From here on whatever ends this lets the next thread through.
+            let mut hold = Hold {
+                handle: Arc::clone(self),
+                want,
+                thread: current().id(),
+                forks: forks::count(),
+                has: Has::Gate,
+                inconsistent: false,
+            };
+            let taken = match turn {
+                Turn::Beside { inconsistent } => Waited::Done(inconsistent),
+                Turn::First => self.take(py, want, deadline)?,
+            };
+            match taken {
+                Waited::Done(inconsistent) => {
+                    hold.has = Has::Lock;
+                    hold.inconsistent = inconsistent;
+                    if let (Turn::First, Want::Read) = (turn, want) {
+                        self.gate.share(inconsistent);
+                    }
+                    return Ok(Some(hold));
+                }
+                Waited::Late => return Ok(None),
+                Waited::Forked => {} // begins anew
+            }
+        }
+    }
+
+    /// Takes the process's lock, for the one thread that may.
+    fn take(&self, py: Python<'_>, want: Want, deadline: Deadline) -> PyResult<Waited> {
+        if let Some(inconsistent) = self.lock.try_lock(want).raise(py)? {
+            return Ok(Waited::Done(inconsistent));
+        }
+        if deadline.is_over() {
+            return Ok(Waited::Late);
+        }
+        if can_spin()
+            && let Some(inconsistent) = py.detach(|| self.spin(want)).raise(py)?
+        {
+            return Ok(Waited::Done(inconsistent));
+        }
+        wait_for(py, &mut self.lock.wait(want), deadline)
+    }
+
+    fn spin(&self, want: Want) -> shmkit::Result<Option<bool>> {
+        let Some(word) = self.lock.file().mapping().bytes().atomic(WORD) else { return Ok(None) };
+        for _ in 0..SPINS {
+            if Word::load(word) & OWNER == 0 {
+                return self.lock.try_lock(want);
+            }
+            std::hint::spin_loop();
+        }
+        Ok(None)
+    }
+}
+
+fn open() -> std::sync::MutexGuard<'static, HashMap<Key, Weak<Handle>>> {
+    OPEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Has {
+    /// Its turn, and nothing else yet.
+    Gate,
+    /// The lock.
+    Lock,
+    /// Nothing any more.
+    Nothing,
+}
+
+/// The lock, had by a thread. Dropped without a word it is as if its process had died, which is what an error that nobody
+/// foresaw comes to. Only to be touched by who holds the GIL: all that has one is an object of Python's.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    handle: Arc<Handle>,
+    want: Want,
+    thread: ThreadId,
+    forks: u32,
+    has: Has,
+    inconsistent: bool,
+}
+
+impl Hold {
+    /// Whether the last one who wrote died or failed in the middle.
+    pub(crate) fn inconsistent(&self) -> bool {
+        self.inconsistent
+    }
+
+    /// Whether it is this process's, and not its parent's.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.forks == forks::count()
+    }
+
+    /// Lets go of it. Nothing the second time, and in a child that inherited it.
+    pub(crate) fn release(&mut self, left: Left) -> shmkit::Result<()> {
+        let had = std::mem::replace(&mut self.has, Has::Nothing);
+        if had == Has::Nothing || !self.is_ours() {
+            return Ok(());
+        }
+        let last = self.handle.gate.leave(self.thread);
+        match self.want {
+            _ if had == Has::Gate || !last => Ok(()),
+            Want::Write => self.handle.lock.unlock(left),
+            Want::Read => self.handle.lock.unlock_read(),
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = self.release(Left::Inconsistent);
+    }
+}

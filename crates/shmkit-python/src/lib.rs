@@ -1,0 +1,50 @@
+//! The Python binding of shmkit: locks, events, and segments with transactions.
+//!
+//! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
+//! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
+//! the GIL and looks at signals in between.
+//!
+//! **Forks.** `multiprocessing` forks without exec, in the middle of anything. All state of ours that threads share is
+//! changed only by who holds the GIL, which is not let go of meanwhile: so at a fork, whose thread holds the GIL, none is
+//! half changed and no mutex is locked. Who has what is stamped with the count of forks ([`forks`]) and is nothing in
+//! the child.
+
+mod errors;
+mod event;
+mod forks;
+mod gate;
+mod handle;
+mod memory;
+mod mutex;
+mod opening;
+mod standard;
+mod txn;
+mod view;
+mod waiting;
+
+use pyo3::prelude::*;
+
+/// Locks, events and transactions for named shared memory, between Python and Node.
+#[pymodule(name = "shmkit", gil_used = true)]
+mod module {
+    #[pymodule_export]
+    use crate::errors::{DeadlockError, ShmError};
+    #[pymodule_export]
+    use crate::event::SharedEvent;
+    #[pymodule_export]
+    use crate::memory::SharedMemory;
+    #[pymodule_export]
+    use crate::mutex::{Guard, SharedMutex};
+    #[pymodule_export]
+    use crate::standard::txn;
+    #[pymodule_export]
+    use crate::txn::Txn;
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::forks::hook();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
