@@ -10,6 +10,7 @@ import { Python } from './python.js';
 import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
 import { listSuite } from './suites/list.js';
+import { lockSuite } from './suites/lock.js';
 import { segmentSuite } from './suites/segment.js';
 import { trackerSuite } from './suites/tracker.js';
 
@@ -17,6 +18,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   segment: segmentSuite,
   list: listSuite,
   tracker: trackerSuite,
+  lock: lockSuite,
 };
 
 interface Options {

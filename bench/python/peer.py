@@ -13,13 +13,20 @@ import traceback
 import handover
 import held
 import lists
+import locks
 import segments
 
 
 def main():
     # Ctrl-C reaches the whole process group; the end of stdin says when to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    snippets = {**segments.SNIPPETS, **lists.SNIPPETS, **handover.SNIPPETS, "release": held.release_all}
+    snippets = {
+        **segments.SNIPPETS,
+        **lists.SNIPPETS,
+        **handover.SNIPPETS,
+        **locks.SNIPPETS,
+        "release": held.release_all,
+    }
     try:
         for line in sys.stdin:
             request = json.loads(line)
