@@ -1,17 +1,6 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
-/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
-type ListItem = number | bigint | boolean | string | Uint8Array | null;
-/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
-interface Float {
-    readonly value: number;
-}
-/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
-declare function float(value: number): Float;
-/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
-type TrailingNul = 'refuse' | 'strip';
-
 /** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
 interface Descriptor {
     readonly kind: string;
@@ -31,6 +20,198 @@ interface SharedObject extends Disposable {
     unlink(): void;
     /** What `attach()` takes in another process or thread. */
     toJSON(): Descriptor;
+}
+
+/** How long to wait, and what calls it off. */
+interface WaitOptions {
+    /** Milliseconds; 0 does not wait at all. Default: without an end. */
+    timeout?: number;
+    /** Rejects the wait with its reason. */
+    signal?: AbortSignal;
+}
+/** How long to block the thread. */
+interface SyncWaitOptions {
+    /** Milliseconds; 0 does not wait at all. Default: without an end. */
+    timeout?: number;
+    /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
+     * Default 2000, and 0 where there is one CPU. */
+    spin?: number;
+}
+
+/** How to make a lock or an event. */
+interface LockOptions {
+    /** Permission bits, set exactly. Who may lock must be allowed to read and to write. Default `0o600`. */
+    mode?: number;
+    /** Unlinked when its last owner dies: each process that called createOrAttach() or adopt(). Default true. */
+    track?: boolean;
+}
+/** How to attach to a lock or an event. */
+interface LockAttachOptions {
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
+/** One acquisition of a mutex. */
+declare class Guard implements Disposable {
+    #private;
+    /** A holder died, or failed, with the lock: check what it guards. */
+    readonly ownerDied: boolean;
+    /**
+     * Lets go of the lock, and says that what it guards is in order. Idempotent; never frees somebody else's.
+     * @throws `ERR_SHM_LOCK_LOST` where another process took this one for dead, or overwrote the lock.
+     */
+    unlock(): void;
+    /** `unlock()` */
+    [Symbol.dispose](): void;
+}
+/**
+ * A lock that any number of processes and threads share by its name, and that outlives whoever dies with it: the next
+ * one gets it and is told (`ownerDied`).
+ *
+ * ```js
+ * using mutex = SharedMutex.createOrAttach('ledger');
+ * {
+ *   using guard = await mutex.lock({ timeout: 1000 });
+ *   if (guard.ownerDied) repair();
+ * }
+ * ```
+ */
+declare class SharedMutex implements SharedObject {
+    #private;
+    readonly name: string;
+    private constructor();
+    /**
+     * Opens the mutex of this name, or makes it; all who call this own it.
+     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
+     * `ENOSPC`.
+     */
+    static createOrAttach(name: string, options?: LockOptions): SharedMutex;
+    /**
+     * Opens an existing mutex, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_TOO_MANY` (4095 threads have
+     * it open), `EACCES`.
+     */
+    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedMutex;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /**
+     * The lock, when it is to be had; first come, first served among the callers of this thread.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`. A wait that ends so leaves no trace.
+     */
+    lock(options?: WaitOptions): Promise<Guard>;
+    /**
+     * Blocks the thread until it has the lock.
+     * @throws `ERR_SHM_DEADLOCK` where this thread has it already, `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+     */
+    lockSync(options?: SyncWaitOptions): Guard;
+    /**
+     * The lock if nobody has it, this thread included; else undefined.
+     * @throws `ERR_SHM_CLOSED`.
+     */
+    tryLock(): Guard | undefined;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of the lock if it was taken through this handle, as if its holder had died. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/**
+ * Something that has happened or not, for any number of processes and threads to wait for: Python's
+ * `multiprocessing.Event`, by its name.
+ *
+ * ```js
+ * using ready = SharedEvent.createOrAttach('ready');
+ * await ready.wait({ timeout: 1000 }); // another process: ready.set()
+ * ```
+ */
+declare class SharedEvent implements SharedObject {
+    #private;
+    readonly name: string;
+    private constructor();
+    /**
+     * Opens the event of this name, or makes one that is not set; all who call this own it.
+     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
+     * `ENOSPC`.
+     */
+    static createOrAttach(name: string, options?: LockOptions): SharedEvent;
+    /**
+     * Opens an existing event, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `EACCES`.
+     */
+    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** Whether it has been set, and not cleared since. */
+    get isSet(): boolean;
+    /** Sets it: whoever waits goes on, and whoever comes does not wait. */
+    set(): void;
+    /** Clears it. Whoever waited when it was set still goes on. */
+    clear(): void;
+    /**
+     * Until it is set.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`.
+     */
+    wait(options?: WaitOptions): Promise<void>;
+    /**
+     * Blocks the thread until it is set.
+     * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+     */
+    waitSync(options?: SyncWaitOptions): void;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle; who waits through it does not any more. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
+type ListItem = number | bigint | boolean | string | Uint8Array | null;
+/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
+interface Float {
+    readonly value: number;
+}
+/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
+declare function float(value: number): Float;
+/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
+type TrailingNul = 'refuse' | 'strip';
+
+/** A synchronous body's result. */
+type Plain<T> = T extends PromiseLike<unknown> ? never : T;
+/** How to wait for a txn, and what it is for. */
+type TxnOptions = WaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean;
+};
+/** The same for a txn that blocks the thread. */
+type TxnSyncOptions = SyncWaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean;
+};
+/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
+interface Txn extends Disposable {
+    readonly readOnly: boolean;
+    /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
+    readonly ownerDied: boolean;
+    /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
+    readonly bytes: Buffer;
+    /** The byte at `index`; a negative one counts from the end. */
+    get(index: number): number;
+    /** Sets the byte at `index`, to 0 to 255. */
+    set(index: number, byte: number): void;
+    /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
+    slice(start?: number, end?: number): Buffer;
+    /** Copies all of `bytes` to `offset`. */
+    write(bytes: Uint8Array, offset?: number): void;
 }
 
 /** How to create a segment. */
@@ -129,12 +310,37 @@ declare class SharedMemory implements SharedObject {
      */
     write(bytes: Uint8Array, offset?: number): void;
     /**
+     * Exclusive access to the bytes, or with `readOnly` beside others who only read; safe among any number of processes
+     * and threads, also when one dies in the middle: the next one is told (`ownerDied`). Dispose of what it resolves to,
+     * or pass a body, whose end ends the txn; one that throws leaves `ownerDied` to the next.
+     *
+     * The lock is a file beside the segment, `NAME.lk`, made by the first txn and removed with the segment.
+     *
+     * ```js
+     * await shm.txn((txn) => txn.bytes[0]++);
+     * ```
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_UNLINKED` (the first
+     * txn of a handle whose segment has no name any more), `ERR_SHM_FOREIGN` (another user's, who has made no txn yet),
+     * `EACCES`, `ENOSPC`.
+     */
+    txn(options?: TxnOptions): Promise<Txn>;
+    txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
+    /**
+     * As `txn`, and blocks the thread. A body must not be asynchronous.
+     * @throws As `txn`; `ERR_SHM_DEADLOCK` where this thread is in a txn of the segment already.
+     */
+    txnSync(options?: TxnSyncOptions): Txn;
+    txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
+    /**
      * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
      * Attaching alone never does. Idempotent.
      * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
      */
     adopt(): void;
-    /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */
+    /**
+     * Detaches `buf` and every view of it, and gives the memory back. A txn that goes on through this handle ends, as if
+     * it had thrown. Idempotent.
+     */
     close(): void;
     /**
      * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
@@ -233,7 +439,7 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
 }
 
 /** Any shared object. */
-type Shared = SharedMemory | ShareableList;
+type Shared = SharedMemory | ShareableList | SharedMutex | SharedEvent;
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
@@ -280,6 +486,30 @@ interface CollectOptions {
 }
 /** Every segment of the system, whoever made it, by name. */
 declare function segments(): SegmentInfo[];
+/** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
+interface LockState {
+    /** A `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
+    what: 'mutex' | 'event' | 'sidecar';
+    /** Of an event. */
+    set: boolean;
+    /** The process that has the lock, alone; 0 where nobody knows which. */
+    holder: number | null;
+    /** That one is dead: the next who wants the lock gets it. */
+    holderDied: boolean;
+    /** The processes that read. */
+    readers: number[];
+    /** Somebody waits, or did until a moment ago. */
+    awaited: boolean;
+    /** The last one who wrote died or failed, and the next is to be told. */
+    inconsistent: boolean;
+    /** The processes that have it open, once for each thread that does. */
+    participants: number[];
+}
+/**
+ * How a lock or an event stands at this moment, without taking part in it.
+ * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
+ */
+declare function lockState(name: string): LockState;
 /**
  * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
  * is for where there is none.
@@ -305,5 +535,5 @@ declare function joinPythonTracker(descriptor: number, options?: {
     format?: 'colon' | 'json';
 }): void;
 
-export { ShareableList, SharedMemory, attach, collectGarbage, float, joinPythonTracker, segments, unlink };
-export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, SegmentInfo, Shared, SharedObject, ShmError };
+export { Guard, ShareableList, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, Plain, SegmentInfo, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions };

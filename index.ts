@@ -5,10 +5,15 @@
 export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
 export type { ShmError } from './src/errors.js';
-export { collectGarbage, joinPythonTracker, segments, unlink } from './src/housekeeping.js';
-export type { CollectOptions, SegmentInfo } from './src/housekeeping.js';
+export { SharedEvent } from './src/event.js';
+export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from './src/housekeeping.js';
+export type { CollectOptions, LockState, SegmentInfo } from './src/housekeeping.js';
 export { float, ShareableList } from './src/list.js';
 export type { Float, ListAttachOptions, ListCreateOptions, ListItem } from './src/list.js';
 export { SharedMemory } from './src/memory.js';
 export type { AttachOptions, CreateOptions } from './src/memory.js';
+export { SharedMutex } from './src/mutex.js';
+export type { Guard, LockAttachOptions, LockOptions } from './src/mutex.js';
 export type { Descriptor, SharedObject } from './src/shared-object.js';
+export type { Plain, Txn, TxnOptions, TxnSyncOptions } from './src/txn.js';
+export type { SyncWaitOptions, WaitOptions } from './src/waits.js';

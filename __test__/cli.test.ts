@@ -222,6 +222,49 @@ test.serial(
   },
 );
 
+test.serial('inspect shows who has a lock, who reads, and that a holder died', async (t) => {
+  const world = await World.open(t);
+  const user = await world.node(`
+    const { SharedMutex, SharedEvent } = await import('shmkit');
+    const shm = SharedMemory.create(64, { name: 'data' });
+    const event = SharedEvent.createOrAttach('event');
+    event.set();
+    return [SharedMutex.createOrAttach('mutex').lockSync(), shm.txnSync({ readOnly: true }), event];`);
+  const shown = async (name: string): Promise<string> => (await world.shm('inspect', name)).stdout;
+  t.regex(
+    await shown('mutex'),
+    new RegExp(`kind +lock\n[^]*lock +a mutex\nholder +${user.pid}\nreaders +none\n`),
+  );
+  t.regex(
+    await shown('data.lk'),
+    new RegExp(`lock +of the segment beside it\nholder +none\nreaders +${user.pid}\n`),
+  );
+  t.regex(await shown('event'), /event +set\nwaiting +nobody\n/);
+  const { contents } = await world.json<{ contents: object }>('inspect', 'mutex');
+  t.like(contents, { what: 'mutex', holder: user.pid, holderDied: false, participants: [user.pid] });
+  await world.sh('cp /dev/shm/mutex /dev/shm/copy'); // a lock whose holder nobody can find
+  t.regex(await shown('copy'), new RegExp(`holder +${user.pid}, which is dead`));
+  await user.end('SIGKILL');
+  t.regex(await shown('mutex'), new RegExp(`holder +${user.pid}, which is dead: the next one gets it\n`));
+});
+
+test.serial('gc removes the lock of a segment that somebody unlinked who knew of no locks', async (t) => {
+  const world = await World.open(t);
+  await world.leave(`SharedMemory("python", create=True, size=8)`);
+  const user = await world.node(`
+    const shm = SharedMemory.attach('python');
+    shm.txnSync(() => {});
+    return shm;`);
+  t.deepEqual((await world.json<{ removed: string[] }>('gc')).removed, [], 'it is in use');
+  await world.sh('rm /dev/shm/python');
+  await user.end('SIGKILL');
+  t.like((await world.json<{ name: string; leaked: boolean }[]>('ls')).at(-1), {
+    name: 'python.lk',
+    leaked: true,
+  });
+  t.deepEqual((await world.json<{ removed: string[] }>('gc')).removed, ['python.lk']);
+});
+
 test.serial('cat writes every byte, also of a large segment', async (t) => {
   const world = await World.open(t);
   await world.leave(`import random

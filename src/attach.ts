@@ -1,12 +1,15 @@
 import { checkDescriptor } from './arguments.js';
 import { shmError } from './errors.js';
+import { SharedEvent } from './event.js';
 import { ShareableList } from './list.js';
 import { SharedMemory } from './memory.js';
 import type { AttachOptions } from './memory.js';
+import { SharedMutex } from './mutex.js';
+import type { LockAttachOptions } from './mutex.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
-export type Shared = SharedMemory | ShareableList;
+export type Shared = SharedMemory | ShareableList | SharedMutex | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -19,7 +22,16 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return SharedMemory.attach(descriptor, options);
     case 'list':
       return ShareableList.attach(descriptor, options);
+    case 'mutex':
+      return SharedMutex.attach(descriptor, onlyForeign(options));
+    case 'event':
+      return SharedEvent.attach(descriptor, onlyForeign(options));
     default:
       throw shmError('ERR_SHM_KIND', `this version of shmkit has no kind '${kind}'`, name);
   }
+}
+
+/** Of the options of a segment's `attach`, what there is for a lock. */
+function onlyForeign(options: AttachOptions | undefined): LockAttachOptions {
+  return options?.foreign === undefined ? {} : { foreign: options.foreign };
 }

@@ -42,6 +42,35 @@ export function segments(): SegmentInfo[] {
   }));
 }
 
+/** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
+export interface LockState {
+  /** A `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
+  what: 'mutex' | 'event' | 'sidecar';
+  /** Of an event. */
+  set: boolean;
+  /** The process that has the lock, alone; 0 where nobody knows which. */
+  holder: number | null;
+  /** That one is dead: the next who wants the lock gets it. */
+  holderDied: boolean;
+  /** The processes that read. */
+  readers: number[];
+  /** Somebody waits, or did until a moment ago. */
+  awaited: boolean;
+  /** The last one who wrote died or failed, and the next is to be told. */
+  inconsistent: boolean;
+  /** The processes that have it open, once for each thread that does. */
+  participants: number[];
+}
+
+/**
+ * How a lock or an event stands at this moment, without taking part in it.
+ * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
+ */
+export function lockState(name: string): LockState {
+  const { what, held, holder, ...state } = binding.lookAtLock(checkName(name));
+  return { what: what as LockState['what'], holder: held ? holder : null, ...state };
+}
+
 /**
  * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
  * is for where there is none.

@@ -14,8 +14,11 @@ import {
 } from './arguments.js';
 import { closedError, detachedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
+import { Lock } from './lock.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
+import { begin, beginSync, run, runSync } from './txn.js';
+import type { Plain, Txn, TxnOptions, TxnSyncOptions, TxnTarget } from './txn.js';
 
 /** How to create a segment. */
 export interface CreateOptions {
@@ -94,6 +97,10 @@ export class SharedMemory implements SharedObject {
   readonly uncloneable = UNCLONEABLE;
   readonly #native: NativeHandle;
   #buffer: ArrayBuffer | undefined;
+  /** For those who only read for a while. */
+  #view: ArrayBuffer | undefined;
+  #lock: Lock | undefined;
+  #target: TxnTarget | undefined;
   #closed = false;
 
   static {
@@ -218,6 +225,11 @@ export class SharedMemory implements SharedObject {
 
   #makeBuffer(): ArrayBuffer {
     this.#checkOpen();
+    this.#checkSize();
+    return (this.#buffer = binding.segmentBuffer(this.#native));
+  }
+
+  #checkSize(): void {
     if (this.size > constants.MAX_LENGTH) {
       throw shmError(
         'ERR_SHM_BUFFER_TOO_LARGE',
@@ -226,7 +238,6 @@ export class SharedMemory implements SharedObject {
         this.name,
       );
     }
-    return (this.#buffer = binding.segmentBuffer(this.#native));
   }
 
   /**
@@ -282,6 +293,63 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
+   * Exclusive access to the bytes, or with `readOnly` beside others who only read; safe among any number of processes
+   * and threads, also when one dies in the middle: the next one is told (`ownerDied`). Dispose of what it resolves to,
+   * or pass a body, whose end ends the txn; one that throws leaves `ownerDied` to the next.
+   *
+   * The lock is a file beside the segment, `NAME.lk`, made by the first txn and removed with the segment.
+   *
+   * ```js
+   * await shm.txn((txn) => txn.bytes[0]++);
+   * ```
+   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_UNLINKED` (the first
+   * txn of a handle whose segment has no name any more), `ERR_SHM_FOREIGN` (another user's, who has made no txn yet),
+   * `EACCES`, `ENOSPC`.
+   */
+  txn(options?: TxnOptions): Promise<Txn>;
+  txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
+  async txn<T>(first?: TxnOptions | ((txn: Txn) => T | Promise<T>), options?: TxnOptions): Promise<T | Txn> {
+    if (typeof first !== 'function') return begin(this.#txns(), first);
+    return run(await begin(this.#txns(), options), first);
+  }
+
+  /**
+   * As `txn`, and blocks the thread. A body must not be asynchronous.
+   * @throws As `txn`; `ERR_SHM_DEADLOCK` where this thread is in a txn of the segment already.
+   */
+  txnSync(options?: TxnSyncOptions): Txn;
+  txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
+  txnSync<T>(first?: TxnSyncOptions | ((txn: Txn) => Plain<T>), options?: TxnSyncOptions): T | Txn {
+    if (typeof first !== 'function') return beginSync(this.#txns(), first);
+    return runSync(beginSync(this.#txns(), options), first);
+  }
+
+  #txns(): TxnTarget {
+    this.#checkOpen();
+    return (this.#target ??= {
+      name: this.name,
+      readOnly: this.readOnly,
+      readers: 0,
+      bytes: () => this.buf,
+      lock: () => (this.#lock ??= Lock.of(binding.lockBeside(this.#native))),
+      refresh: () => binding.refreshSegment(this.#native),
+      view: () => this.#privateView(),
+    });
+  }
+
+  /** For a txn that only reads. */
+  #privateView(): Buffer {
+    if (this.readOnly) return this.buf;
+    if (this.#view === undefined) {
+      this.#checkSize();
+      this.#view = binding.segmentView(this.#native);
+    } else {
+      binding.refreshSegment(this.#native);
+    }
+    return Buffer.from(this.#view);
+  }
+
+  /**
    * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
    * Attaching alone never does. Idempotent.
    * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
@@ -291,13 +359,18 @@ export class SharedMemory implements SharedObject {
     binding.adoptSegment(this.#native);
   }
 
-  /** Detaches `buf` and every view of it, and gives the memory back. Idempotent. */
+  /**
+   * Detaches `buf` and every view of it, and gives the memory back. A txn that goes on through this handle ends, as if
+   * it had thrown. Idempotent.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#target !== undefined) this.#lock?.close(this.#target);
     const buffer = this.#buffer;
     this.#buffer = undefined;
-    binding.closeSegment(this.#native, buffer);
+    binding.closeSegment(this.#native, buffer, this.#view);
+    this.#view = undefined;
     Reflect.deleteProperty(this, 'buf');
   }
 

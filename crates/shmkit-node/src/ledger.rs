@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::census::{abandoned_by_python, census};
+use shmkit::census::{abandoned_by_python, census, stray_locks};
 use shmkit::ledger::{self, Home, Ledger, PATIENCE, orphans, reap};
 use shmkit::python_tracker::{self, Format};
 use shmkit::segment::{Claim, Name};
@@ -178,7 +178,13 @@ pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<Str
             abandoned.retain(|info| dry_run || ledger::unlink(&info.name, info.id).is_ok());
             names.extend(abandoned.into_iter().map(|info| info.name));
         }
+        for info in stray_locks(&home)? {
+            if dry_run || ledger::unlink(&info.name, info.id).is_ok() {
+                names.push(info.name);
+            }
+        }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.dedup();
         Ok(names)
     };
     let names = collect().map_err(|error| to_js(&env, error))?;

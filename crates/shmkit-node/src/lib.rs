@@ -6,3 +6,4 @@ mod errors;
 mod ledger;
 mod list;
 mod segment;
+mod sync;

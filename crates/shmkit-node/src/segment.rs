@@ -7,7 +7,7 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 use shmkit::list::Layout;
-use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Name, Segment};
+use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
@@ -20,12 +20,15 @@ pub struct NativeSegment {
     name: Name,
     id: Identity,
     segment: Option<Segment>,
+    /// A private view of it, for those who only read for a while.
+    view: Option<Arc<Mapping>>,
     /// Of the list that the segment holds, once that is known.
     pub(crate) layout: Option<Layout>,
 }
 
 /// How JavaScript holds one.
-pub(crate) type Handle = External<NativeSegment>;
+#[napi]
+pub type Handle = External<NativeSegment>;
 
 impl NativeSegment {
     pub(crate) fn handle(segment: Segment, layout: Option<Layout>) -> Handle {
@@ -33,6 +36,7 @@ impl NativeSegment {
             name: segment.name().clone(),
             id: segment.id(),
             segment: Some(segment),
+            view: None,
             layout,
         })
     }
@@ -196,10 +200,40 @@ pub fn write_segment(env: Env, segment: &Handle, source: Unknown<'_>, offset: f6
     copy().map_err(|error| to_js(&env, segment.about(error)))
 }
 
-/// Detaches `buffer`, gives the memory back and closes the descriptor. Idempotent.
-#[napi(ts_args_type = "segment: ExternalObject<NativeSegment>, buffer: ArrayBuffer | undefined")]
-pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>) -> Result<()> {
+/// A new buffer over a view of its bytes whose writes reach nobody.
+#[napi(ts_return_type = "ArrayBuffer")]
+pub fn segment_view<'env>(env: &'env Env, segment: &mut Handle) -> Result<Unknown<'env>> {
+    let view = || {
+        let view = Arc::new(segment.open()?.map_privately()?);
+        Ok((buffers::array_buffer(env, &view)?, view))
+    };
+    let (buffer, view) = view().map_err(|error| to_js(env, segment.about(error)))?;
+    segment.view = Some(view);
+    Ok(buffer)
+}
+
+/// Lets what only reads show what the segment holds now: a read-only handle, and the view of any.
+#[napi]
+pub fn refresh_segment(env: Env, segment: &Handle) -> Result<()> {
+    let refresh = || {
+        segment.open()?.refresh()?;
+        segment.view.as_ref().map_or(Ok(()), |view| view.refresh())
+    };
+    refresh().map_err(|error| to_js(&env, segment.about(error)))
+}
+
+/// Detaches `buffer` and `view`, gives the memory back and closes the descriptor. Idempotent.
+#[napi(
+    ts_args_type = "segment: ExternalObject<NativeSegment>, buffer: ArrayBuffer | undefined, view?: ArrayBuffer | undefined"
+)]
+pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>, view: Unknown<'_>) -> Result<()> {
     let Some(open) = segment.segment.take() else { return Ok(()) };
+    if matches!(view.get_type(), Ok(ValueType::Object)) {
+        buffers::detach(&env, &view);
+    }
+    if let Some(view) = segment.view.take() {
+        view.blank();
+    }
     if matches!(buffer.get_type(), Ok(ValueType::Object)) {
         buffers::detach(&env, &buffer);
         open.mapping().map_err(|error| to_js(&env, error))?.blank();
@@ -223,7 +257,7 @@ pub fn adopt_segment(env: Env, segment: &Handle) -> Result<()> {
     adopt().map_err(|error| to_js(&env, segment.about(error)))
 }
 
-fn identity_from(id: &str) -> Outcome<Identity> {
+pub(crate) fn identity_from(id: &str) -> Outcome<Identity> {
     let parts = id.split_once(':').map(|(device, inode)| (device.parse(), inode.parse()));
     match parts {
         Some((Ok(device), Ok(inode))) => Ok(Identity { device, inode }),

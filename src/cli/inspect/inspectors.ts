@@ -3,12 +3,14 @@ import type { SegmentInfo } from '../../../index.js';
 import { inspectArray } from './array.js';
 import type { Inspector } from './inspector.js';
 import { inspectList } from './list.js';
+import { inspectLock } from './lock.js';
 import { inspectMemory } from './memory.js';
 
 /** Those kinds that are more than bytes. */
 const INSPECTORS: Partial<Record<SegmentInfo['kind'], Inspector>> = {
   list: inspectList,
   array: inspectArray,
+  lock: inspectLock,
 };
 
 export function inspectorOf({ kind }: SegmentInfo): Inspector {

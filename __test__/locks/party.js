@@ -1,0 +1,64 @@
+/**
+ * `party.js NAME PARTY MODE COUNT`: one of two processes that hand something on to each other, and back, `COUNT` times
+ * in all. Says how often nobody woke it though there was something to wake for.
+ */
+import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+
+import { lateWaits } from '../../binding.js';
+
+const [name, partyText, mode, countText] = process.argv.slice(2);
+const party = Number(partyText);
+const count = Number(countText);
+const state = SharedMemory.attach(`${name}-state`);
+/** 0 hand-overs of the mutex, 2 who has come. */
+const words = new Int32Array(state.buffer);
+
+/** Each sets the other's event and waits for his own. */
+async function events(wait) {
+  const [mine, theirs] = [`${name}-${party}`, `${name}-${1 - party}`].map((it) => SharedEvent.attach(it));
+  for (let turn = party; turn < count; turn += 2) {
+    if (turn > 0) {
+      const woken = wait(mine);
+      if (woken !== undefined) await woken;
+      mine.clear();
+    }
+    theirs.set();
+  }
+}
+
+/** Until it is so, on a thread that does something else now and then. */
+async function until(condition) {
+  for (let i = 1; !condition(); i++) {
+    if (i % 1000 === 0) await new Promise(setImmediate);
+  }
+}
+
+/** Who has the mutex keeps it until the other one sleeps for it, and leaves it to him: each hand-over is a wake-up. */
+async function mutexes(lock) {
+  const mutex = SharedMutex.attach(`${name}-mutex`);
+  const look = SharedMemory.attach(`${name}-mutex`);
+  const word = new Int32Array(look.buffer);
+  const turn = () => Atomics.load(words, 0);
+  await until(() => turn() % 2 === party);
+  for (;;) {
+    const taken = lock(mutex);
+    const guard = taken instanceof Promise ? await taken : taken;
+    const now = Atomics.add(words, 0, 1) + 1;
+    if (now < count) await until(() => Atomics.load(word, 16) < 0);
+    guard.unlock();
+    if (now >= count - 1) return;
+    await until(() => turn() > now);
+  }
+}
+
+Atomics.add(words, 2, 1);
+while (Atomics.load(words, 2) < 2) await new Promise(setImmediate);
+await {
+  'events, blocked, asleep': () => events((event) => event.waitSync({ spin: 0 })),
+  'events, blocked, after a look': () => events((event) => event.waitSync()),
+  'events, promised': () => events((event) => event.wait()),
+  'mutex, blocked, asleep': () => mutexes((mutex) => mutex.lockSync({ spin: 0 })),
+  'mutex, blocked, after a look': () => mutexes((mutex) => mutex.lockSync()),
+  'mutex, promised': () => mutexes((mutex) => mutex.lock()),
+}[mode]();
+process.stdout.write(`${lateWaits()}\n`);

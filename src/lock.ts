@@ -1,0 +1,427 @@
+import * as binding from '#binding';
+import { closedError, shmError } from './errors.js';
+import { block, Looks, settleWait, startWait, timeoutError, Waiter } from './waits.js';
+
+/** @internal */
+export type NativeLock = ReturnType<typeof binding.attachMutex>;
+
+const {
+  word: WORD,
+  read: READ,
+  used: USED,
+  slots: SLOTS,
+  slot: SLOT,
+  inBuffer: IN_BUFFER,
+  reading: READING,
+  awaited: AWAITED,
+  looking: LOOKING,
+} = binding.lockConstants();
+/** For so many looks an owner gives way to one who looks for the lock, and who says so after every so many looks. */
+const GIVING_WAY = 50;
+const IMPATIENT = 4;
+/** What `words` is when there are none. */
+const NONE = new Int32Array(0);
+
+/** @internal A handle, whose close() ends what was taken through it. */
+export interface Owner {
+  /** Of its acquisitions, those that read. */
+  readers: number;
+}
+
+/** @internal One acquisition. */
+export interface Hold {
+  readonly owner: Owner;
+  reading: boolean;
+}
+const CLOSED: Hold = { owner: { readers: 0 }, reading: false };
+
+/** @internal How a writer leaves what the lock guards. */
+export type Left = 'consistent' | 'inconsistent' | 'as-found';
+
+interface Queued {
+  readonly hold: Hold;
+  readonly write: boolean;
+  readonly waiter: Waiter<boolean>;
+}
+
+/** Locks that are open in this environment, which is one participant of each. */
+const open = new Map<string, WeakRef<Lock>>();
+const forgotten = new FinalizationRegistry<string>((id) => {
+  if (open.get(id)?.deref() === undefined) open.delete(id);
+});
+
+/**
+ * @internal
+ * A lock as this environment takes part in it: one writes, or many read. The uncontended steps are one atomic
+ * operation each on the mapped words (`sync/word.rs` in the engine has the protocol); sleeping, waking and telling who
+ * is dead is the engine's.
+ *
+ * Promises queue here, in order; only the first of them contends with other processes.
+ */
+export class Lock {
+  readonly name: string;
+  readonly id: string;
+  readonly native: NativeLock;
+  readonly #buffer: ArrayBuffer;
+  #words: Int32Array;
+  readonly #me: number;
+  readonly #readingAt: number;
+  /** Who writes. */
+  #held: Hold | undefined;
+  /** How many read. */
+  #readers = 0;
+  #announced = false;
+  readonly #looks = new Looks();
+  readonly #queue: Queued[] = [];
+  /** The wait of the first in the queue. */
+  #wait: number | undefined;
+  #users = 1;
+
+  private constructor(native: NativeLock, { name, id, me, readingAt }: binding.LockFacts) {
+    this.name = name;
+    this.id = id;
+    this.native = native;
+    this.#me = me | 0;
+    this.#readingAt = readingAt;
+    this.#buffer = binding.lockBuffer(native);
+    this.#words = new Int32Array(this.#buffer);
+  }
+
+  /** The lock of this native handle; one for all handles of an environment. */
+  static of(native: NativeLock): Lock {
+    const facts = binding.lockFacts(native);
+    const known = open.get(facts.id)?.deref();
+    if (known !== undefined) {
+      binding.closeLock(native, new ArrayBuffer(0));
+      known.#users++;
+      return known;
+    }
+    const lock = new Lock(native, facts);
+    open.set(facts.id, new WeakRef(lock));
+    forgotten.register(lock, facts.id, lock);
+    return lock;
+  }
+
+  /** Who writes in this environment, if anybody. */
+  get held(): Hold | undefined {
+    return this.#held;
+  }
+
+  // ---- writing
+
+  /** Takes the lock in one step, where all is well and nobody reads. */
+  takeNow(hold: Hold): boolean {
+    if (this.#held !== undefined || this.#readers !== 0) return false;
+    if (Atomics.compareExchange(this.#words, WORD, 0, this.#me) !== 0) return false;
+    if (this.#isRead()) {
+      binding.unlock(this.native, 'as-found');
+      return false;
+    }
+    this.#held = hold;
+    return true;
+  }
+
+  /** Blocks until `hold` has the lock; whether what it guards has to be checked. */
+  lockSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
+    if (this.takeNow(hold)) return false;
+    this.#checkFree(true);
+    return this.#block(hold, true, timeout, spin);
+  }
+
+  /** Takes it if that takes no waiting; undefined if it does. */
+  tryLock(hold: Hold): boolean | undefined {
+    if (this.#held === CLOSED) throw closedError(this.name);
+    if (this.#held !== undefined || this.#readers > 0) return undefined;
+    if (this.takeNow(hold)) return false;
+    const early = this.#interrupt();
+    const status = early === 0 ? binding.tryLock(this.native, 'write') : early;
+    if (status !== 0) return this.#grant(hold, true, status);
+    this.#next();
+    return undefined;
+  }
+
+  /** Lets go of it, if `hold` has it. */
+  unlock(hold: Hold, left: Left): void {
+    if (this.#held !== hold) return;
+    this.#held = undefined;
+    if (left !== 'consistent' || !this.#free()) binding.unlock(this.native, left);
+    if (this.#queue.length > 0) this.#next();
+  }
+
+  /** Where nobody is to be woken and nothing to be said. */
+  #free(): boolean {
+    const words = this.#words;
+    const me = this.#me;
+    const was = Atomics.compareExchange(words, WORD, me, 0);
+    if (was === me) return true;
+    if (was !== (me | LOOKING) || Atomics.compareExchange(words, WORD, was, 0) !== was) return false;
+    // Whoever looks for it gets it, where it would be taken again before he sees it free.
+    for (let i = 0; i < GIVING_WAY && Atomics.load(words, WORD) === 0; i++);
+    return true;
+  }
+
+  // ---- reading
+
+  /** Blocks until `hold` reads; whether what the lock guards has to be checked. */
+  readSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
+    if (this.#held === undefined) {
+      // Beside one who reads here already: to wait for somebody who waits for that one would be for ever.
+      if (this.#readers > 0 || this.#enter()) {
+        return this.#grant(hold, false, 1);
+      }
+    }
+    this.#checkFree(false);
+    return this.#block(hold, false, timeout, spin);
+  }
+
+  /** Reads no more. */
+  unlockRead(hold: Hold): void {
+    if (!hold.reading || hold.owner.readers === 0) return;
+    hold.reading = false;
+    hold.owner.readers--;
+    this.#readers--;
+    this.#doneReading();
+  }
+
+  #doneReading(): void {
+    if (this.#readers > 0) return;
+    if (this.#readingAt < 0) binding.unlockRead(this.native);
+    else this.#leave();
+    if (this.#queue.length > 0) this.#next();
+  }
+
+  #enter(): boolean {
+    if (this.#readingAt < 0) return false;
+    if (!this.#announced) {
+      binding.announceReader(this.native);
+      this.#announced = true;
+    }
+    Atomics.exchange(this.#words, this.#readingAt, READING);
+    if (Atomics.load(this.#words, WORD) === 0) return true;
+    this.#leave();
+    return false;
+  }
+
+  #leave(): void {
+    const words = this.#words;
+    if (Atomics.compareExchange(words, this.#readingAt, READING, 0) === READING) return;
+    if (Atomics.exchange(words, this.#readingAt, 0) & AWAITED) binding.wakeWriters(this.native);
+  }
+
+  // ---- waiting
+
+  /** A promise for the same, in order with the others of this environment. */
+  wait(hold: Hold, write: boolean, timeout: number, signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#held === CLOSED) throw closedError(this.name);
+    signal?.throwIfAborted();
+    if (this.#queue.length === 0) {
+      const status = this.#tryOnce(write);
+      if (status !== 0) return Promise.resolve(this.#grant(hold, write, status));
+    }
+    if (timeout === 0) throw timeoutError(this.name, 0);
+    const waiter = new Waiter<boolean>(this.name, timeout, signal, () => this.#withdraw(queued));
+    const queued: Queued = { hold, write, waiter };
+    this.#queue.push(queued);
+    this.#next();
+    return waiter.promise;
+  }
+
+  /** As `binding.tryLock`, where nobody of this environment is in the way. */
+  #tryOnce(write: boolean): number {
+    if (this.#held !== undefined) return 0;
+    if (this.#readers > 0) {
+      // Others who wait to write go first, or they would wait for as long as one comes after the other here.
+      return !write && Atomics.load(this.#words, WORD) === 0 ? 1 : 0;
+    }
+    return binding.tryLock(this.native, write ? 'write' : 'read');
+  }
+
+  /** Grants what can be granted to the first ones in the queue. */
+  #next(): void {
+    while (this.#wait === undefined) {
+      const first = this.#queue[0];
+      if (first === undefined || this.#held !== undefined) return;
+      const { hold, write, waiter } = first;
+      try {
+        const status = this.#tryOnce(write);
+        if (status === 0) {
+          if (this.#readers === 0) this.#contend(write);
+          return;
+        }
+        this.#queue.shift();
+        waiter.resolve(this.#grant(hold, write, status));
+      } catch (error) {
+        this.#queue.shift();
+        waiter.reject(error);
+      }
+    }
+  }
+
+  /** Waits on behalf of the first in the queue, elsewhere. */
+  #contend(write: boolean): void {
+    const { native } = this;
+    this.#wait = startWait(
+      (sleepers, id) => binding.startLockWait(sleepers, id, native, write ? 'write' : 'read'),
+      () => this.#over(),
+    );
+  }
+
+  #over(): void {
+    const id = this.#wait as number;
+    this.#wait = undefined;
+    const first = this.#queue.shift() as Queued;
+    try {
+      first.waiter.resolve(this.#grant(first.hold, first.write, settleWait(id)));
+    } catch (error) {
+      first.waiter.reject(error);
+    }
+    this.#next();
+  }
+
+  /** Calls off the wait of the first in the queue; what it has got already, as `binding.tryLock` says it. */
+  #settle(): number {
+    const id = this.#wait;
+    this.#wait = undefined;
+    return id === undefined ? 0 : settleWait(id);
+  }
+
+  /** For a caller who cannot wait for the event loop, and so goes before those who can. */
+  #interrupt(): number {
+    const status = this.#settle();
+    if (status === 0 || this.#queue[0]?.write) return status;
+    this.#giveBack(false);
+    return 0;
+  }
+
+  #withdraw(queued: Queued): void {
+    const at = this.#queue.indexOf(queued);
+    if (at < 0) return;
+    if (at === 0 && this.#settle() !== 0) this.#giveBack(queued.write);
+    this.#queue.splice(at, 1);
+    this.#next();
+  }
+
+  /** Lets go of what a wait got that nobody wants any more. */
+  #giveBack(write: boolean): void {
+    if (write) binding.unlock(this.native, 'as-found');
+    else if (this.#readers === 0) binding.unlockRead(this.native);
+  }
+
+  #grant(hold: Hold, write: boolean, status: number): boolean {
+    if (write) {
+      this.#held = hold;
+    } else {
+      hold.reading = true;
+      hold.owner.readers++;
+      this.#readers++;
+    }
+    return status === 2;
+  }
+
+  #checkFree(write: boolean): void {
+    if (this.#held === CLOSED) throw closedError(this.name);
+    if (this.#held !== undefined || (write && this.#readers > 0)) {
+      throw shmError(
+        'ERR_SHM_DEADLOCK',
+        `this thread has '${this.name}' locked already, and would wait for itself; unlock it first, or await lock()`,
+        this.name,
+      );
+    }
+  }
+
+  #block(hold: Hold, write: boolean, timeout: number, spin: number | undefined): boolean {
+    const early = this.#interrupt();
+    try {
+      if (early !== 0 && write) return this.#grant(hold, true, early);
+      if (early !== 0) this.#giveBack(true);
+      if (timeout > 0 && this.#spin(hold, write, spin)) {
+        return write && this.#isRead() ? this.#waitForReaders(timeout) : false;
+      }
+      const access = write ? 'write' : 'read';
+      const status =
+        binding.tryLock(this.native, access) ||
+        block(timeout, (slice) => binding.waitLock(this.native, access, slice) || undefined);
+      if (status === undefined) {
+        binding.stopWaiting(this.native);
+        throw timeoutError(this.name, timeout);
+      }
+      return this.#grant(hold, write, status);
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** Looks at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
+  #spin(hold: Hold, write: boolean, spin: number | undefined): boolean {
+    const words = this.#words;
+    return this.#looks.around(spin, (count) => {
+      const seen = Atomics.load(words, WORD);
+      if (seen !== 0) {
+        if (count % IMPATIENT === 0) Atomics.compareExchange(words, WORD, seen, seen | LOOKING);
+        return false;
+      }
+      const taken = write ? Atomics.compareExchange(words, WORD, 0, this.#me) === 0 : this.#enter();
+      if (taken) this.#grant(hold, write, 1);
+      return taken;
+    });
+  }
+
+  /** For one who has the word, when there may be some who read. */
+  #waitForReaders(timeout: number): boolean {
+    const wait = (slice: number): number | undefined =>
+      binding.waitLock(this.native, 'readers', slice) || undefined;
+    try {
+      const status = wait(0) ?? block(timeout, wait);
+      if (status !== undefined) return status === 2;
+      throw timeoutError(this.name, timeout);
+    } catch (error) {
+      this.#held = undefined;
+      binding.stopWaiting(this.native);
+      this.#next();
+      throw error;
+    }
+  }
+
+  /** Whether somebody reads, or may, for one who has the word: who comes later sees that. */
+  #isRead(): boolean {
+    const words = this.#words;
+    if (Atomics.load(words, READ) === 0) return false;
+    const used = Atomics.load(words, USED);
+    if (used < 0 || used > IN_BUFFER) return true;
+    for (let slot = 0, at = SLOTS; slot < used; slot++, at += SLOT) {
+      if (Atomics.load(words, at) !== 0) return true;
+    }
+    return false;
+  }
+
+  // ---- the end
+
+  /** One more handle has it. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** A handle is closed: what was taken through it is let go of, and who waited through it does not any more. */
+  close(owner: Owner): void {
+    if (this.#held === CLOSED) return;
+    const [first] = this.#queue;
+    if (first?.hold.owner === owner && this.#settle() !== 0) this.#giveBack(first.write);
+    for (const queued of this.#queue.splice(0)) {
+      if (queued.hold.owner !== owner) this.#queue.push(queued);
+      else queued.waiter.reject(closedError(this.name));
+    }
+    if (owner.readers > 0) {
+      this.#readers -= owner.readers;
+      owner.readers = 0;
+      this.#doneReading();
+    }
+    if (this.#held?.owner === owner) this.unlock(this.#held, 'inconsistent');
+    if (--this.#users > 0) return this.#next();
+    open.delete(this.id);
+    forgotten.unregister(this);
+    this.#held = CLOSED;
+    this.#words = NONE;
+    binding.closeLock(this.native, this.#buffer);
+  }
+}
