@@ -1,6 +1,25 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
+/** A dict's entries inside of a txn. A read-only body may run more than once. */
+interface DictTxn<V> {
+    /** How many entries there are. */
+    readonly size: number;
+    get(key: string): V | undefined;
+    has(key: string): boolean;
+    set(key: string, value: V): void;
+    /** Whether it was there. */
+    delete(key: string): boolean;
+    clear(): void;
+    /** Sets what `change` makes of the value, and returns that. */
+    update(key: string, change: (old: V | undefined) => V): V;
+    /** Adds to a number, from 0 where there is none, and returns the sum. */
+    increment(key: string, by?: number): number;
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<V>;
+    entries(): IterableIterator<[string, V]>;
+}
+
 /** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
 interface Descriptor {
     readonly kind: string;
@@ -25,17 +44,303 @@ interface SharedObject extends Disposable {
 /** How long to wait, and what calls it off. */
 interface WaitOptions {
     /** Milliseconds; 0 does not wait at all. Default: without an end. */
-    timeout?: number;
+    timeout?: number | undefined;
     /** Rejects the wait with its reason. */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
 }
 /** How long to block the thread. */
 interface SyncWaitOptions {
     /** Milliseconds; 0 does not wait at all. Default: without an end. */
-    timeout?: number;
+    timeout?: number | undefined;
     /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
      * Default 2000, and 0 where there is one CPU. */
-    spin?: number;
+    spin?: number | undefined;
+}
+
+/** A synchronous body's result. */
+type Plain<T> = T extends PromiseLike<unknown> ? never : T;
+/** How to wait for a txn, and what it is for. */
+type TxnOptions = WaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean | undefined;
+};
+/** The same for a txn that blocks the thread. */
+type TxnSyncOptions = SyncWaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean | undefined;
+};
+/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
+interface Txn extends Disposable {
+    readonly readOnly: boolean;
+    /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
+    readonly ownerDied: boolean;
+    /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
+    readonly bytes: Buffer;
+    /** The byte at `index`; a negative one counts from the end. */
+    get(index: number): number;
+    /** Sets the byte at `index`, to 0 to 255. */
+    set(index: number, byte: number): void;
+    /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
+    slice(start?: number, end?: number): Buffer;
+    /** Copies all of `bytes` to `offset`. */
+    write(bytes: Uint8Array, offset?: number): void;
+    /** Ends it, all being well, as disposing of it does. Idempotent. */
+    end(): void;
+}
+
+/** How to create a segment. */
+interface CreateOptions {
+    /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
+    name?: string;
+    /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
+    mode?: number;
+    /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
+    reserve?: boolean;
+    /** Fault every page in now, so that no later access pays for it. Default false. */
+    populate?: boolean;
+    /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
+    track?: boolean;
+}
+/** How to attach to a segment. */
+interface AttachOptions {
+    /** Writes stay private to this handle; a page written to stops following the others. Default false. */
+    readOnly?: boolean;
+    /** Allow a segment of another user. Default false. */
+    foreign?: boolean;
+    /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
+    reserve?: boolean;
+}
+/**
+ * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
+ * of the same name shows.
+ *
+ * ```js
+ * using shm = SharedMemory.create(4096, { name: 'frames' });
+ * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
+ * ```
+ */
+declare class SharedMemory implements SharedObject {
+    #private;
+    readonly name: string;
+    /** Bytes that its creator asked for. */
+    readonly size: number;
+    /** Whether this handle made it. */
+    readonly created: boolean;
+    readonly readOnly: boolean;
+    private constructor();
+    /**
+     * Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
+     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create(size: number, options?: CreateOptions): SharedMemory;
+    /**
+     * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
+     * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
+     */
+    static createAsync(size: number, options?: CreateOptions & {
+        signal?: AbortSignal;
+    }): Promise<SharedMemory>;
+    /**
+     * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
+     * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
+     * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
+     * its name belongs to another), `ERR_SHM_NOT_A_SEGMENT` (a folder, a fifo), `ELOOP` (a symbolic link),
+     * `ERR_SHM_NAME`.
+     */
+    static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory;
+    /**
+     * Opens the segment of this name, or makes it: whoever comes first creates, the others attach, and all of them own
+     * it. (One that nobody owns, made by Python or with `track: false`, they attach to.) `size` is the least it must
+     * have.
+     * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
+     */
+    static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /**
+     * The bytes, in place: what others write shows here at once. A buffer that you kept has length 0 after
+     * `close()`; asking for it again throws.
+     * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
+     * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
+     */
+    get buf(): Buffer;
+    /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
+    get buffer(): ArrayBuffer;
+    /**
+     * The same bytes as a `SharedArrayBuffer`, to be posted to worker threads without a copy. It has a mapping
+     * of its own and a life of its own: `close()` leaves it alone, and the last thread to drop it frees it.
+     * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16, 26.1: post `toJSON()` there.
+     */
+    sharedBuffer(): SharedArrayBuffer;
+    /**
+     * A private copy of `length` bytes from `offset` (default: all). Works in every runtime.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_CLOSED`.
+     */
+    read(offset?: number, length?: number): Buffer;
+    /**
+     * Copies all of `bytes` to `offset`. Works in every runtime.
+     * @throws `ERR_OUT_OF_RANGE` where they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing is
+     * written then.
+     */
+    write(bytes: Uint8Array, offset?: number): void;
+    /**
+     * Exclusive access to the bytes, or with `readOnly` beside others who only read; safe among any number of processes
+     * and threads, also when one dies in the middle: the next one is told (`ownerDied`). Dispose of what it resolves to,
+     * or pass a body, whose end ends the txn; one that throws leaves `ownerDied` to the next.
+     *
+     * The lock is a file beside the segment, `NAME.lk`, made by the first txn and removed with the segment.
+     *
+     * ```js
+     * await shm.txn((txn) => txn.bytes[0]++);
+     * ```
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_UNLINKED` (the first
+     * txn of a handle whose segment has no name any more), `ERR_SHM_FOREIGN` (another user's, who has made no txn yet),
+     * `EACCES`, `ENOSPC`.
+     */
+    txn(options?: TxnOptions): Promise<Txn>;
+    txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
+    /**
+     * As `txn`, and blocks the thread. A body must not be asynchronous.
+     * @throws As `txn`; `ERR_SHM_DEADLOCK` where this thread is in a txn of the segment already.
+     */
+    txnSync(options?: TxnSyncOptions): Txn;
+    txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
+    /**
+     * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
+     * Attaching alone never does. Idempotent.
+     * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
+     */
+    adopt(): void;
+    /**
+     * Detaches `buf` and every view of it, and gives the memory back. A txn that goes on through this handle ends, as if
+     * it had thrown. Idempotent.
+     */
+    close(): void;
+    /**
+     * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
+     * @throws `ENOENT` where the segment was unlinked already, also when its name belongs to a new one.
+     */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** How to make a dict. */
+interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
+    /** Bytes at first; it grows. Default 64 KB. */
+    byteLength?: number;
+    /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
+    maxByteLength?: number;
+    /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
+    lockTimeout?: number;
+}
+/** How to attach to a dict. */
+interface DictAttachOptions {
+    readOnly?: boolean;
+    /** Allow a dict of another user. Default false. */
+    foreign?: boolean;
+    /** As in `create`. */
+    lockTimeout?: number;
+}
+/**
+ * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
+ * writes. Whoever is killed while he writes leaves the old value or the new one.
+ *
+ * ```js
+ * using dict = SharedDict.createOrAttach('board');
+ * dict.set('progress', { done: 3, of: 10 });
+ * dict.increment('visits');
+ * dict.txnSync((txn) => txn.set('a', txn.get('b') ?? 0)); // all of it or nothing
+ * ```
+ */
+declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string, V]> {
+    #private;
+    readonly name: string;
+    private constructor();
+    /**
+     * Makes an empty dict.
+     * @throws `EEXIST`, `ENOSPC`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create<V>(options?: DictOptions): SharedDict<V>;
+    /**
+     * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
+     * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
+     */
+    static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V>;
+    /**
+     * Opens an existing dict, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
+     * `EACCES`.
+     */
+    static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V>;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** How many entries there are. */
+    get size(): number;
+    /** Bytes that it has taken of `/dev/shm`. */
+    get byteLength(): number;
+    /**
+     * A fresh copy of the value, as it is at this moment; undefined where there is none.
+     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    get(key: string): V | undefined;
+    /** Whether there is such a key. */
+    has(key: string): boolean;
+    /** The keys; those that come or go meanwhile may be among them. In a read-only txn they are those of one moment. */
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<V>;
+    entries(): IterableIterator<[string, V]>;
+    [Symbol.iterator](): IterableIterator<[string, V]>;
+    forEach(visit: (value: V, key: string) => void): void;
+    /** All entries as they are at one moment. */
+    toObject(): Record<string, V>;
+    /**
+     * Sets a value: null, a boolean, number, bigint, string, bytes, typed array, or what `structuredClone` takes of plain
+     * objects, arrays, Map, Set, Date and Error.
+     * @throws `ERR_SHM_VALUE`, `ERR_SHM_KEY`, `ERR_SHM_TIMEOUT` (others write for longer than `lockTimeout`), `ERR_SHM_FULL`,
+     * `ENOSPC`, `ERR_SHM_DEADLOCK` (inside of a txn: use that), `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing has changed
+     * then.
+     */
+    set(key: string, value: V): this;
+    /** Removes a key; whether it was there. */
+    delete(key: string): boolean;
+    /** Removes all keys at once. */
+    clear(): void;
+    /** The value that there is, or this one from now on. */
+    getOrInsert(key: string, value: V): V;
+    /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
+    update(key: string, change: (old: V | undefined) => V): V;
+    /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
+    increment(key: string, by?: number): number;
+    /**
+     * Sets the value if it is as `expected`, undefined for none; whether it did. Values are equal when they are stored as
+     * the same bytes: objects with their keys in the same order.
+     */
+    compareAndSet(key: string, expected: V | undefined, value: V): boolean;
+    /** Sets all of these at once. */
+    assign(entries: Record<string, V> | Iterable<[string, V]>): this;
+    /**
+     * Reads and writes several keys as one: others see all of its changes or none, and so does whoever comes after a death.
+     * A body that throws changes nothing. With `readOnly` it runs beside those who write, more than once if they get in
+     * between, and sees the dict of one moment.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_INVALID_RETURN_VALUE` (a body must not be asynchronous); else as
+     * `set`.
+     */
+    txn<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnOptions): Promise<T>;
+    /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
+    txnSync<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnSyncOptions): T;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached stays attached. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
 }
 
 /** How to make a lock or an event. */
@@ -185,174 +490,6 @@ declare function float(value: number): Float;
 /** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
 type TrailingNul = 'refuse' | 'strip';
 
-/** A synchronous body's result. */
-type Plain<T> = T extends PromiseLike<unknown> ? never : T;
-/** How to wait for a txn, and what it is for. */
-type TxnOptions = WaitOptions & {
-    /** Beside others who only read. Default false. */
-    readOnly?: boolean;
-};
-/** The same for a txn that blocks the thread. */
-type TxnSyncOptions = SyncWaitOptions & {
-    /** Beside others who only read. Default false. */
-    readOnly?: boolean;
-};
-/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
-interface Txn extends Disposable {
-    readonly readOnly: boolean;
-    /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
-    readonly ownerDied: boolean;
-    /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
-    readonly bytes: Buffer;
-    /** The byte at `index`; a negative one counts from the end. */
-    get(index: number): number;
-    /** Sets the byte at `index`, to 0 to 255. */
-    set(index: number, byte: number): void;
-    /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
-    slice(start?: number, end?: number): Buffer;
-    /** Copies all of `bytes` to `offset`. */
-    write(bytes: Uint8Array, offset?: number): void;
-}
-
-/** How to create a segment. */
-interface CreateOptions {
-    /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
-    name?: string;
-    /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
-    mode?: number;
-    /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
-    reserve?: boolean;
-    /** Fault every page in now, so that no later access pays for it. Default false. */
-    populate?: boolean;
-    /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
-    track?: boolean;
-}
-/** How to attach to a segment. */
-interface AttachOptions {
-    /** Writes stay private to this handle; a page written to stops following the others. Default false. */
-    readOnly?: boolean;
-    /** Allow a segment of another user. Default false. */
-    foreign?: boolean;
-    /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
-    reserve?: boolean;
-}
-/**
- * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
- * of the same name shows.
- *
- * ```js
- * using shm = SharedMemory.create(4096, { name: 'frames' });
- * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
- * ```
- */
-declare class SharedMemory implements SharedObject {
-    #private;
-    readonly name: string;
-    /** Bytes that its creator asked for. */
-    readonly size: number;
-    /** Whether this handle made it. */
-    readonly created: boolean;
-    readonly readOnly: boolean;
-    private constructor();
-    /**
-     * Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
-     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
-     */
-    static create(size: number, options?: CreateOptions): SharedMemory;
-    /**
-     * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
-     * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
-     */
-    static createAsync(size: number, options?: CreateOptions & {
-        signal?: AbortSignal;
-    }): Promise<SharedMemory>;
-    /**
-     * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
-     * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
-     * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
-     * its name belongs to another), `ERR_SHM_NOT_A_SEGMENT` (a folder, a fifo), `ELOOP` (a symbolic link),
-     * `ERR_SHM_NAME`.
-     */
-    static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory;
-    /**
-     * Opens the segment of this name, or makes it: whoever comes first creates, the others attach, and all of them own
-     * it. (One that nobody owns, made by Python or with `track: false`, they attach to.) `size` is the least it must
-     * have.
-     * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
-     */
-    static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
-    /**
-     * The bytes, in place: what others write shows here at once. A buffer that you kept has length 0 after
-     * `close()`; asking for it again throws.
-     * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
-     * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
-     */
-    get buf(): Buffer;
-    /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
-    get buffer(): ArrayBuffer;
-    /**
-     * The same bytes as a `SharedArrayBuffer`, to be posted to worker threads without a copy. It has a mapping
-     * of its own and a life of its own: `close()` leaves it alone, and the last thread to drop it frees it.
-     * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16, 26.1: post `toJSON()` there.
-     */
-    sharedBuffer(): SharedArrayBuffer;
-    /**
-     * A private copy of `length` bytes from `offset` (default: all). Works in every runtime.
-     * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_CLOSED`.
-     */
-    read(offset?: number, length?: number): Buffer;
-    /**
-     * Copies all of `bytes` to `offset`. Works in every runtime.
-     * @throws `ERR_OUT_OF_RANGE` where they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing is
-     * written then.
-     */
-    write(bytes: Uint8Array, offset?: number): void;
-    /**
-     * Exclusive access to the bytes, or with `readOnly` beside others who only read; safe among any number of processes
-     * and threads, also when one dies in the middle: the next one is told (`ownerDied`). Dispose of what it resolves to,
-     * or pass a body, whose end ends the txn; one that throws leaves `ownerDied` to the next.
-     *
-     * The lock is a file beside the segment, `NAME.lk`, made by the first txn and removed with the segment.
-     *
-     * ```js
-     * await shm.txn((txn) => txn.bytes[0]++);
-     * ```
-     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_UNLINKED` (the first
-     * txn of a handle whose segment has no name any more), `ERR_SHM_FOREIGN` (another user's, who has made no txn yet),
-     * `EACCES`, `ENOSPC`.
-     */
-    txn(options?: TxnOptions): Promise<Txn>;
-    txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
-    /**
-     * As `txn`, and blocks the thread. A body must not be asynchronous.
-     * @throws As `txn`; `ERR_SHM_DEADLOCK` where this thread is in a txn of the segment already.
-     */
-    txnSync(options?: TxnSyncOptions): Txn;
-    txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
-    /**
-     * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
-     * Attaching alone never does. Idempotent.
-     * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
-     */
-    adopt(): void;
-    /**
-     * Detaches `buf` and every view of it, and gives the memory back. A txn that goes on through this handle ends, as if
-     * it had thrown. Idempotent.
-     */
-    close(): void;
-    /**
-     * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
-     * @throws `ENOENT` where the segment was unlinked already, also when its name belongs to a new one.
-     */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** `close()` */
-    [Symbol.dispose](): void;
-}
-
 /** How to create a list. */
 interface ListCreateOptions extends CreateOptions {
     /**
@@ -439,7 +576,7 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
 }
 
 /** Any shared object. */
-type Shared = SharedMemory | ShareableList | SharedMutex | SharedEvent;
+type Shared = SharedMemory | ShareableList | SharedDict | SharedMutex | SharedEvent;
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
@@ -535,5 +672,84 @@ declare function joinPythonTracker(descriptor: number, options?: {
     format?: 'colon' | 'json';
 }): void;
 
-export { Guard, ShareableList, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, Plain, SegmentInfo, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions };
+/** A pool's worker died, and what it was at is lost. */
+interface WorkerDiedError extends ShmError {
+    code: 'ERR_SHM_WORKER_DIED';
+    /** What it was at. */
+    method: string;
+    /** Of a `map`: it was at one of the items `from` to `to - 1`. */
+    items?: {
+        from: number;
+        to: number;
+    };
+    pid?: number;
+    /** Null where a signal ended it. */
+    exitCode: number | null;
+    signal: NodeJS.Signals | null;
+}
+
+/** How to make a pool. */
+interface PoolOptions {
+    /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
+    workers?: number;
+}
+/** How to map. */
+interface MapOptions {
+    /**
+     * So many items go to a worker at a time. Default: what gives every worker four rounds, and 1 where the number of
+     * items is not known before.
+     */
+    chunk?: number;
+    /**
+     * After each chunk. Where the number of items is not known before, `total` is how many were taken so far. What it
+     * throws ends the map.
+     */
+    onProgress?: (done: number, total: number) => void;
+    /** Ends the map: no further item is begun. */
+    signal?: AbortSignal;
+}
+/**
+ * Worker processes that call the functions of a module. Shared objects among the arguments arrive attached to the same
+ * memory, and so do those in results.
+ *
+ * ```js
+ * await using pool = new Pool(new URL('./work.js', import.meta.url));
+ * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
+ * ```
+ */
+declare class Pool implements AsyncDisposable {
+    #private;
+    /**
+     * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
+     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`).
+     * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+     */
+    constructor(module: string | URL, options?: PoolOptions);
+    /**
+     * Calls a function of the module in a worker process, and resolves to what it returns.
+     *
+     * If its worker dies, it is not called again, because it may have had effects already.
+     * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`), `ERR_SHM_METHOD`,
+     * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
+     * `attach` throws.
+     */
+    run<R>(method: string, ...args: unknown[]): Promise<R>;
+    /**
+     * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
+     * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
+     * `item`; those at work finish the item that they are at.
+     *
+     * A chunk whose worker dies is tried once more: its items may be seen twice.
+     * @throws As `run`, and the signal's reason.
+     */
+    map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+    /**
+     * Takes no more work, waits for what is running, and ends the workers. Idempotent.
+     */
+    close(): Promise<void>;
+    /** `close()` */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export { Guard, Pool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, SegmentInfo, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };

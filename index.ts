@@ -4,6 +4,9 @@
  */
 export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
+export { SharedDict } from './src/dict.js';
+export type { DictAttachOptions, DictOptions } from './src/dict.js';
+export type { DictTxn } from './src/dict-txn.js';
 export type { ShmError } from './src/errors.js';
 export { SharedEvent } from './src/event.js';
 export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from './src/housekeeping.js';
@@ -14,6 +17,8 @@ export { SharedMemory } from './src/memory.js';
 export type { AttachOptions, CreateOptions } from './src/memory.js';
 export { SharedMutex } from './src/mutex.js';
 export type { Guard, LockAttachOptions, LockOptions } from './src/mutex.js';
+export { Pool } from './src/pool.js';
+export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool.js';
 export type { Descriptor, SharedObject } from './src/shared-object.js';
 export type { Plain, Txn, TxnOptions, TxnSyncOptions } from './src/txn.js';
 export type { SyncWaitOptions, WaitOptions } from './src/waits.js';

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import vm from 'node:vm';
 import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
@@ -197,6 +198,37 @@ test('a worker thread that waits is terminated as any other', async (t) => {
     await new Promise((resolve) => worker.once('message', resolve));
     t.is(await worker.terminate(), 1, wait);
   }
+});
+
+test('a promise is not kept from the lock by those before it whose lock was lost', async (t) => {
+  const mutex = mutexOf(t);
+  using memory = SharedMemory.attach(mutex.name);
+  const guard = await mutex.lock();
+  const waiting = mutex.lock();
+  new Int32Array(memory.buffer)[16] = 0; // somebody overwrote it
+  t.throws(() => guard.unlock(), { code: 'ERR_SHM_LOCK_LOST' });
+  (await waiting).unlock();
+});
+
+test('a lock that was had and lost to close() before its caller went on is not handed out', async (t) => {
+  const mutex = mutexOf(t);
+  using other = SharedMutex.attach(mutex.name);
+  const waiting = other.lock();
+  other.close();
+  await t.throwsAsync(waiting, { code: 'ERR_SHM_CLOSED' });
+  mutex.lockSync({ timeout: 0 }).unlock();
+});
+
+test('a blocked call that V8 cuts short leaves the lock to others', async (t) => {
+  const mutex = mutexOf(t);
+  const holder = await holderOf(t, mutex);
+  const context = vm.createContext({ mutex });
+  t.throws(() => vm.runInContext('mutex.lockSync()', context, { timeout: 100 }), { any: true });
+  holder.tell('let go');
+  t.is(await holder.says(), 'let go');
+  mutex.lockSync({ timeout: 20_000 }).unlock();
+  holder.tell('take it');
+  t.is(await holder.says(), 'has it');
 });
 
 test('close() ends what was taken through the handle, and what waits through it', async (t) => {

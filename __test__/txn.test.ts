@@ -131,6 +131,56 @@ test('who writes is alone, and who reads is not', async (t) => {
   (await reading).forEach((it) => it[Symbol.dispose]());
 });
 
+test('a promised read that has come is not given back by a blocked one beside it', async (t) => {
+  const shm = segmentOf(t);
+  const writer = await insider(t, shm);
+  const promised = shm.txn({ readOnly: true });
+  writer.tell('end');
+  // Its thread gets it while this one is blocked, and cannot say so before the next turn of the loop.
+  while (lockState(`${shm.name}.lk`).readers.length === 0);
+  shm.txnSync(() => {}, { readOnly: true });
+  const txn = await promised;
+  const other = Program.node(
+    t,
+    `try { SharedMemory.attach('${shm.name}').txnSync({ timeout: 50 }); say('inside'); } catch (error) { say(error.code); }`,
+  );
+  t.is(await other.says(), 'ERR_SHM_TIMEOUT');
+  txn.end();
+});
+
+test('everyone is told that a holder died, also beside one who reads already', (t) => {
+  const shm = segmentOf(t);
+  t.throws(() =>
+    shm.txnSync(() => {
+      throw new Error('in the middle');
+    }),
+  );
+  const [outer, inner] = [shm.txnSync({ readOnly: true }), shm.txnSync({ readOnly: true })];
+  t.true(outer.ownerDied && inner.ownerDied);
+  outer.end();
+  inner.end();
+});
+
+test('a txn inside of a txn waits for itself, as long as it has time', async (t) => {
+  const shm = segmentOf(t);
+  const outer = await shm.txn();
+  await t.throwsAsync(shm.txn({ timeout: 5 }), {
+    code: 'ERR_SHM_TIMEOUT',
+    message: new RegExp(`'${shm.name}'`),
+  });
+  t.throws(() => shm.txnSync(), { code: 'ERR_SHM_DEADLOCK', message: /end the txn/ });
+  outer.end();
+  t.throws(() => outer.get(0), { code: 'ERR_SHM_TXN_ENDED' });
+});
+
+test('a body comes before its options', async (t) => {
+  const shm = segmentOf(t);
+  t.throws(() => shm.txnSync({ timeout: 1 } as never, (() => {}) as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.throwsAsync(shm.txn({ timeout: 1 } as never, (() => {}) as never), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+});
+
 test('a reader that is killed keeps nobody out', async (t) => {
   const shm = segmentOf(t);
   for (const begin of [() => shm.txn(), () => shm.txnSync()]) {

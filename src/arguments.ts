@@ -54,6 +54,13 @@ export function checkIndex(what: string, value: unknown, limit: number): number 
   return value;
 }
 
+/** A whole number, 1 or more. */
+export function checkCount(what: string, value: unknown): number {
+  if (typeof value !== 'number') throw wrongType(what, 'a number', value);
+  if (!Number.isSafeInteger(value) || value < 1) throw outOfRange(what, 'a whole number, 1 or more', value);
+  return value;
+}
+
 /** What somebody named: a bare name, or a descriptor of the given kind. */
 export function checkTarget(
   target: unknown,
@@ -62,7 +69,11 @@ export function checkTarget(
   if (typeof target === 'string') return { name: checkName(target) };
   const { kind: actual, name, readOnly, id } = checkDescriptor(target);
   if (actual !== kind)
-    throw shmError('ERR_SHM_KIND', `the descriptor names a ${actual}, not a ${kind}`, name);
+    throw shmError(
+      'ERR_SHM_KIND',
+      `the descriptor names a shared object of kind '${actual}', not '${kind}'`,
+      name,
+    );
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
     throw wrongType("the descriptor's readOnly", 'true or false', readOnly);
   }
@@ -74,7 +85,7 @@ export function checkDescriptor(value: unknown): Descriptor {
   if (typeof value !== 'object' || value === null || !('kind' in value) || !('name' in value)) {
     throw wrongType(
       'what to attach to',
-      "a shared object's toJSON(), or for SharedMemory and ShareableList a name",
+      "a shared object's toJSON(), or with the attach() of its class a name",
       value,
     );
   }

@@ -1,4 +1,5 @@
 import { checkDescriptor } from './arguments.js';
+import { SharedDict } from './dict.js';
 import { shmError } from './errors.js';
 import { SharedEvent } from './event.js';
 import { ShareableList } from './list.js';
@@ -9,7 +10,7 @@ import type { LockAttachOptions } from './mutex.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
-export type Shared = SharedMemory | ShareableList | SharedMutex | SharedEvent;
+export type Shared = SharedMemory | ShareableList | SharedDict | SharedMutex | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -22,6 +23,8 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return SharedMemory.attach(descriptor, options);
     case 'list':
       return ShareableList.attach(descriptor, options);
+    case 'dict':
+      return SharedDict.attach(descriptor, options);
     case 'mutex':
       return SharedMutex.attach(descriptor, onlyForeign(options));
     case 'event':

@@ -1,8 +1,9 @@
+import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkName, checkOptions } from './arguments.js';
-import { closedError } from './errors.js';
+import { closedError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { lockAttachment, lockCreation } from './mutex.js';
 import type { LockAttachOptions, LockOptions } from './mutex.js';
@@ -46,6 +47,8 @@ export class SharedEvent implements SharedObject {
   #closed = false;
 
   private constructor(native: binding.LockHandle) {
+    if (!types.isExternal(native))
+      throw wrongType('a SharedEvent', 'made by createOrAttach() or attach()', native);
     this.#native = native;
     const { name, id } = binding.lockFacts(native);
     this.name = name;
@@ -167,7 +170,11 @@ export class SharedEvent implements SharedObject {
     if (this.#closed) return;
     this.#closed = true;
     for (const [waiter, id] of this.#waiters) {
-      settleWait(id);
+      try {
+        settleWait(id);
+      } catch {
+        // It is over either way.
+      }
       waiter.reject(closedError(this.name));
     }
     this.#waiters.clear();

@@ -15,6 +15,8 @@ const {
   reading: READING,
   awaited: AWAITED,
   looking: LOOKING,
+  inconsistent: INCONSISTENT,
+  owner: OWNER,
 } = binding.lockConstants();
 /** For so many looks an owner gives way to one who looks for the lock, and who says so after every so many looks. */
 const GIVING_WAY = 50;
@@ -26,6 +28,7 @@ const NONE = new Int32Array(0);
 export interface Owner {
   /** Of its acquisitions, those that read. */
   readers: number;
+  closed: boolean;
 }
 
 /** @internal One acquisition. */
@@ -33,7 +36,7 @@ export interface Hold {
   readonly owner: Owner;
   reading: boolean;
 }
-const CLOSED: Hold = { owner: { readers: 0 }, reading: false };
+const CLOSED: Hold = { owner: { readers: 0, closed: true }, reading: false };
 
 /** @internal How a writer leaves what the lock guards. */
 export type Left = 'consistent' | 'inconsistent' | 'as-found';
@@ -77,7 +80,7 @@ export class Lock {
   #wait: number | undefined;
   #users = 1;
 
-  private constructor(native: NativeLock, { name, id, me, readingAt }: binding.LockFacts) {
+  private constructor(native: NativeLock, name: string, { id, me, readingAt }: binding.LockFacts) {
     this.name = name;
     this.id = id;
     this.native = native;
@@ -87,8 +90,8 @@ export class Lock {
     this.#words = new Int32Array(this.#buffer);
   }
 
-  /** The lock of this native handle; one for all handles of an environment. */
-  static of(native: NativeLock): Lock {
+  /** The lock of this native handle, as one to be called `name`; one for all handles of an environment. */
+  static of(native: NativeLock, name?: string): Lock {
     const facts = binding.lockFacts(native);
     const known = open.get(facts.id)?.deref();
     if (known !== undefined) {
@@ -96,7 +99,7 @@ export class Lock {
       known.#users++;
       return known;
     }
-    const lock = new Lock(native, facts);
+    const lock = new Lock(native, name ?? facts.name, facts);
     open.set(facts.id, new WeakRef(lock));
     forgotten.register(lock, facts.id, lock);
     return lock;
@@ -133,19 +136,24 @@ export class Lock {
     if (this.#held === CLOSED) throw closedError(this.name);
     if (this.#held !== undefined || this.#readers > 0) return undefined;
     if (this.takeNow(hold)) return false;
-    const early = this.#interrupt();
-    const status = early === 0 ? binding.tryLock(this.native, 'write') : early;
-    if (status !== 0) return this.#grant(hold, true, status);
-    this.#next();
-    return undefined;
+    try {
+      this.#cleanUp();
+      const status = this.#interrupt() || binding.tryLock(this.native, 'write');
+      return status === 0 ? undefined : this.#grant(hold, true, status);
+    } finally {
+      this.#next();
+    }
   }
 
   /** Lets go of it, if `hold` has it. */
   unlock(hold: Hold, left: Left): void {
     if (this.#held !== hold) return;
     this.#held = undefined;
-    if (left !== 'consistent' || !this.#free()) binding.unlock(this.native, left);
-    if (this.#queue.length > 0) this.#next();
+    try {
+      if (left !== 'consistent' || !this.#free()) binding.unlock(this.native, left);
+    } finally {
+      if (this.#queue.length > 0) this.#next();
+    }
   }
 
   /** Where nobody is to be woken and nothing to be said. */
@@ -166,9 +174,9 @@ export class Lock {
   readSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
     if (this.#held === undefined) {
       // Beside one who reads here already: to wait for somebody who waits for that one would be for ever.
-      if (this.#readers > 0 || this.#enter()) {
-        return this.#grant(hold, false, 1);
-      }
+      if (this.#readers > 0) return this.#grant(hold, false, this.#beside());
+      // A promise's wait may have got it already, and the same word would be given back twice.
+      if (this.#wait === undefined && this.#enter()) return this.#grant(hold, false, 1);
     }
     this.#checkFree(false);
     return this.#block(hold, false, timeout, spin);
@@ -188,6 +196,11 @@ export class Lock {
     if (this.#readingAt < 0) binding.unlockRead(this.native);
     else this.#leave();
     if (this.#queue.length > 0) this.#next();
+  }
+
+  /** As `binding.tryLock`, for one more beside those who read here. */
+  #beside(): number {
+    return Atomics.load(this.#words, WORD) & INCONSISTENT ? 2 : 1;
   }
 
   #enter(): boolean {
@@ -231,7 +244,8 @@ export class Lock {
     if (this.#held !== undefined) return 0;
     if (this.#readers > 0) {
       // Others who wait to write go first, or they would wait for as long as one comes after the other here.
-      return !write && Atomics.load(this.#words, WORD) === 0 ? 1 : 0;
+      const isFree = (Atomics.load(this.#words, WORD) & ~INCONSISTENT) === 0;
+      return !write && isFree ? this.#beside() : 0;
     }
     return binding.tryLock(this.native, write ? 'write' : 'read');
   }
@@ -282,7 +296,14 @@ export class Lock {
   #settle(): number {
     const id = this.#wait;
     this.#wait = undefined;
-    return id === undefined ? 0 : settleWait(id);
+    if (id === undefined) return 0;
+    try {
+      return settleWait(id);
+    } catch (error) {
+      // It is the first one's error, not that of whoever calls it off.
+      this.#queue.shift()?.waiter.reject(error);
+      return 0;
+    }
   }
 
   /** For a caller who cannot wait for the event loop, and so goes before those who can. */
@@ -294,10 +315,9 @@ export class Lock {
   }
 
   #withdraw(queued: Queued): void {
+    if (this.#queue[0] === queued && this.#settle() !== 0) this.#giveBack(queued.write);
     const at = this.#queue.indexOf(queued);
-    if (at < 0) return;
-    if (at === 0 && this.#settle() !== 0) this.#giveBack(queued.write);
-    this.#queue.splice(at, 1);
+    if (at >= 0) this.#queue.splice(at, 1);
     this.#next();
   }
 
@@ -323,19 +343,21 @@ export class Lock {
     if (this.#held !== undefined || (write && this.#readers > 0)) {
       throw shmError(
         'ERR_SHM_DEADLOCK',
-        `this thread has '${this.name}' locked already, and would wait for itself; unlock it first, or await lock()`,
+        `this thread has '${this.name}' locked already, and would wait for itself: unlock it, or end the txn, first; or ` +
+          'await lock() or txn()',
         this.name,
       );
     }
   }
 
   #block(hold: Hold, write: boolean, timeout: number, spin: number | undefined): boolean {
-    const early = this.#interrupt();
     try {
+      this.#cleanUp();
+      const early = this.#interrupt();
       if (early !== 0 && write) return this.#grant(hold, true, early);
       if (early !== 0) this.#giveBack(true);
-      if (timeout > 0 && this.#spin(hold, write, spin)) {
-        return write && this.#isRead() ? this.#waitForReaders(timeout) : false;
+      if (timeout > 0 && this.#spin(write, spin)) {
+        return this.#grant(hold, write, write && this.#isRead() ? this.#waitForReaders(timeout) : 1);
       }
       const access = write ? 'write' : 'read';
       const status =
@@ -352,7 +374,7 @@ export class Lock {
   }
 
   /** Looks at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
-  #spin(hold: Hold, write: boolean, spin: number | undefined): boolean {
+  #spin(write: boolean, spin: number | undefined): boolean {
     const words = this.#words;
     return this.#looks.around(spin, (count) => {
       const seen = Atomics.load(words, WORD);
@@ -360,24 +382,27 @@ export class Lock {
         if (count % IMPATIENT === 0) Atomics.compareExchange(words, WORD, seen, seen | LOOKING);
         return false;
       }
-      const taken = write ? Atomics.compareExchange(words, WORD, 0, this.#me) === 0 : this.#enter();
-      if (taken) this.#grant(hold, write, 1);
-      return taken;
+      return write ? Atomics.compareExchange(words, WORD, 0, this.#me) === 0 : this.#enter();
     });
   }
 
-  /** For one who has the word, when there may be some who read. */
-  #waitForReaders(timeout: number): boolean {
+  /** What an earlier call left that V8 cut short (a script's time limit, Ctrl-C in the REPL): no `finally` runs then. */
+  #cleanUp(): void {
+    if (this.#wait !== undefined) return;
+    binding.stopWaiting(this.native);
+    if ((Atomics.load(this.#words, WORD) & OWNER) === this.#me) binding.unlock(this.native, 'as-found');
+  }
+
+  /** For one who has the word, when there may be some who read; as `binding.tryLock`. */
+  #waitForReaders(timeout: number): number {
     const wait = (slice: number): number | undefined =>
       binding.waitLock(this.native, 'readers', slice) || undefined;
     try {
       const status = wait(0) ?? block(timeout, wait);
-      if (status !== undefined) return status === 2;
+      if (status !== undefined) return status;
       throw timeoutError(this.name, timeout);
     } catch (error) {
-      this.#held = undefined;
       binding.stopWaiting(this.native);
-      this.#next();
       throw error;
     }
   }
@@ -396,14 +421,9 @@ export class Lock {
 
   // ---- the end
 
-  /** One more handle has it. */
-  share(): this {
-    this.#users++;
-    return this;
-  }
-
   /** A handle is closed: what was taken through it is let go of, and who waited through it does not any more. */
   close(owner: Owner): void {
+    owner.closed = true;
     if (this.#held === CLOSED) return;
     const [first] = this.#queue;
     if (first?.hold.owner === owner && this.#settle() !== 0) this.#giveBack(first.write);
@@ -416,7 +436,11 @@ export class Lock {
       owner.readers = 0;
       this.#doneReading();
     }
-    if (this.#held?.owner === owner) this.unlock(this.#held, 'inconsistent');
+    try {
+      if (this.#held?.owner === owner) this.unlock(this.#held, 'inconsistent');
+    } catch {
+      // It was lost before, and there is nothing to let go of.
+    }
     if (--this.#users > 0) return this.#next();
     open.delete(this.id);
     forgotten.unregister(this);

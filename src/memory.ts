@@ -309,7 +309,7 @@ export class SharedMemory implements SharedObject {
   txn(options?: TxnOptions): Promise<Txn>;
   txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
   async txn<T>(first?: TxnOptions | ((txn: Txn) => T | Promise<T>), options?: TxnOptions): Promise<T | Txn> {
-    if (typeof first !== 'function') return begin(this.#txns(), first);
+    if (typeof first !== 'function') return begin(this.#txns(), onlyOptions(first, options));
     return run(await begin(this.#txns(), options), first);
   }
 
@@ -320,7 +320,7 @@ export class SharedMemory implements SharedObject {
   txnSync(options?: TxnSyncOptions): Txn;
   txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
   txnSync<T>(first?: TxnSyncOptions | ((txn: Txn) => Plain<T>), options?: TxnSyncOptions): T | Txn {
-    if (typeof first !== 'function') return beginSync(this.#txns(), first);
+    if (typeof first !== 'function') return beginSync(this.#txns(), onlyOptions(first, options));
     return runSync(beginSync(this.#txns(), options), first);
   }
 
@@ -330,8 +330,9 @@ export class SharedMemory implements SharedObject {
       name: this.name,
       readOnly: this.readOnly,
       readers: 0,
+      closed: false,
       bytes: () => this.buf,
-      lock: () => (this.#lock ??= Lock.of(binding.lockBeside(this.#native))),
+      lock: () => (this.#lock ??= Lock.of(binding.lockBeside(this.#native), this.name)),
       refresh: () => binding.refreshSegment(this.#native),
       view: () => this.#privateView(),
     });
@@ -404,6 +405,12 @@ export class SharedMemory implements SharedObject {
   #checkOpen(): void {
     if (this.#closed) throw closedError(this.name);
   }
+}
+
+/** A body comes before its options. */
+function onlyOptions<T>(first: T, second: unknown): T {
+  if (second !== undefined) throw wrongType('the body of a txn', 'a function, before the options', first);
+  return first;
 }
 
 /** @internal Takes back a segment that was just made. */

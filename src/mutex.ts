@@ -2,7 +2,7 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkMode, checkName, checkOptions, checkTarget } from './arguments.js';
-import { closedError } from './errors.js';
+import { closedError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { Lock } from './lock.js';
 import type { Owner } from './lock.js';
@@ -76,6 +76,10 @@ export class Guard implements Disposable {
   [Symbol.dispose](): void {
     this.unlock();
   }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Guard('${this.#lock.name}'${this.ownerDied ? ', owner died' : ''})`;
+  }
 }
 
 /**
@@ -95,10 +99,12 @@ export class SharedMutex implements SharedObject {
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
   readonly #lock: Lock;
-  readonly #owner: Owner = { readers: 0 };
+  readonly #owner: Owner = { readers: 0, closed: false };
   #closed = false;
 
   private constructor(lock: Lock) {
+    if (!(lock instanceof Lock))
+      throw wrongType('a SharedMutex', 'made by createOrAttach() or attach()', lock);
     this.#lock = lock;
     this.name = lock.name;
   }
@@ -137,7 +143,9 @@ export class SharedMutex implements SharedObject {
     this.#checkOpen();
     const { timeout, signal } = waitOptions(options);
     const guard = new Guard(this.#lock, this.#owner);
-    return guard.had(await this.#lock.wait(guard, true, timeout, signal));
+    const ownerDied = await this.#lock.wait(guard, true, timeout, signal);
+    if (this.#closed) throw closedError(this.name); // and so it was let go of
+    return guard.had(ownerDied);
   }
 
   /**

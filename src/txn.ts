@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 
 import { checkOptions } from './arguments.js';
-import { outOfRange, shmError, wrongType } from './errors.js';
+import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import type { Hold, Left, Lock, Owner } from './lock.js';
 import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, waitOptions } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
@@ -12,12 +12,12 @@ export type Plain<T> = T extends PromiseLike<unknown> ? never : T;
 /** How to wait for a txn, and what it is for. */
 export type TxnOptions = WaitOptions & {
   /** Beside others who only read. Default false. */
-  readOnly?: boolean;
+  readOnly?: boolean | undefined;
 };
 /** The same for a txn that blocks the thread. */
 export type TxnSyncOptions = SyncWaitOptions & {
   /** Beside others who only read. Default false. */
-  readOnly?: boolean;
+  readOnly?: boolean | undefined;
 };
 
 /** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
@@ -35,6 +35,8 @@ export interface Txn extends Disposable {
   slice(start?: number, end?: number): Buffer;
   /** Copies all of `bytes` to `offset`. */
   write(bytes: Uint8Array, offset?: number): void;
+  /** Ends it, all being well, as disposing of it does. Idempotent. */
+  end(): void;
 }
 
 /** @internal What a txn is on. */
@@ -74,7 +76,7 @@ export class SegmentTxn implements Txn, Hold {
     return this;
   }
 
-  end(left: Left): void {
+  finish(left: Left): void {
     const lock = this.#lock;
     if (lock === undefined) return;
     this.#lock = undefined;
@@ -107,13 +109,26 @@ export class SegmentTxn implements Txn, Hold {
     const buf = this.#writable();
     if (!types.isUint8Array(bytes)) throw wrongType('bytes', 'a Uint8Array or Buffer', bytes);
     if (!Number.isInteger(offset) || offset < 0 || offset > buf.length - bytes.length) {
-      throw outOfRange('offset', `such that ${bytes.length} bytes fit into ${buf.length}`, offset);
+      throw outOfRange(
+        'offset',
+        `such that the ${bytes.length} bytes fit into the ${buf.length} that there are`,
+        offset,
+      );
     }
     buf.set(bytes, offset);
   }
 
+  end(): void {
+    this.finish('consistent');
+  }
+
   [Symbol.dispose](): void {
-    this.end('consistent');
+    this.finish('consistent');
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const state = this.#lock === undefined ? ', ended' : '';
+    return `Txn('${this.owner.name}'${this.readOnly ? ', read-only' : ''}${this.ownerDied ? ', owner died' : ''}${state})`;
   }
 
   #at(index: number, length: number): number {
@@ -175,7 +190,9 @@ export async function begin(target: TxnTarget, options: TxnOptions | undefined):
   const { timeout, signal } = waitOptions(options, TXN_OPTIONS);
   const txn = txnOf(target, options?.readOnly);
   const lock = target.lock();
-  return txn.begin(lock, await lock.wait(txn, !txn.readOnly, timeout, signal));
+  const ownerDied = await lock.wait(txn, !txn.readOnly, timeout, signal);
+  if (target.closed) throw closedError(target.name); // and so it was let go of
+  return txn.begin(lock, ownerDied);
 }
 
 /** @internal Runs a body, which leaves the data in order by returning. */
@@ -184,13 +201,15 @@ export function runSync<T>(txn: SegmentTxn, body: (txn: Txn) => Plain<T>): T {
   try {
     const result = body(txn);
     if (isThenable(result)) {
+      // What it goes on to do is refused by the txn, and heard of by the error below.
+      (result as PromiseLike<unknown>).then(undefined, () => {});
       const error = new TypeError('the body of txnSync() must not return a promise: use txn()');
       throw Object.assign(error, { code: 'ERR_INVALID_RETURN_VALUE' });
     }
     left = 'consistent';
     return result;
   } finally {
-    txn.end(left);
+    txn.finish(left);
   }
 }
 
@@ -202,10 +221,11 @@ export async function run<T>(txn: SegmentTxn, body: (txn: Txn) => T | Promise<T>
     left = 'consistent';
     return result;
   } finally {
-    txn.end(left);
+    txn.finish(left);
   }
 }
 
-function isThenable(value: unknown): boolean {
+/** @internal */
+export function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

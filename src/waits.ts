@@ -7,18 +7,18 @@ import { outOfRange, shmError, wrongType } from './errors.js';
 /** How long to wait, and what calls it off. */
 export interface WaitOptions {
   /** Milliseconds; 0 does not wait at all. Default: without an end. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Rejects the wait with its reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** How long to block the thread. */
 export interface SyncWaitOptions {
   /** Milliseconds; 0 does not wait at all. Default: without an end. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
    * Default 2000, and 0 where there is one CPU. */
-  spin?: number;
+  spin?: number | undefined;
 }
 
 /** @internal */
@@ -116,17 +116,21 @@ type Sleepers = ReturnType<typeof binding.createSleepers>;
 const pending = new Map<number, () => void>();
 let sleepers: Sleepers | undefined;
 let last = 0;
-/** Keeps the process alive while somebody waits. */
+/** Keeps the process alive while somebody waits, for others or for his own. */
 let alive: NodeJS.Timeout | undefined;
+let waiters = 0;
+
+function keepAlive(change: 1 | -1): void {
+  waiters += change;
+  alive ??= setInterval(() => {}, LONGEST_TIMER);
+  if (waiters > 0) alive.ref();
+  else alive.unref();
+}
 
 function over(id: number): void {
   const done = pending.get(id);
-  forget(id); // one that was called off has gone already
+  pending.delete(id); // one that was called off has gone already
   done?.();
-}
-
-function forget(id: number): void {
-  if (pending.delete(id) && pending.size === 0) alive?.unref();
 }
 
 /** @internal Waits without blocking: `done` is called once it is over, unless `settle` was called before. */
@@ -135,13 +139,12 @@ export function startWait(start: (sleepers: Sleepers, id: number) => void, done:
   const id = (last = (last + 1) >>> 0);
   start(sleepers, id);
   pending.set(id, done);
-  alive = (alive ?? setInterval(() => {}, LONGEST_TIMER)).ref();
   return id;
 }
 
 /** @internal Ends a wait: 0 where it was not over, else how it was, as `binding.tryLock` says it. */
 export function settleWait(id: number): number {
-  forget(id);
+  pending.delete(id);
   return binding.settleWait(sleepers as Sleepers, id);
 }
 
@@ -153,7 +156,7 @@ function onAbort(signal: AbortSignal, action: () => void): void {
   if (known !== undefined) return void known.add(action);
   const actions = new Set([action]);
   aborting.set(signal, actions);
-  signal.addEventListener('abort', () => actions.forEach((each) => each()), { once: true });
+  signal.addEventListener('abort', () => [...actions].forEach((each) => each()), { once: true });
 }
 
 /** @internal Somebody who waits, until one of: what is waited for, the time, the signal. */
@@ -163,12 +166,14 @@ export class Waiter<T> {
   #reject!: (reason: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
   #signal: AbortSignal | undefined;
+  #ended = false;
   readonly #abort = () => this.#callOff(this.#signal?.reason);
   readonly #calledOff: () => void;
 
   /** `calledOff` is called before it is rejected by the time or by the signal. */
   constructor(name: string, timeout: number, signal: AbortSignal | undefined, calledOff: () => void) {
     this.#calledOff = calledOff;
+    keepAlive(1);
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -191,11 +196,18 @@ export class Waiter<T> {
   }
 
   #callOff(reason: unknown): void {
-    this.#calledOff();
+    try {
+      this.#calledOff();
+    } catch {
+      // What went wrong at the end of the wait is not what ended it.
+    }
     this.reject(reason);
   }
 
   #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    keepAlive(-1);
     clearTimeout(this.#timer);
     if (this.#signal !== undefined) aborting.get(this.#signal)?.delete(this.#abort);
   }

@@ -113,7 +113,16 @@ process.on('uncaughtException', (error) => fault(error.stack));
 if (parentPort === null) process.stdout.write('ready\n');
 else parentPort.postMessage('ready');
 for (;;) {
-  // Several at a time, so that they queue.
-  await Promise.all(Array.from({ length: 1 + below(3) }, () => later[below(later.length)]()));
-  for (let i = below(20); i > 0; i--) atOnce[below(atOnce.length)]();
+  // Several at a time, so that they queue; and blocked ones beside them.
+  const waiting = Promise.all(Array.from({ length: 1 + below(3) }, () => later[below(later.length)]()));
+  if (below(2) === 0) await waiting;
+  for (let i = below(20); i > 0; i--) {
+    try {
+      atOnce[below(atOnce.length)]();
+    } catch (error) {
+      // A promise of this thread has it already.
+      if (error.code !== 'ERR_SHM_DEADLOCK') throw error;
+    }
+  }
+  await waiting;
 }

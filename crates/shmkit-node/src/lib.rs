@@ -2,6 +2,7 @@
 //! the facade in `src/*.ts` has checked the arguments.
 
 mod buffers;
+mod dict;
 mod errors;
 mod ledger;
 mod list;

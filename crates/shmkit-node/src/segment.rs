@@ -63,7 +63,7 @@ pub(crate) fn create_options(
 }
 
 /// A JavaScript number that the facade has checked.
-fn size_from(size: f64) -> usize {
+pub(crate) fn size_from(size: f64) -> usize {
     size as usize // saturating
 }
 

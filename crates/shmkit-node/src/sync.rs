@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -20,6 +20,9 @@ use crate::segment::{Handle, create_options, identity_from};
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
 type Over = ThreadsafeFunction<u32, (), u32, Status, false, true>;
+
+/// So long a `close` waits at most for who waited for the lock to be gone.
+const HANDING_ON: Duration = Duration::from_millis(5);
 
 /// What JavaScript has to know of the words, as offsets in words and as bits.
 #[napi(object)]
@@ -102,6 +105,10 @@ impl NativeLock {
         let file = open.file();
         let (name, id, created) = (file.name().clone(), file.id(), file.created());
         External::new(NativeLock { name, id, created, open: Some(open), waiting: None })
+    }
+
+    pub(crate) fn of_lock(lock: SharedLock) -> LockHandle {
+        Self::handle(Open::Lock(Arc::new(lock)))
     }
 
     fn open(&self) -> Outcome<&Open> {
@@ -239,6 +246,11 @@ pub fn close_lock(env: Env, lock: &mut LockHandle, buffer: Unknown<'_>) -> Resul
     let Some(open) = lock.open.take() else { return Ok(()) };
     if let Open::Lock(lock) = &open {
         lock.leave();
+        // A thread that waited for it hands a wake-up that it may have had on, which has to reach the memory of all.
+        let until = Instant::now() + HANDING_ON;
+        while Arc::strong_count(lock) > 1 && Instant::now() < until {
+            std::thread::yield_now();
+        }
     }
     buffers::detach(&env, &buffer);
     open.file().mapping().blank();

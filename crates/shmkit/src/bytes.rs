@@ -43,13 +43,13 @@ impl<'a> SharedBytes<'a> {
 
     /// The 8 bytes at `offset`, a multiple of 8, as one load. `None` outside the window.
     pub fn load_word(&self, offset: usize) -> Option<u64> {
-        Some(self.word(offset)?.load(Relaxed))
+        Some(self.atomic_word(offset)?.load(Relaxed))
     }
 
     /// Stores 8 bytes at `offset`, a multiple of 8, at once. `None` outside the window.
     #[must_use]
     pub fn store_word(&self, offset: usize, value: u64) -> Option<()> {
-        self.word(offset)?.store(value, Relaxed);
+        self.atomic_word(offset)?.store(value, Relaxed);
         Some(())
     }
 
@@ -121,7 +121,8 @@ impl<'a> SharedBytes<'a> {
         (offset <= self.len && len <= self.len - offset).then_some(())
     }
 
-    fn word(&self, offset: usize) -> Option<&'a AtomicU64> {
+    /// The 8 bytes at `offset`, a multiple of 8, to be changed by several at once. `None` outside the window.
+    pub fn atomic_word(&self, offset: usize) -> Option<&'a AtomicU64> {
         self.check(offset, 8)?;
         if !offset.is_multiple_of(8) {
             return None;

@@ -10,6 +10,7 @@ compile_error!("shmkit's layouts are native-endian and tested on little-endian m
 
 pub mod bytes;
 pub mod census;
+pub mod dict;
 pub mod error;
 mod fork;
 pub mod ledger;

@@ -1,6 +1,7 @@
 import type { SegmentInfo } from '../../../index.js';
 
 import { inspectArray } from './array.js';
+import { inspectDict } from './dict.js';
 import type { Inspector } from './inspector.js';
 import { inspectList } from './list.js';
 import { inspectLock } from './lock.js';
@@ -8,6 +9,7 @@ import { inspectMemory } from './memory.js';
 
 /** Those kinds that are more than bytes. */
 const INSPECTORS: Partial<Record<SegmentInfo['kind'], Inspector>> = {
+  dict: inspectDict,
   list: inspectList,
   array: inspectArray,
   lock: inspectLock,

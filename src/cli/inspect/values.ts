@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { inspect } from 'node:util';
 
 import { printable } from '../text.js';
 
@@ -15,6 +16,10 @@ export function shownValue(value: unknown): string {
     const hex = Buffer.from(value.subarray(0, SHOWN)).toString('hex');
     return `<${hex}${value.length > SHOWN ? '…' : ''}>${value.length > SHOWN ? ` (${value.length} bytes)` : ''}`;
   }
+  if (typeof value === 'object' && value !== null) {
+    const text = printable(inspect(value, { breakLength: Infinity, depth: 3 }));
+    return text.length > 2 * SHOWN ? `${text.slice(0, 2 * SHOWN)}…` : text;
+  }
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
@@ -24,5 +29,21 @@ export function jsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
     return shownValue(value);
-  return value;
+  return typeof value === 'object' && value !== null ? jsonObject(value) : value;
+}
+
+function jsonObject(value: object): unknown {
+  try {
+    const known = (_key: string, part: unknown): unknown =>
+      typeof part === 'bigint'
+        ? String(part)
+        : part instanceof Map
+          ? [...part]
+          : part instanceof Set
+            ? [...part]
+            : part;
+    return JSON.parse(JSON.stringify(value, known)) as unknown;
+  } catch {
+    return inspect(value); // one that contains itself
+  }
 }

@@ -17,6 +17,8 @@ pub enum Kind {
     List,
     /// An array with a `.npy` header.
     Array,
+    /// A `SharedDict`.
+    Dict,
     /// A mutex, an event, or the lock beside this segment.
     Lock(Option<Identity>),
 }
@@ -28,12 +30,14 @@ impl Kind {
             Kind::Memory => "memory",
             Kind::List => "list",
             Kind::Array => "array",
+            Kind::Dict => "dict",
             Kind::Lock(_) => "lock",
         }
     }
 }
 
 const NPY: &[u8] = b"\x93NUMPY";
+const DICT: &[u8] = b"SHMDICT\0";
 /// No list has a longer header than this is worth reading.
 const ITEMS_MAX: u64 = 16 << 20;
 
@@ -46,15 +50,21 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
     }
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     match File::options().read(true).custom_flags(flags).open(path) {
-        Ok(file) if is_npy(&file) => Kind::Array,
+        Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
+        Ok(file) if starts_with(&file, DICT) => Kind::Dict,
         Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
         _ => Kind::Memory,
     }
 }
 
-fn is_npy(file: &File) -> bool {
+fn starts_with(file: &File, magic: &[u8]) -> bool {
     let mut start = [0; 8];
-    file.read_exact_at(&mut start, 0).is_ok() && start.starts_with(NPY) && matches!(start[6], 1..=3)
+    file.read_exact_at(&mut start, 0).is_ok() && start.starts_with(magic)
+}
+
+fn version_of_npy(file: &File) -> bool {
+    let mut version = [0];
+    file.read_exact_at(&mut version, NPY.len() as u64).is_ok() && matches!(version[0], 1..=3)
 }
 
 /// The offsets of a list rise from 0 to where they must end for its size, and every code is one; chance does not

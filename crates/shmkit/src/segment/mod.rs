@@ -275,10 +275,10 @@ impl Segment {
     /// # Errors
     /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
     pub fn create_or_attach(size: usize, options: &CreateOptions) -> Result<Self> {
-        Self::create_or_attach_inner(size, options, None)
+        Self::create_or_attach_inner(size, size, options, None)
     }
 
-    /// As `create_or_attach`; what is made has these contents from the first moment, and memory for them alone.
+    /// As `create_or_attach`; what is made has these contents from the first moment, and what there is may have any size.
     ///
     /// # Errors
     /// As `create_or_attach`, and what `fill` says.
@@ -287,11 +287,12 @@ impl Segment {
         options: &CreateOptions,
         fill: impl Fn(SharedBytes<'_>) -> Result<()>,
     ) -> Result<Self> {
-        Self::create_or_attach_inner(size, options, Some(&fill))
+        Self::create_or_attach_inner(size, 0, options, Some(&fill))
     }
 
     fn create_or_attach_inner(
         size: usize,
+        least: usize,
         options: &CreateOptions,
         fill: Option<Refill<'_>>,
     ) -> Result<Self> {
@@ -308,9 +309,9 @@ impl Segment {
             }
             match Self::attach(name, &attach) {
                 Err(error) if error.code == "ENOENT" => {}
-                Ok(segment) if segment.size() < size => {
+                Ok(segment) if segment.size() < least => {
                     let message =
-                        format!("the segment has {} bytes, and {size} were asked for", segment.size());
+                        format!("the segment has {} bytes, and {least} were asked for", segment.size());
                     return Err(Error::own("ERR_SHM_SIZE", message).about(name.as_str()));
                 }
                 Ok(segment) => {

@@ -31,7 +31,11 @@ enum State {
 }
 
 /// A wait that goes on elsewhere.
-pub struct Ticket(Mutex<State>);
+pub struct Ticket {
+    state: Mutex<State>,
+    /// Whose thread is at it.
+    desk: Arc<Desk>,
+}
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +45,7 @@ impl fmt::Debug for Ticket {
 
 impl Ticket {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// How it ended, once; or `None` where it goes on, which ends here. Whoever waits no more leaves no trace.
@@ -51,6 +55,8 @@ impl Ticket {
             State::Pending(mut wait, _) => {
                 wait.retract();
                 *state = State::CalledOff(wait);
+                drop(state);
+                self.desk.tell(); // or it would sleep on, and may be woken in somebody's place
                 None
             }
             State::Over(outcome) => Some(outcome),
@@ -212,8 +218,9 @@ impl Sleepers {
         wait: impl Wait + 'static,
         done: impl FnOnce() + Send + 'static,
     ) -> Result<Arc<Ticket>> {
-        let ticket = Arc::new(Ticket(Mutex::new(State::Pending(Box::new(wait), Box::new(done)))));
-        let desk = self.desk()?;
+        let desk = Arc::clone(self.desk()?);
+        let state = Mutex::new(State::Pending(Box::new(wait), Box::new(done)));
+        let ticket = Arc::new(Ticket { state, desk: Arc::clone(&desk) });
         desk.load.fetch_add(1, Ordering::AcqRel);
         desk.new_tickets().push(Arc::clone(&ticket));
         desk.tell();
@@ -221,7 +228,7 @@ impl Sleepers {
     }
 
     /// One that is not full.
-    fn desk(&mut self) -> Result<&Desk> {
+    fn desk(&mut self) -> Result<&Arc<Desk>> {
         if self.capacity == 0 {
             self.capacity = if futex::can_wait_for_any() { futex::MANY - 1 } else { 1 };
         }

@@ -1,0 +1,2 @@
+exports.triple = (n) => n * 3;
+exports.later = async (n) => n * 4;

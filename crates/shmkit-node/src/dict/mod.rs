@@ -1,0 +1,205 @@
+//! Dicts: `raw` has the calls that are made for each access, this the others.
+
+mod raw;
+mod value;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use shmkit::dict::{Batch, SharedDict, VERSION_AT};
+use shmkit::lock_file::PAGE;
+use shmkit::segment::{Access, AttachOptions, Identity, Name};
+use shmkit::sync::SharedLock;
+
+use crate::buffers;
+use crate::errors::to_js;
+use crate::ledger;
+use crate::segment::{create_options, identity_from, size_from};
+use crate::sync::{LockHandle, NativeLock};
+
+type Outcome<T> = std::result::Result<T, shmkit::Error>;
+
+/// What keeps a dict open in its environment: when it is collected, the dict is closed.
+pub struct NativeDict {
+    number: u32,
+    name: Name,
+    id: Identity,
+}
+
+/// How JavaScript holds one.
+#[napi]
+pub type DictHandle = External<NativeDict>;
+
+impl NativeDict {
+    fn handle(dict: SharedDict) -> Outcome<DictHandle> {
+        let (name, id) = (dict.segment().name().clone(), dict.segment().id());
+        let number = raw::note(raw::Open { dict, batch: Batch::default() })?;
+        Ok(External::new(NativeDict { number, name, id }))
+    }
+}
+
+impl Drop for NativeDict {
+    fn drop(&mut self) {
+        raw::take(self.number);
+    }
+}
+
+/// The calls that take a dict's number.
+#[napi(
+    ts_return_type = "{ get(dict: number, key: string, scratch: Uint8Array): unknown; has(dict: number, key: string): unknown; set(dict: number, key: string, value: unknown, kind?: number): boolean; delete(dict: number, key: string): boolean; stage(dict: number, key: string, value: unknown, kind?: number): void; stage_delete(dict: number, key: string): void; matches(dict: number, key: string, value: unknown, kind?: number): boolean }"
+)]
+pub fn dict_calls(env: &Env) -> Result<Unknown<'_>> {
+    raw::functions(env)
+}
+
+/// Makes a dict; `max` 0 for a quarter of what the filesystem has left. `attach`: or opens the one of that name.
+#[napi]
+pub fn create_dict(
+    env: Env,
+    size: f64,
+    max: f64,
+    name: Option<String>,
+    mode: u32,
+    track: bool,
+    attach: bool,
+) -> Result<DictHandle> {
+    let create = || {
+        let max = if max == 0.0 { SharedDict::default_max()? } else { size_from(max) };
+        let options = create_options(name, mode, true, false, track)?;
+        let open = if attach { SharedDict::create_or_attach } else { SharedDict::create };
+        open(size_from(size), max, &options)
+    };
+    create().and_then(NativeDict::handle).map_err(|error| to_js(&env, error))
+}
+
+/// Opens a dict, or only the one of that `id`.
+#[napi]
+pub fn attach_dict(
+    env: Env,
+    name: String,
+    read_only: bool,
+    foreign: bool,
+    id: Option<String>,
+) -> Result<DictHandle> {
+    let attach = || {
+        let expect = id.as_deref().map(identity_from).transpose()?;
+        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        let options = AttachOptions { access, foreign, reserve: false, expect };
+        SharedDict::attach(&Name::new(&name)?, &options)
+    };
+    attach().and_then(NativeDict::handle).map_err(|error| to_js(&env, error))
+}
+
+/// What a handle says of its dict.
+#[napi(object)]
+pub struct DictFacts {
+    /// What the calls want.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// What tells it from others that had its name.
+    pub id: String,
+    /// Where the version is in the buffer, in words.
+    pub version: u32,
+}
+
+/// Of an open dict.
+#[napi]
+pub fn dict_facts(dict: &DictHandle) -> DictFacts {
+    DictFacts {
+        number: dict.number,
+        name: dict.name.as_str().to_owned(),
+        id: format!("{}:{}", dict.id.device, dict.id.inode),
+        version: (VERSION_AT / 4) as u32,
+    }
+}
+
+/// A new buffer over its first page.
+#[napi(ts_return_type = "ArrayBuffer")]
+pub fn dict_buffer<'env>(env: &'env Env, dict: &DictHandle) -> Result<Unknown<'env>> {
+    let buffer = || {
+        let mapping = raw::with(dict.number, |open| Ok(std::sync::Arc::clone(open.dict.mapping())))?;
+        buffers::array_buffer_of(env, &mapping, PAGE)
+    };
+    buffer().map_err(|error| to_js(env, error))
+}
+
+/// The lock of those who write.
+#[napi]
+pub fn dict_lock(env: Env, dict: &DictHandle) -> Result<LockHandle> {
+    let lock = raw::with(dict.number, |open| SharedLock::beside(open.dict.segment()));
+    lock.map(NativeLock::of_lock).map_err(|error| to_js(&env, error))
+}
+
+/// How many entries there are.
+#[napi]
+pub fn dict_size(env: Env, dict: &DictHandle) -> Result<f64> {
+    let size = raw::with(dict.number, |open| open.dict.len());
+    size.map(|size| size as f64).map_err(|error| to_js(&env, error))
+}
+
+/// Bytes that it has taken.
+#[napi]
+pub fn dict_byte_length(env: Env, dict: &DictHandle) -> Result<f64> {
+    let length = raw::with(dict.number, |open| open.dict.byte_length());
+    length.map(|length| length as f64).map_err(|error| to_js(&env, error))
+}
+
+/// All keys.
+#[napi]
+pub fn dict_keys(env: Env, dict: &DictHandle) -> Result<Vec<String>> {
+    let keys = || -> Outcome<Vec<String>> {
+        let (bytes, ends) = raw::with(dict.number, |open| open.dict.keys())?;
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let key = |(start, end): (usize, &usize)| String::from_utf8_lossy(&bytes[start..*end]).into_owned();
+        Ok(starts.zip(&ends).map(key).collect())
+    };
+    keys().map_err(|error| to_js(&env, error))
+}
+
+/// Removes all keys, with the lock.
+#[napi]
+pub fn dict_clear(env: Env, dict: &DictHandle) -> Result<()> {
+    raw::with(dict.number, |open| open.dict.clear()).map_err(|error| to_js(&env, error))
+}
+
+/// Puts in order what a writer left who died, with the lock.
+#[napi]
+pub fn dict_recover(env: Env, dict: &DictHandle) -> Result<()> {
+    raw::with(dict.number, |open| open.dict.recover()).map_err(|error| to_js(&env, error))
+}
+
+/// Makes what was staged so, all of it or nothing; with the lock.
+#[napi]
+pub fn dict_commit(env: Env, dict: &DictHandle) -> Result<()> {
+    let commit = |open: &mut raw::Open| open.dict.commit(std::mem::take(&mut open.batch));
+    raw::with(dict.number, commit).map_err(|error| to_js(&env, error))
+}
+
+/// Drops what was staged, with the lock.
+#[napi]
+pub fn dict_roll_back(env: Env, dict: &DictHandle) -> Result<()> {
+    let roll_back = |open: &mut raw::Open| open.dict.roll_back(std::mem::take(&mut open.batch));
+    raw::with(dict.number, roll_back).map_err(|error| to_js(&env, error))
+}
+
+/// Detaches `buffer`, and gives the memory back. Idempotent.
+#[napi(ts_args_type = "dict: ExternalObject<NativeDict>, buffer: ArrayBuffer")]
+pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
+    if let Some(open) = raw::take(dict.number) {
+        buffers::detach(&env, &buffer);
+        open.dict.mapping().blank();
+    }
+}
+
+/// Removes its name.
+#[napi]
+pub fn unlink_dict(env: Env, dict: &DictHandle) -> Result<()> {
+    shmkit::ledger::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
+}
+
+/// Makes this process an owner.
+#[napi]
+pub fn adopt_dict(env: Env, dict: &DictHandle) -> Result<()> {
+    let adopt = || ledger::require()?.adopt(&dict.name, dict.id);
+    adopt().map_err(|error| to_js(&env, error))
+}

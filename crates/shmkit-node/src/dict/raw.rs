@@ -1,0 +1,369 @@
+//! The hot calls, as plain Node-API callbacks that take a number for the dict: a third of what others cost.
+
+use std::cell::RefCell;
+use std::ptr;
+
+use napi::bindgen_prelude::*;
+use napi::{JsError, sys};
+use shmkit::dict::{Batch, Look, SharedDict};
+
+use super::value::{self, BUSY, FACADE, Failed, decode, encode, ok};
+use crate::errors::{closed, to_js};
+
+type Outcome<T> = std::result::Result<T, shmkit::Error>;
+
+/// A dict that is open in this environment, and memory that its calls use again.
+pub(super) struct Open {
+    pub(super) dict: SharedDict,
+    pub(super) batch: Batch,
+}
+
+/// A place in the list, and how often it was given away: a number that was given back never means another dict.
+#[derive(Default)]
+struct Entry {
+    turn: u32,
+    open: Option<Open>,
+}
+
+/// Of a number the bits that say where it is in the list.
+const PLACE_BITS: u32 = 12;
+const PLACE: u32 = (1 << PLACE_BITS) - 1;
+
+#[derive(Default)]
+struct All {
+    open: Vec<Entry>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    other: Vec<u8>,
+}
+
+thread_local! {
+    /// Of this thread, which is an environment's.
+    static ALL: RefCell<All> = RefCell::default();
+}
+
+/// Notes an open dict; its number.
+pub(super) fn note(open: Open) -> Outcome<u32> {
+    ALL.with_borrow_mut(|all| {
+        let free = all.open.iter().position(|entry| entry.open.is_none());
+        let at = free.unwrap_or_else(|| {
+            all.open.push(Entry::default());
+            all.open.len() - 1
+        });
+        if at > PLACE as usize {
+            let message = format!("this thread has {at} dicts open, which is as many as can");
+            return Err(shmkit::Error::own("ERR_SHM_TOO_MANY", message));
+        }
+        let entry = &mut all.open[at];
+        entry.turn = entry.turn.wrapping_add(1) & (u32::MAX >> PLACE_BITS);
+        entry.open = Some(open);
+        Ok(entry.turn << PLACE_BITS | at as u32)
+    })
+}
+
+/// The dict of a number.
+fn dict(all: &mut [Entry], number: u32) -> Outcome<&mut Open> {
+    let entry = all.get_mut((number & PLACE) as usize).filter(|entry| entry.turn == number >> PLACE_BITS);
+    entry.and_then(|entry| entry.open.as_mut()).ok_or_else(|| closed("the dict"))
+}
+
+/// Takes it out; nothing once the thread is at its end.
+pub(super) fn take(number: u32) -> Option<Open> {
+    let take = |all: &RefCell<All>| {
+        let mut all = all.try_borrow_mut().ok()?;
+        let entry = all.open.get_mut((number & PLACE) as usize)?;
+        if entry.turn == number >> PLACE_BITS { entry.open.take() } else { None }
+    };
+    ALL.try_with(take).ok().flatten()
+}
+
+pub(super) fn with<T>(number: u32, use_it: impl FnOnce(&mut Open) -> Outcome<T>) -> Outcome<T> {
+    ALL.with_borrow_mut(|all| {
+        let open = dict(&mut all.open, number)?;
+        use_it(open).map_err(|error| error.about(open.dict.segment().name().as_str()))
+    })
+}
+
+/// Why a call ends without a result.
+enum Ended {
+    /// An exception of JavaScript's is pending, or there is none to be made.
+    Failed,
+    Error(shmkit::Error),
+}
+
+impl From<Failed> for Ended {
+    fn from(_: Failed) -> Self {
+        Ended::Failed
+    }
+}
+
+impl From<shmkit::Error> for Ended {
+    fn from(error: shmkit::Error) -> Self {
+        Ended::Error(error)
+    }
+}
+
+fn wrong_type(message: &str) -> shmkit::Error {
+    shmkit::Error { class: shmkit::Class::Type, ..shmkit::Error::own("ERR_INVALID_ARG_TYPE", message) }
+}
+
+/// A call's environment and arguments.
+struct Call {
+    env: sys::napi_env,
+    arguments: [sys::napi_value; 4],
+}
+
+impl Call {
+    /// # Safety
+    /// `env` and `info` are those of a callback that is running.
+    unsafe fn new(env: sys::napi_env, info: sys::napi_callback_info) -> std::result::Result<Self, Failed> {
+        let (mut count, mut arguments) = (4, [ptr::null_mut(); 4]);
+        // SAFETY: room for four, of which those that are missing become `undefined`.
+        ok(unsafe {
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &mut count,
+                arguments.as_mut_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        })?;
+        Ok(Call { env, arguments })
+    }
+
+    fn number(&self, at: usize) -> std::result::Result<u32, Failed> {
+        let mut number = 0;
+        // SAFETY: a live value of the call's environment.
+        ok(unsafe { sys::napi_get_value_uint32(self.env, self.arguments[at], &mut number) })?;
+        Ok(number)
+    }
+
+    fn key(&self, into: &mut Vec<u8>) -> std::result::Result<(), Ended> {
+        // SAFETY: as above.
+        if unsafe { value::utf8(self.env, self.arguments[1], into) }.is_err() {
+            return Err(wrong_type("a key must be a string").into());
+        }
+        // SAFETY: as above.
+        if unsafe { value::is_ill_formed(self.env, self.arguments[1], into) }? {
+            return Err(shmkit::Error::own("ERR_SHM_KEY", "a key must not have lone surrogates").into());
+        }
+        Ok(())
+    }
+
+    /// The value's kind; its bytes are put into `into`. Of a Buffer the kind is the next argument.
+    fn value(&self, into: &mut Vec<u8>) -> std::result::Result<u8, Ended> {
+        // SAFETY: as above.
+        if let Some(kind) = unsafe { encode(self.env, self.arguments[2], into) }? {
+            return Ok(kind);
+        }
+        let (mut start, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: as above; the call checks that it is a Buffer.
+        if ok(unsafe { sys::napi_get_buffer_info(self.env, self.arguments[2], &mut start, &mut len) })
+            .is_err()
+        {
+            return Err(wrong_type("the value cannot be stored").into());
+        }
+        into.clear();
+        into.reserve(len);
+        if len > 0 {
+            // SAFETY: the Buffer has so many bytes and lives as long as the call; the copy has room for them and is
+            // ours alone. A Buffer over shared memory may change meanwhile: the copy is then of no one moment.
+            unsafe {
+                ptr::copy_nonoverlapping(start.cast::<u8>(), into.as_mut_ptr(), len);
+                into.set_len(len);
+            }
+        }
+        Ok(self.number(3)?.try_into().unwrap_or(FACADE))
+    }
+
+    /// Puts bytes into the scratch, if there is one with room for them.
+    fn to_scratch(&self, kind: u8, bytes: &[u8]) -> bool {
+        let (mut start, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: a live value of the call's environment; the call checks that it is a Buffer or Uint8Array.
+        let status = unsafe { sys::napi_get_buffer_info(self.env, self.arguments[2], &mut start, &mut len) };
+        if ok(status).is_err() || len < bytes.len() + 8 {
+            return false;
+        }
+        let head = [bytes.len() as u32, u32::from(kind)];
+        // SAFETY: the array has so many bytes, lives as long as the call, and is the facade's own.
+        unsafe {
+            ptr::copy_nonoverlapping(head.as_ptr().cast::<u8>(), start.cast::<u8>(), 8);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), start.cast::<u8>().add(8), bytes.len());
+        }
+        true
+    }
+
+    fn boolean(&self, truth: bool) -> std::result::Result<sys::napi_value, Ended> {
+        let mut value = ptr::null_mut();
+        // SAFETY: the call's environment.
+        ok(unsafe { sys::napi_get_boolean(self.env, truth, &mut value) })?;
+        Ok(value)
+    }
+
+    fn busy(&self) -> std::result::Result<sys::napi_value, Ended> {
+        // SAFETY: the call's environment.
+        Ok(unsafe { decode(self.env, BUSY, &mut Vec::new()) }?)
+    }
+
+    fn undefined(&self) -> sys::napi_value {
+        let mut value = ptr::null_mut();
+        // SAFETY: the call's environment; where it fails there is nothing to return.
+        unsafe { sys::napi_get_undefined(self.env, &mut value) };
+        value
+    }
+}
+
+type Raw = fn(&Call, &mut All) -> std::result::Result<sys::napi_value, Ended>;
+
+/// `get(dict, key, scratch)`: undefined where there is none. What is the facade's to make is put into the scratch, a
+/// Uint8Array, and that is returned: 4 bytes of length, 4 of kind, and so many bytes. Where it does not fit it comes as
+/// a Buffer, with the kind behind the bytes.
+fn get(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    match open.dict.get(&all.key, &mut all.value)? {
+        Look::Found(kind) if kind >= FACADE && call.to_scratch(kind, &all.value) => Ok(call.arguments[2]),
+        // SAFETY: the call's environment.
+        Look::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut all.value) }?),
+        Look::Missing => Ok(call.undefined()),
+        Look::Busy => call.busy(),
+    }
+}
+
+/// `has(dict, key)`
+fn has(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    match open.dict.has(&all.key)? {
+        Look::Busy => call.busy(),
+        look => call.boolean(look != Look::Missing),
+    }
+}
+
+/// `set(dict, key, value, kind?)`, with the lock: whether the key is new.
+fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    let kind = call.value(&mut all.value)?;
+    call.boolean(open.dict.set(&all.key, kind, &all.value)?)
+}
+
+/// `delete(dict, key)`, with the lock: whether it was there.
+fn delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    call.boolean(open.dict.delete(&all.key)?)
+}
+
+/// `stage(dict, key, value, kind?)`, with the lock: for `dict_commit`.
+fn stage(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    let kind = call.value(&mut all.value)?;
+    open.dict.stage(&mut open.batch, &all.key, kind, &all.value)?;
+    Ok(call.undefined())
+}
+
+/// `stage_delete(dict, key)`, with the lock.
+fn stage_delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    open.dict.stage_delete(&mut open.batch, &all.key);
+    Ok(call.undefined())
+}
+
+/// `matches(dict, key, value, kind?)`, with the lock: whether the key has that very value.
+fn matches(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut all.open, call.number(0)?)?;
+    call.key(&mut all.key)?;
+    let kind = call.value(&mut all.value)?;
+    let found = open.dict.get(&all.key, &mut all.other)?;
+    call.boolean(found == Look::Found(kind) && all.other == all.value)
+}
+
+/// Runs a call, and throws what it ends with.
+///
+/// # Safety
+/// `env` and `info` are those of a callback that is running.
+unsafe fn run(env: sys::napi_env, info: sys::napi_callback_info, raw: Raw) -> sys::napi_value {
+    // SAFETY: the caller's promise.
+    let Ok(call) = (unsafe { Call::new(env, info) }) else { return ptr::null_mut() };
+    let ended = ALL.with(|all| match all.try_borrow_mut() {
+        Ok(mut all) => raw(&call, &mut all),
+        Err(_) => Err(Ended::Failed), // none of these calls runs JavaScript
+    });
+    match ended {
+        Ok(value) => value,
+        Err(Ended::Failed) => {
+            throw(env, shmkit::Error::own("ERR_SHM_REFUSED", "the runtime refused the call"))
+        }
+        Err(Ended::Error(error)) => throw(env, error),
+    }
+}
+
+/// Throws the error, unless an exception is pending already.
+fn throw(env: sys::napi_env, error: shmkit::Error) -> sys::napi_value {
+    let mut pending = false;
+    // SAFETY: a live environment.
+    let known = unsafe { sys::napi_is_exception_pending(env, &mut pending) };
+    if known == sys::Status::napi_ok && !pending {
+        let error = JsError::from(to_js(&Env::from_raw(env), error));
+        // SAFETY: a live environment, in which no exception is pending.
+        unsafe { error.throw_into(env) };
+    }
+    ptr::null_mut()
+}
+
+macro_rules! callbacks {
+    ($($name:ident => $raw:ident),* $(,)?) => {
+        $(unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+            // SAFETY: Node-API calls this with those of the call.
+            unsafe { run(env, info, $raw) }
+        })*
+
+        /// Their names, and what they do.
+        const CALLBACKS: &[(&std::ffi::CStr, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value)] =
+            &[$((name_of(concat!(stringify!($raw), "\0")), $name)),*];
+    };
+}
+
+const fn name_of(name: &str) -> &std::ffi::CStr {
+    match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => c"",
+    }
+}
+
+callbacks! {
+    dict_get => get,
+    dict_has => has,
+    dict_set => set,
+    dict_delete => delete,
+    dict_stage => stage,
+    dict_stage_delete => stage_delete,
+    dict_matches => matches,
+}
+
+/// An object that has them as functions.
+pub(super) fn functions(env: &Env) -> Result<Unknown<'_>> {
+    let mut object = ptr::null_mut();
+    // SAFETY: a live environment; the names are static, and the functions live as long as the module, which is never
+    // unloaded.
+    unsafe {
+        check_status!(sys::napi_create_object(env.raw(), &mut object))?;
+        for (name, callback) in CALLBACKS {
+            let mut function = ptr::null_mut();
+            check_status!(sys::napi_create_function(
+                env.raw(),
+                name.as_ptr(),
+                name.count_bytes() as isize,
+                Some(*callback),
+                ptr::null_mut(),
+                &mut function,
+            ))?;
+            check_status!(sys::napi_set_named_property(env.raw(), object, name.as_ptr(), function))?;
+        }
+        Ok(Unknown::from_raw_unchecked(env.raw(), object))
+    }
+}

@@ -1,0 +1,154 @@
+//! A table of keys and values in shared memory: read without a lock, written by one at a time, whole after every
+//! death. Drawn in `layout`.
+//!
+//! - `layout`: the bytes. `memory`: how they are touched. `heap`: blocks of them.
+//! - `read`: looking up. `write`: one key at a time. `commit`: several at once. `recover`: after a writer died.
+//!
+//! Whoever writes has the lock of the dict's segment (`sync::SharedLock::beside`), and calls `recover` first when that
+//! says that the last one died. This module does not take it: waiting is the caller's.
+
+mod commit;
+mod heap;
+mod keys;
+mod layout;
+mod memory;
+mod read;
+mod recover;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use commit::Batch;
+pub use read::Look;
+
+use memory::Memory;
+
+use crate::Result;
+use crate::segment::{AttachOptions, CreateOptions, Mapping, Name, Segment};
+
+/// The longest key, in bytes of UTF-8.
+pub const KEY_MAX: usize = 1 << 16;
+/// The shortest file.
+pub const LEAST: usize = 8 << 10;
+/// The longest file: 64 GB, as far as slots can say.
+pub const MOST: usize = 1 << 36;
+
+/// Where JavaScript finds the version, in bytes.
+pub const VERSION_AT: usize = layout::VERSION;
+
+/// An open dict.
+#[derive(Debug)]
+pub struct SharedDict {
+    memory: Memory,
+}
+
+impl SharedDict {
+    /// Makes an empty one of `size` bytes, which may grow to `max`.
+    ///
+    /// # Errors
+    /// As `Segment::create`.
+    pub fn create(size: usize, max: usize, options: &CreateOptions) -> Result<Self> {
+        let max = max.clamp(LEAST, MOST);
+        let size = size.clamp(LEAST, max).next_multiple_of(4096).min(max);
+        let segment =
+            Segment::create_with(size, options, &AtomicBool::new(false), |bytes| layout::write(bytes, max))?;
+        Self::over(segment)
+    }
+
+    /// Opens an existing one.
+    ///
+    /// # Errors
+    /// `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; else as `Segment::attach`.
+    pub fn attach(name: &Name, options: &AttachOptions) -> Result<Self> {
+        Self::over(Segment::attach(name, &AttachOptions { reserve: false, ..options.clone() })?)
+    }
+
+    /// The one of the name in the options, made where there is none.
+    ///
+    /// # Errors
+    /// As `create` and `attach`.
+    pub fn create_or_attach(size: usize, max: usize, options: &CreateOptions) -> Result<Self> {
+        let max = max.clamp(LEAST, MOST);
+        let size = size.clamp(LEAST, max).next_multiple_of(4096).min(max);
+        let segment = Segment::create_or_attach_with(size, options, |bytes| layout::write(bytes, max));
+        Self::over(segment?)
+    }
+
+    /// How long a dict may become where nobody says so: a quarter of what the filesystem has left.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn default_max() -> Result<usize> {
+        let room = rustix::fs::statvfs("/dev/shm").map_err(crate::segment::os("statvfs"))?;
+        let free = if room.f_blocks == 0 { MOST as u64 } else { room.f_bavail.saturating_mul(room.f_frsize) };
+        Ok(usize::try_from(free / 4).unwrap_or(MOST).clamp(1 << 20, MOST))
+    }
+
+    fn over(segment: Segment) -> Result<Self> {
+        let about = |error: crate::Error| error.about(segment.name().as_str());
+        if segment.size() < LEAST {
+            let message = "there is no dict in this segment";
+            return Err(about(crate::Error::own("ERR_SHM_NOT_A_DICT", message)));
+        }
+        let max = layout::read(segment.map_reaching(layout::BLOCKS)?.bytes()).map_err(about)?;
+        Ok(SharedDict { memory: Memory::new(segment, max)? })
+    }
+
+    /// Its segment.
+    pub fn segment(&self) -> &Segment {
+        self.memory.segment()
+    }
+
+    /// All that it may grow to; only its first page is sure to be there.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        self.memory.mapping()
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn len(&self) -> Result<u64> {
+        self.memory.load(layout::COUNT)
+    }
+
+    /// Whether there are none.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Bytes that it has taken so far.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn byte_length(&self) -> Result<u64> {
+        self.memory.load(layout::LIMIT)
+    }
+
+    /// Changes with every commit, and is odd while one is applied.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn version(&self) -> Result<u64> {
+        self.memory.load(layout::VERSION)
+    }
+
+    fn hash(key: &[u8]) -> u32 {
+        let hash = xxhash_rust::xxh3::xxh3_64(key);
+        (hash ^ (hash >> 32)) as u32
+    }
+}
+
+/// A point at which a writer may die; tests make it so.
+#[inline]
+fn step(_name: &'static str) {
+    #[cfg(test)]
+    tests::at(_name);
+}
+
+#[cfg(test)]
+mod tests;

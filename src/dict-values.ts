@@ -1,0 +1,149 @@
+import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+
+import { shmError, valueError, wrongType } from './errors.js';
+
+/** Kinds of values that are the facade's to make; the binding knows the primitive ones. */
+const BYTES = 16;
+const ARRAY = 17;
+/** Typed arrays, by their place in this list. */
+const ARRAYS = [
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  BigInt64Array,
+  BigUint64Array,
+  Float32Array,
+  Float64Array,
+] as const;
+/** A structured clone, as V8 writes it. */
+const CLONE = 66;
+/** Of what could not be read without the lock. */
+const BUSY = 255;
+
+/** Where the binding puts what is made here: 4 bytes of length, 4 of kind, the bytes. Used up before the next call. */
+export const scratch = Buffer.alloc(64 << 10);
+const head = new Uint32Array(scratch.buffer, scratch.byteOffset, 2);
+const HEAD = 8;
+
+/** @internal A value as the binding takes it: a primitive, or bytes and their kind. */
+export interface Encoded {
+  readonly value: unknown;
+  readonly kind: number;
+}
+
+/** @internal `Others wrote all the time`, in place of a value. */
+export const Busy = Symbol('busy');
+
+/** @internal A key that can be one. The binding checks its length. */
+export function checkKey(key: unknown): string {
+  if (typeof key !== 'string') throw wrongType('a key', 'a string', key);
+  if (!key.isWellFormed()) throw shmError('ERR_SHM_KEY', 'a key must not have lone surrogates');
+  return key;
+}
+
+/** @internal A value that can be stored, or an error that says why it cannot. */
+export function encode(value: unknown): Encoded {
+  switch (typeof value) {
+    case 'number':
+    case 'string':
+    case 'boolean':
+    case 'bigint':
+      return { value, kind: 0 };
+    case 'object':
+      return value === null ? { value, kind: 0 } : encodeObject(value);
+    default:
+      throw valueError(
+        `a dict has no ${typeof value === 'undefined' ? 'undefined: delete() the key, or store null' : typeof value}`,
+      );
+  }
+}
+
+function encodeObject(value: object): Encoded {
+  if (types.isUint8Array(value)) return { value: Buffer.from(value), kind: BYTES };
+  if (types.isTypedArray(value)) {
+    const array = ARRAYS.findIndex(({ name }) => name === value[Symbol.toStringTag]);
+    if (array >= 0) {
+      return {
+        value: Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength),
+        kind: ARRAY + array,
+      };
+    }
+  }
+  try {
+    checkPlain(value, new Set());
+    return { value: serialize(value), kind: CLONE };
+  } catch (error) {
+    throw valueError(`the value cannot be stored: ${(error as Error).message}`);
+  }
+}
+
+/** Of an instance of a class nothing but its fields would be left, without a word. */
+function checkPlain(value: unknown, seen: Set<object>): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  seen.add(value);
+  let parts: Iterable<unknown>;
+  if (Array.isArray(value) || types.isSet(value)) parts = value;
+  else if (types.isMap(value)) parts = [...value].flat();
+  else if (isWhole(value)) return;
+  else {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    // Of another context too, whose Object is another one.
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      throw valueError(`there is an instance of ${value.constructor.name} in it: store what it is made of`);
+    }
+    parts = Object.values(value);
+  }
+  for (const part of parts) checkPlain(part, seen);
+}
+
+/** What is cloned as a whole, or refused by V8 itself. */
+function isWhole(value: object): boolean {
+  return (
+    types.isDate(value) ||
+    types.isRegExp(value) ||
+    types.isNativeError(value) ||
+    types.isAnyArrayBuffer(value) ||
+    ArrayBuffer.isView(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isPromise(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value)
+  );
+}
+
+/** @internal The value of what the binding gives: a primitive, or a copy of bytes with their kind behind them. */
+export function decode(raw: unknown): unknown {
+  if (typeof raw !== 'object' || raw === null) return raw;
+  if (raw === scratch) {
+    const [length, kind] = head as unknown as [number, number];
+    return decodeBytes(scratch, kind, HEAD, HEAD + length);
+  }
+  const bytes = raw as Buffer;
+  const kind = bytes[bytes.length - 1] as number;
+  if (kind === BUSY) return Busy;
+  return decodeBytes(bytes, kind, 0, bytes.length - 1);
+}
+
+/** @internal A fresh copy of a value that has not been stored yet. */
+export function copyOf({ value, kind }: Encoded): unknown {
+  return kind === 0 ? value : decodeBytes(value as Buffer, kind, 0, (value as Buffer).length);
+}
+
+/** A fresh value of these bytes. */
+function decodeBytes(bytes: Buffer, kind: number, start: number, end: number): unknown {
+  if (kind === CLONE) {
+    // Memory of its own: typed arrays inside are views of it.
+    const { buffer } = new Uint8Array(bytes.subarray(start, end));
+    return deserialize(Buffer.from(buffer));
+  }
+  if (kind === BYTES) return Buffer.from(bytes.subarray(start, end));
+  const array = ARRAYS[kind - ARRAY];
+  if (array === undefined) throw valueError(`a newer version of shmkit stored this value (kind ${kind})`);
+  const copy = new Uint8Array(bytes.subarray(start, end)); // aligned
+  return new array(copy.buffer, 0, copy.length / array.BYTES_PER_ELEMENT);
+}

@@ -1,0 +1,567 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
+
+import * as binding from '#binding';
+import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
+import { Overlay, sum } from './dict-txn.js';
+import type { Change, DictTxn, TxnSource } from './dict-txn.js';
+import { Busy, checkKey, copyOf, decode, encode, scratch } from './dict-values.js';
+import { closedError, outOfRange, shmError, wrongType } from './errors.js';
+import { warnWhereUntracked } from './housekeeping.js';
+import { Lock } from './lock.js';
+import type { Hold, Owner } from './lock.js';
+import type { CreateOptions } from './memory.js';
+import { UNCLONEABLE } from './shared-object.js';
+import type { Descriptor, SharedObject } from './shared-object.js';
+import { isThenable } from './txn.js';
+import type { Plain, TxnOptions, TxnSyncOptions } from './txn.js';
+import { block, checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, waitOptions } from './waits.js';
+
+/** How to make a dict. */
+export interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
+  /** Bytes at first; it grows. Default 64 KB. */
+  byteLength?: number;
+  /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
+  maxByteLength?: number;
+  /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
+  lockTimeout?: number;
+}
+
+/** How to attach to a dict. */
+export interface DictAttachOptions {
+  readOnly?: boolean;
+  /** Allow a dict of another user. Default false. */
+  foreign?: boolean;
+  /** As in `create`. */
+  lockTimeout?: number;
+}
+
+const calls = binding.dictCalls();
+const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout'];
+const LOCK_TIMEOUT = 10_000;
+const FIRST_LENGTH = 64 << 10;
+/** Values that are remembered until somebody writes. */
+const REMEMBERED = 10_000;
+/** Texts that are no longer than this. */
+const LONGEST = 4096;
+/** So often a read-only body runs beside those who write, before it has the lock. */
+const TRIES = 3;
+/** In place of the words of a closed dict: no version is odd when anything is remembered. */
+const NONE = new Int32Array(1024).fill(-1);
+
+/**
+ * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
+ * writes. Whoever is killed while he writes leaves the old value or the new one.
+ *
+ * ```js
+ * using dict = SharedDict.createOrAttach('board');
+ * dict.set('progress', { done: 3, of: 10 });
+ * dict.increment('visits');
+ * dict.txnSync((txn) => txn.set('a', txn.get('b') ?? 0)); // all of it or nothing
+ * ```
+ */
+export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, V]> {
+  readonly name: string;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
+  readonly #native: binding.DictHandle;
+  readonly #number: number;
+  readonly #id: string;
+  readonly #versionAt: number;
+  readonly #buffer: ArrayBuffer;
+  readonly #readOnly: boolean;
+  readonly #lockTimeout: number;
+  readonly #owner: Owner = { readers: 0, closed: false };
+  readonly #hold: Hold = { owner: this.#owner, reading: false };
+  #words: Int32Array;
+  #lock: Lock | undefined;
+  #closed = false;
+  /** Primitive values of this version; others could be changed by who reads them. */
+  readonly #known = new Map<string, V>();
+  #knownVersion = 1;
+
+  private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
+    if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
+    this.#native = native;
+    const { number, name, id, version } = binding.dictFacts(native);
+    this.name = name;
+    this.#number = number;
+    this.#id = id;
+    this.#versionAt = version;
+    this.#readOnly = readOnly;
+    this.#lockTimeout = lockTimeout;
+    this.#buffer = binding.dictBuffer(native);
+    this.#words = new Int32Array(this.#buffer);
+  }
+
+  /**
+   * Makes an empty dict.
+   * @throws `EEXIST`, `ENOSPC`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   */
+  static create<V>(options?: DictOptions): SharedDict<V> {
+    return made(options, false, (native, timeout) => new SharedDict<V>(native, false, timeout));
+  }
+
+  /**
+   * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
+   * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
+   */
+  static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V> {
+    const named = { ...checkOptions(options, OPTIONS), name: checkName(name) };
+    return made(named, true, (native, timeout) => new SharedDict<V>(native, false, timeout));
+  }
+
+  /**
+   * Opens an existing dict, by its name or its descriptor.
+   * @throws `ENOENT`, `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
+   * `EACCES`.
+   */
+  static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V> {
+    const named = checkTarget(target, 'dict');
+    const given = checkOptions(options, ['readOnly', 'foreign', 'lockTimeout', 'reserve']);
+    const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
+    const foreign = checkBoolean('foreign', given.foreign, false);
+    const native = binding.attachDict(named.name, readOnly, foreign, named.id);
+    return new SharedDict<V>(native, readOnly, checkTimeout(given.lockTimeout ?? LOCK_TIMEOUT));
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** How many entries there are. */
+  get size(): number {
+    this.#checkOpen();
+    return binding.dictSize(this.#native);
+  }
+
+  /** Bytes that it has taken of `/dev/shm`. */
+  get byteLength(): number {
+    this.#checkOpen();
+    return binding.dictByteLength(this.#native);
+  }
+
+  // ---- reading
+
+  /**
+   * A fresh copy of the value, as it is at this moment; undefined where there is none.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
+  get(key: string): V | undefined {
+    const version = Atomics.load(this.#words, this.#versionAt);
+    if (version === this.#knownVersion) {
+      const known = this.#known.get(key);
+      if (known !== undefined) return known;
+    }
+    return this.#look(key, version);
+  }
+
+  #look(key: string, version: number): V | undefined {
+    this.#checkOpen();
+    const raw = calls.get(this.#number, key, scratch);
+    if (typeof raw === 'object' && raw !== null) {
+      const value = decode(raw);
+      return (value === Busy ? this.#insist(() => calls.get(this.#number, key, scratch)) : value) as V;
+    }
+    if (raw !== undefined) this.#remember(key, raw as V, version);
+    return raw as V | undefined;
+  }
+
+  /** From the second look on at one version: where there is a write for every read it would be for nothing. */
+  #remember(key: string, value: V, version: number): void {
+    if ((version & 1) !== 0) return;
+    if (version !== this.#knownVersion) {
+      if (this.#known.size > 0) this.#known.clear();
+      this.#knownVersion = version;
+    } else if (this.#known.size < REMEMBERED && !(typeof value === 'string' && value.length > LONGEST)) {
+      this.#known.set(key, value);
+    }
+  }
+
+  /** Whether there is such a key. */
+  has(key: string): boolean {
+    this.#checkOpen();
+    const raw = calls.has(this.#number, key);
+    return (typeof raw === 'boolean' ? raw : this.#insist(() => calls.has(this.#number, key))) as boolean;
+  }
+
+  /** A look that others have kept from its end by writing: with the lock, or where there is none again and again. */
+  #insist(look: () => unknown): unknown {
+    if (!this.#readOnly) return this.#withLock(() => decode(look()));
+    return this.#retry(this.#lockTimeout, () => {
+      const value = decode(look());
+      return value === Busy ? undefined : { value };
+    });
+  }
+
+  /** For a handle that cannot put in order what a dead writer left, and so must not have the lock. */
+  #retry<T>(timeout: number, attempt: () => { value: T } | undefined): T {
+    const result = block(timeout, () => (binding.yieldNow(), attempt()));
+    if (result === undefined) throw this.#busyError(timeout);
+    return result.value;
+  }
+
+  #busyError(timeout: number): Error {
+    const message = `others have been writing to '${this.name}' for ${timeout} ms, or one of them died at it; this handle only reads`;
+    return shmError('ERR_SHM_BUSY', message, this.name);
+  }
+
+  /** The keys; those that come or go meanwhile may be among them. In a read-only txn they are those of one moment. */
+  *keys(): IterableIterator<string> {
+    this.#checkOpen();
+    yield* binding.dictKeys(this.#native);
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  *entries(): IterableIterator<[string, V]> {
+    this.#checkOpen();
+    for (const key of binding.dictKeys(this.#native)) {
+      const value = this.get(key);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, V]> {
+    return this.entries();
+  }
+
+  forEach(visit: (value: V, key: string) => void): void {
+    checkBody(visit);
+    for (const [key, value] of this.entries()) visit(value, key);
+  }
+
+  /** All entries as they are at one moment. */
+  toObject(): Record<string, V> {
+    const entries = this.txnSync((txn) => [...txn.entries()] as never, { readOnly: true });
+    // Not by assignment, which takes '__proto__' for something else.
+    return Object.fromEntries(entries as [string, V][]);
+  }
+
+  // ---- writing
+
+  /**
+   * Sets a value: null, a boolean, number, bigint, string, bytes, typed array, or what `structuredClone` takes of plain
+   * objects, arrays, Map, Set, Date and Error.
+   * @throws `ERR_SHM_VALUE`, `ERR_SHM_KEY`, `ERR_SHM_TIMEOUT` (others write for longer than `lockTimeout`), `ERR_SHM_FULL`,
+   * `ENOSPC`, `ERR_SHM_DEADLOCK` (inside of a txn: use that), `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing has changed
+   * then.
+   */
+  set(key: string, value: V): this {
+    if (typeof value === 'number' || typeof value === 'string') {
+      const lock = this.#writable();
+      this.#begin(lock);
+      try {
+        calls.set(this.#number, key, value);
+      } finally {
+        lock.unlock(this.#hold, 'consistent');
+      }
+      return this;
+    }
+    const encoded = encode(value);
+    this.#withLock(() => calls.set(this.#number, key, encoded.value, encoded.kind));
+    return this;
+  }
+
+  /** Removes a key; whether it was there. */
+  delete(key: string): boolean {
+    return this.#withLock(() => calls.delete(this.#number, key));
+  }
+
+  /** Removes all keys at once. */
+  clear(): void {
+    this.#withLock(() => binding.dictClear(this.#native));
+  }
+
+  /** The value that there is, or this one from now on. */
+  getOrInsert(key: string, value: V): V {
+    const { value: encoded, kind } = encode(value);
+    return this.#withLock(() => {
+      const known = decode(calls.get(this.#number, key, scratch)) as V | undefined;
+      if (known !== undefined) return known;
+      calls.set(this.#number, key, encoded, kind);
+      return value;
+    });
+  }
+
+  /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
+  update(key: string, change: (old: V | undefined) => V): V {
+    checkBody(change);
+    return this.#withLock(() => {
+      const value = change(decode(calls.get(this.#number, key, scratch)) as V | undefined);
+      const { value: encoded, kind } = encode(value);
+      calls.set(this.#number, key, encoded, kind);
+      return value;
+    });
+  }
+
+  /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
+  increment(key: string, by = 1): number {
+    return this.update(key, (old) => sum(this.name, key, old, by) as V) as number;
+  }
+
+  /**
+   * Sets the value if it is as `expected`, undefined for none; whether it did. Values are equal when they are stored as
+   * the same bytes: objects with their keys in the same order.
+   */
+  compareAndSet(key: string, expected: V | undefined, value: V): boolean {
+    const [before, after] = [expected === undefined ? undefined : encode(expected), encode(value)];
+    return this.#withLock(() => {
+      const equal =
+        before === undefined
+          ? calls.get(this.#number, key, scratch) === undefined
+          : calls.matches(this.#number, key, before.value, before.kind);
+      if (equal) calls.set(this.#number, key, after.value, after.kind);
+      return equal;
+    });
+  }
+
+  /** Sets all of these at once. */
+  assign(entries: Record<string, V> | Iterable<[string, V]>): this {
+    if (typeof entries !== 'object' || entries === null) throw wrongType('entries', 'an object', entries);
+    const all = Symbol.iterator in entries ? (entries as Iterable<[string, V]>) : Object.entries(entries);
+    const changes = new Map<string, Change>();
+    for (const entry of all) {
+      if (!Array.isArray(entry)) throw wrongType('an entry', 'a key and a value, [key, value]', entry);
+      changes.set(checkKey(entry[0]), encode(entry[1]));
+    }
+    this.#withLock(() => this.#commit(changes));
+    return this;
+  }
+
+  // ---- txns
+
+  /**
+   * Reads and writes several keys as one: others see all of its changes or none, and so does whoever comes after a death.
+   * A body that throws changes nothing. With `readOnly` it runs beside those who write, more than once if they get in
+   * between, and sees the dict of one moment.
+   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_INVALID_RETURN_VALUE` (a body must not be asynchronous); else as
+   * `set`.
+   */
+  async txn<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnOptions): Promise<T> {
+    const { timeout, signal } = waitOptions(options, [...WAIT_OPTIONS, 'readOnly']);
+    const readOnly = checkBoolean('readOnly', options?.readOnly, false);
+    checkBody(body);
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    if (readOnly) {
+      const until = performance.now() + (this.#readOnly ? Math.min(timeout, this.#lockTimeout) : 0);
+      do {
+        const result = this.#beside(body);
+        if (result !== undefined) return result.value;
+        await turn();
+        signal?.throwIfAborted();
+        this.#checkOpen();
+      } while (performance.now() < until);
+      if (this.#readOnly) throw this.#busyError(Math.min(timeout, this.#lockTimeout));
+    }
+    const lock = this.#writable();
+    const hold = { owner: this.#owner, reading: false };
+    // At once where nobody has it: what the caller does next may want it too.
+    const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
+    this.#checkOpen();
+    return this.#inLock(lock, hold, ownerDied, () => this.#run(body, readOnly));
+  }
+
+  /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
+  txnSync<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnSyncOptions): T {
+    const given = checkOptions(options, [...SYNC_WAIT_OPTIONS, 'readOnly']);
+    const readOnly = checkBoolean('readOnly', given.readOnly, false);
+    checkBody(body);
+    this.#checkOpen();
+    if (readOnly) {
+      const result = this.#beside(body);
+      if (result !== undefined) return result.value;
+      if (this.#readOnly) {
+        const timeout = Math.min(checkTimeout(given.timeout), this.#lockTimeout);
+        return this.#retry(timeout, () => this.#beside(body));
+      }
+    }
+    const lock = this.#writable();
+    const hold = { owner: this.#owner, reading: false };
+    const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
+    return this.#inLock(lock, hold, ownerDied, () => this.#run(body, readOnly));
+  }
+
+  /** Runs a read-only body without the lock; undefined where others wrote in between each time. */
+  #beside<T>(body: (txn: DictTxn<V>) => Plain<T>): { value: T } | undefined {
+    for (let round = 0; round < TRIES; round++) {
+      const version = Atomics.load(this.#words, this.#versionAt);
+      if ((version & 1) !== 0) continue;
+      const isSame = (): boolean => Atomics.load(this.#words, this.#versionAt) === version;
+      try {
+        const value = this.#run(body, true);
+        if (isSame()) return { value };
+      } catch (error) {
+        if (isSame()) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #run<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean): T {
+    const txn = new Overlay<V>(this.#source(), readOnly);
+    let result: Plain<T>;
+    let changes: Map<string, Change>;
+    try {
+      result = body(txn);
+    } finally {
+      changes = txn.end();
+    }
+    if (isThenable(result)) {
+      const error = new TypeError("the body of a dict's txn must not return a promise");
+      throw Object.assign(error, { code: 'ERR_INVALID_RETURN_VALUE' });
+    }
+    this.#checkOpen();
+    if (!readOnly) this.#commit(changes);
+    return result;
+  }
+
+  #source(): TxnSource<V> {
+    return {
+      name: this.name,
+      size: () => this.size,
+      look: (key) => this.get(key),
+      has: (key) => this.has(key),
+      keys: () => binding.dictKeys(this.#native),
+      encode: (key, value) => (checkKey(key), encode(value)),
+      copyOf: (change) => copyOf(change as NonNullable<Change>) as V,
+    };
+  }
+
+  /** With the lock. */
+  #commit(changes: Map<string, Change>): void {
+    if (changes.size === 0) return;
+    try {
+      for (const [key, change] of changes) {
+        if (change === undefined) calls.stage_delete(this.#number, key);
+        else calls.stage(this.#number, key, change.value, change.kind);
+      }
+      binding.dictCommit(this.#native);
+    } catch (error) {
+      binding.dictRollBack(this.#native);
+      throw error;
+    }
+  }
+
+  // ---- the lock
+
+  #writable(): Lock {
+    this.#checkOpen();
+    if (this.#readOnly) {
+      throw shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
+    }
+    return (this.#lock ??= Lock.of(binding.dictLock(this.#native), this.name));
+  }
+
+  #begin(lock: Lock): void {
+    if (!lock.takeNow(this.#hold)) {
+      this.#recover(lock, this.#hold, lock.lockSync(this.#hold, this.#lockTimeout, undefined));
+    }
+  }
+
+  #withLock<T>(act: () => T): T {
+    const lock = this.#writable();
+    this.#begin(lock);
+    try {
+      return act();
+    } finally {
+      lock.unlock(this.#hold, 'consistent');
+    }
+  }
+
+  #inLock<T>(lock: Lock, hold: Hold, ownerDied: boolean, act: () => T): T {
+    this.#recover(lock, hold, ownerDied);
+    try {
+      return act();
+    } finally {
+      lock.unlock(hold, 'consistent');
+    }
+  }
+
+  /** After the death of one who wrote; where that fails the next one has to. */
+  #recover(lock: Lock, hold: Hold, ownerDied: boolean): void {
+    if (!ownerDied) return;
+    try {
+      binding.dictRecover(this.#native);
+    } catch (error) {
+      lock.unlock(hold, 'as-found');
+      throw error;
+    }
+  }
+
+  // ---- as all shared objects
+
+  /** Makes this process an owner. */
+  adopt(): void {
+    this.#checkOpen();
+    binding.adoptDict(this.#native);
+  }
+
+  /** Lets go of it in this handle. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#words = NONE;
+    this.#known.clear();
+    this.#lock?.close(this.#owner);
+    binding.closeDict(this.#native, this.#buffer);
+  }
+
+  /** Removes the name. Whoever is attached stays attached. */
+  unlink(): void {
+    binding.unlinkDict(this.#native);
+  }
+
+  /** What `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    return { kind: 'dict', name: this.name, id: this.#id, ...(this.#readOnly && { readOnly: true }) };
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+    inspect: (value: unknown, options: InspectOptions) => string,
+  ): string {
+    const name = options.stylize(`'${this.name}'`, 'string');
+    if (this.#closed) return `SharedDict(${name}, closed)`;
+    if (depth < 0) return `SharedDict(${name}, ${this.size})`;
+    return `SharedDict(${name}, ${this.size}) ${inspect(this.toObject(), options)}`;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw closedError(this.name);
+  }
+}
+
+function checkBody(body: unknown): void {
+  if (typeof body !== 'function') throw wrongType('what is to be done', 'a function', body);
+}
+
+function made<T>(
+  options: DictOptions | undefined,
+  attach: boolean,
+  over: (native: binding.DictHandle, lockTimeout: number) => T,
+): T {
+  const given = checkOptions(options, OPTIONS);
+  const size = checkSize(given.byteLength ?? FIRST_LENGTH);
+  const max = given.maxByteLength === undefined ? 0 : checkSize(given.maxByteLength);
+  if (max !== 0 && max < size && given.byteLength !== undefined) {
+    throw outOfRange('maxByteLength', `${size} or more, as byteLength is`, max);
+  }
+  const lockTimeout = checkTimeout(given.lockTimeout ?? LOCK_TIMEOUT);
+  const track = checkBoolean('track', given.track, true);
+  const name = given.name === undefined ? undefined : checkName(given.name);
+  const native = binding.createDict(size, max, name, checkMode(given.mode), track, attach);
+  if (track) warnWhereUntracked();
+  return over(native, lockTimeout);
+}

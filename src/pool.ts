@@ -1,0 +1,313 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import pLimit from 'p-limit';
+import type { LimitFunction } from 'p-limit';
+import pMap from 'p-map';
+
+import { checkCount, checkOptions } from './arguments.js';
+import { shmError, wrongType } from './errors.js';
+import { pack } from './pool/parcel.js';
+import type { Parcel } from './pool/parcel.js';
+import { Died, workerDied, WorkerProcess } from './pool/worker-process.js';
+import type { Job, Outcome } from './pool/worker-process.js';
+import type { SharedObject } from './shared-object.js';
+
+export type { WorkerDiedError } from './pool/worker-process.js';
+
+/** How to make a pool. */
+export interface PoolOptions {
+  /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
+  workers?: number;
+}
+
+/** How to map. */
+export interface MapOptions {
+  /**
+   * So many items go to a worker at a time. Default: what gives every worker four rounds, and 1 where the number of
+   * items is not known before.
+   */
+  chunk?: number;
+  /**
+   * After each chunk. Where the number of items is not known before, `total` is how many were taken so far. What it
+   * throws ends the map.
+   */
+  onProgress?: (done: number, total: number) => void;
+  /** Ends the map: no further item is begun. */
+  signal?: AbortSignal;
+}
+
+/** So many chunks for each worker, so that one with easy items takes over from one with hard ones. */
+const ROUNDS = 4;
+/** A worker that died before it began at a job has done nothing: others are asked. So many new ones, not for ever. */
+const UNBEGUN = 3;
+
+/** Items that go to a worker together. */
+interface Chunk {
+  /** The place of the first one. */
+  readonly from: number;
+  readonly items: readonly unknown[];
+}
+
+/**
+ * Worker processes that call the functions of a module. Shared objects among the arguments arrive attached to the same
+ * memory, and so do those in results.
+ *
+ * ```js
+ * await using pool = new Pool(new URL('./work.js', import.meta.url));
+ * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
+ * ```
+ */
+export class Pool implements AsyncDisposable {
+  readonly #url: string;
+  readonly #limit: LimitFunction;
+  readonly #workers: number;
+  readonly #alive = new Set<WorkerProcess>();
+  readonly #idle: WorkerProcess[] = [];
+  /** What close() waits for. */
+  readonly #running = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
+   * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`).
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  constructor(module: string | URL, options?: PoolOptions) {
+    this.#url = checkModule(module);
+    const { workers } = checkOptions(options, ['workers']);
+    this.#workers = workers === undefined ? availableParallelism() : checkCount('workers', workers);
+    this.#limit = pLimit(this.#workers);
+  }
+
+  /**
+   * Calls a function of the module in a worker process, and resolves to what it returns.
+   *
+   * If its worker dies, it is not called again, because it may have had effects already.
+   * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`), `ERR_SHM_METHOD`,
+   * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
+   * `attach` throws.
+   */
+  async run<R>(method: string, ...args: unknown[]): Promise<R> {
+    this.#check(method);
+    const parcel = pack(args, `an argument of '${method}'`);
+    return this.#track(this.#run<R>(method, parcel));
+  }
+
+  /**
+   * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
+   * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
+   * `item`; those at work finish the item that they are at.
+   *
+   * A chunk whose worker dies is tried once more: its items may be seen twice.
+   * @throws As `run`, and the signal's reason.
+   */
+  async map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]> {
+    this.#check(method);
+    if (items === null || items === undefined || typeof items[Symbol.iterator] !== 'function') {
+      throw wrongType('items', 'iterable', items);
+    }
+    const { chunk, onProgress, signal } = checkOptions(options, ['chunk', 'onProgress', 'signal']);
+    const count = countOf(items);
+    const size =
+      chunk === undefined
+        ? Math.max(1, Math.ceil((count ?? 0) / (this.#workers * ROUNDS)))
+        : checkCount('chunk', chunk);
+    if (onProgress !== undefined && typeof onProgress !== 'function') {
+      throw wrongType('onProgress', 'a function', onProgress);
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw wrongType('signal', 'an AbortSignal', signal);
+    }
+    signal?.throwIfAborted();
+    return this.#track(this.#map<R>(method, items, size, count, onProgress, signal));
+  }
+
+  /**
+   * Takes no more work, waits for what is running, and ends the workers. Idempotent.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  /** `close()` */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run<R>(method: string, parcel: Parcel): Promise<R> {
+    const { ok, value } = await this.#do({ method, parcel, each: false, wanted: () => true }, 1);
+    if (!ok) throw value;
+    return value as R;
+  }
+
+  async #map<R>(
+    method: string,
+    items: Iterable<unknown>,
+    size: number,
+    count: number | undefined,
+    onProgress: MapOptions['onProgress'],
+    signal: AbortSignal | undefined,
+  ): Promise<R[]> {
+    const opened: SharedObject[] = [];
+    const stops = new Set<() => void>();
+    let wanted = true;
+    let taken = 0;
+    let done = 0;
+
+    const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
+      const { from } = chunk;
+      const parcel = packItems(method, chunk);
+      const job = { method, parcel, each: true, wanted: () => wanted };
+      const to = from + chunk.items.length;
+      const outcome = await this.#do(job, 2, { from, to }, stops);
+      if (!wanted) {
+        for (const object of outcome.opened) object.close();
+        return [];
+      }
+      if (!outcome.ok) throw withItem(outcome.value, from, outcome.item);
+      opened.push(...outcome.opened);
+      done += chunk.items.length;
+      if (to > from) onProgress?.(done, count ?? taken);
+      return outcome.value as R[];
+    };
+    const checked = this.#track(attempt({ from: 0, items: [] }));
+    async function* chunks(): AsyncGenerator<Chunk> {
+      await checked; // no item is taken for a function that there is not
+      for (const chunk of chunksOf(items, size)) {
+        taken += chunk.items.length;
+        yield chunk;
+      }
+    }
+
+    try {
+      const mapped = await pMap(chunks(), (chunk) => this.#track(attempt(chunk)), {
+        concurrency: this.#workers,
+        ...(signal !== undefined && { signal }),
+      });
+      return mapped.flat() as R[];
+    } catch (error) {
+      wanted = false;
+      for (const stop of stops) stop();
+      for (const object of opened) object.close();
+      throw error;
+    }
+  }
+
+  /** Has a worker do it, and if that one dies another one, up to so many `tries`. */
+  async #do(
+    job: Job,
+    tries: number,
+    items?: { from: number; to: number },
+    stops?: Set<() => void>,
+  ): Promise<Outcome> {
+    return this.#limit(async () => {
+      for (let begun = 0, unbegun = 0; ;) {
+        if (!job.wanted()) return { ok: true, value: undefined, opened: [], item: undefined };
+        const worker = this.#worker();
+        const { fresh } = worker;
+        const stop = (): void => worker.stop();
+        stops?.add(stop);
+        try {
+          const outcome = await worker.do(job);
+          if (worker.usable) this.#idle.push(worker);
+          else await worker.end();
+          return outcome;
+        } catch (error) {
+          if (!(error instanceof Died)) throw error;
+          if (error.begun) begun++;
+          else if (fresh) unbegun++; // of the others there are only so many
+          if (begun >= tries || unbegun >= UNBEGUN) throw workerDied(error.death, job.method, items);
+        } finally {
+          stops?.delete(stop);
+        }
+      }
+    });
+  }
+
+  /** One that has nothing to do. */
+  #worker(): WorkerProcess {
+    for (let idle; (idle = this.#idle.pop()) !== undefined;) if (idle.usable) return idle;
+    const worker = new WorkerProcess(this.#url);
+    this.#alive.add(worker);
+    void worker.gone.then(() => this.#alive.delete(worker));
+    return worker;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    await Promise.all([...this.#alive].map((worker) => worker.end()));
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const end = (): void => void this.#running.delete(work);
+    work.then(end, end);
+    return work;
+  }
+
+  #check(method: unknown): void {
+    if (typeof method !== 'string') throw wrongType('method', 'the name of a function', method);
+    if (this.#closing !== undefined) throw shmError('ERR_SHM_CLOSED', 'the pool is closed');
+  }
+}
+
+function checkModule(module: unknown): string {
+  const isUrl = module instanceof URL || (typeof module === 'string' && /^file:/i.test(module));
+  if (isUrl) {
+    const { protocol, href } = new URL(module);
+    if (protocol === 'file:') return href;
+  }
+  if (!isUrl && typeof module === 'string' && module !== '') return pathToFileURL(path.resolve(module)).href;
+  throw wrongType('module', "a path or a 'file:' URL", module);
+}
+
+/** How many items there are, where that is known before. */
+function countOf(items: Iterable<unknown>): number | undefined {
+  if (Array.isArray(items)) return items.length;
+  if (items instanceof Map || items instanceof Set) return items.size;
+  if (ArrayBuffer.isView(items) && 'length' in items) return items.length as number;
+  return undefined;
+}
+
+function* chunksOf(all: Iterable<unknown>, size: number): Generator<Chunk> {
+  let from = 0;
+  let items: unknown[] = [];
+  for (const item of all) {
+    items.push(item);
+    if (items.length < size) continue;
+    yield { from, items };
+    from += size;
+    items = [];
+  }
+  if (items.length > 0) yield { from, items };
+}
+
+function packItems(method: string, { from, items }: Chunk): Parcel {
+  const what = `an item for '${method}'`;
+  try {
+    return pack(items, what);
+  } catch (error) {
+    for (const [index, item] of items.entries()) {
+      try {
+        pack(item, what);
+      } catch (itsOwn) {
+        throw withItem(itsOwn, from, index);
+      }
+    }
+    throw error;
+  }
+}
+
+/** An error that says which item it is about. */
+function withItem(error: unknown, from: number, index: number | undefined): unknown {
+  if (index === undefined || !(error instanceof Error)) return error;
+  Object.defineProperty(error, 'item', {
+    value: from + index,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
+  return error;
+}
