@@ -315,8 +315,8 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
     increment(key: string, by?: number): number;
     /**
-     * Sets the value if it is as `expected`, undefined for none; whether it did. Values are equal when they are stored as
-     * the same bytes: objects with their keys in the same order.
+     * Sets the value if it is as `expected`, undefined for none; whether it did. Objects are equal as
+     * `util.isDeepStrictEqual` has it, other values when they are stored as the same bytes.
      */
     compareAndSet(key: string, expected: V | undefined, value: V): boolean;
     /** Sets all of these at once. */

@@ -20,8 +20,8 @@ const ARRAYS = [
   Float32Array,
   Float64Array,
 ] as const;
-/** A structured clone, as V8 writes it. */
-const CLONE = 66;
+/** @internal A structured clone, as V8 writes it: not always as the same bytes. */
+export const CLONE = 66;
 /** Of what could not be read without the lock. */
 const BUSY = 255;
 

@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { types } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
 import { Overlay, sum } from './dict-txn.js';
 import type { Change, DictTxn, TxnSource } from './dict-txn.js';
-import { Busy, checkKey, copyOf, decode, encode, scratch } from './dict-values.js';
+import { Busy, checkKey, CLONE, copyOf, decode, encode, scratch } from './dict-values.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { Lock } from './lock.js';
@@ -305,15 +305,15 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   }
 
   /**
-   * Sets the value if it is as `expected`, undefined for none; whether it did. Values are equal when they are stored as
-   * the same bytes: objects with their keys in the same order.
+   * Sets the value if it is as `expected`, undefined for none; whether it did. Objects are equal as
+   * `util.isDeepStrictEqual` has it, other values when they are stored as the same bytes.
    */
   compareAndSet(key: string, expected: V | undefined, value: V): boolean {
     const [before, after] = [expected === undefined ? undefined : encode(expected), encode(value)];
     return this.#withLock(() => {
       const equal =
-        before === undefined
-          ? calls.get(this.#number, key, scratch) === undefined
+        before === undefined || before.kind === CLONE
+          ? isDeepStrictEqual(decode(calls.get(this.#number, key, scratch)), expected)
           : calls.matches(this.#number, key, before.value, before.kind);
       if (equal) calls.set(this.#number, key, after.value, after.kind);
       return equal;

@@ -94,6 +94,8 @@ pub(super) unsafe fn encode(
             sys::ValueType::napi_number => {
                 let mut number = 0.0;
                 ok(sys::napi_get_value_double(env, value, &mut number))?;
+                // Of NaNs there are many; which one the runtime gives is its own affair, and all are equal here.
+                let number = if number.is_nan() { f64::NAN } else { number };
                 into.extend_from_slice(&number.to_ne_bytes());
                 Ok(Some(NUMBER))
             }
