@@ -14,7 +14,7 @@ import type { Hold, Owner } from './lock.js';
 import type { CreateOptions } from './memory.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
-import { isThenable } from './txn.js';
+import { refusePromise } from './txn.js';
 import type { Plain, TxnOptions, TxnSyncOptions } from './txn.js';
 import { block, checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, waitOptions } from './waits.js';
 
@@ -412,10 +412,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     } finally {
       changes = txn.end();
     }
-    if (isThenable(result)) {
-      const error = new TypeError("the body of a dict's txn must not return a promise");
-      throw Object.assign(error, { code: 'ERR_INVALID_RETURN_VALUE' });
-    }
+    refusePromise(result, "the body of a dict's txn must not return a promise");
     this.#checkOpen();
     if (!readOnly) this.#commit(changes);
     return result;

@@ -105,11 +105,6 @@ export class Lock {
     return lock;
   }
 
-  /** Who writes in this environment, if anybody. */
-  get held(): Hold | undefined {
-    return this.#held;
-  }
-
   // ---- writing
 
   /** Takes the lock in one step, where all is well and nobody reads. */

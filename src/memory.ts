@@ -19,6 +19,7 @@ import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 import { begin, beginSync, run, runSync } from './txn.js';
 import type { Plain, Txn, TxnOptions, TxnSyncOptions, TxnTarget } from './txn.js';
+import { checkSignal } from './waits.js';
 
 /** How to create a segment. */
 export interface CreateOptions {
@@ -137,9 +138,7 @@ export class SharedMemory implements SharedObject {
     options?: CreateOptions & { signal?: AbortSignal },
   ): Promise<SharedMemory> {
     const [name, mode, reserve, populate, track] = creation(options);
-    const signal = options?.signal;
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw wrongType('signal', 'an AbortSignal', signal);
+    const signal = checkSignal(options?.signal);
     checkSize(size);
     signal?.throwIfAborted();
     const flag = new binding.CancelFlag();

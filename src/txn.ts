@@ -200,12 +200,7 @@ export function runSync<T>(txn: SegmentTxn, body: (txn: Txn) => Plain<T>): T {
   let left: Left = 'inconsistent';
   try {
     const result = body(txn);
-    if (isThenable(result)) {
-      // What it goes on to do is refused by the txn, and heard of by the error below.
-      (result as PromiseLike<unknown>).then(undefined, () => {});
-      const error = new TypeError('the body of txnSync() must not return a promise: use txn()');
-      throw Object.assign(error, { code: 'ERR_INVALID_RETURN_VALUE' });
-    }
+    refusePromise(result, 'the body of txnSync() must not return a promise: use txn()');
     left = 'consistent';
     return result;
   } finally {
@@ -225,7 +220,10 @@ export async function run<T>(txn: SegmentTxn, body: (txn: Txn) => T | Promise<T>
   }
 }
 
-/** @internal */
-export function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+/** @internal A body that goes on after its txn is refused; what becomes of it is nobody's affair then. */
+export function refusePromise(result: unknown, message: string): void {
+  if (typeof result !== 'object' || result === null || !('then' in result)) return;
+  if (typeof result.then !== 'function') return;
+  (result as PromiseLike<unknown>).then(undefined, () => {});
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_RETURN_VALUE' });
 }

@@ -26,13 +26,9 @@ struct Change {
 }
 
 impl Batch {
-    fn blocks(&self) -> Vec<Block> {
+    /// The records that no slot tells of yet.
+    pub(super) fn blocks(&self) -> Vec<Block> {
         self.changes.iter().filter_map(|change| change.record).collect()
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
     }
 }
 
@@ -42,7 +38,7 @@ impl SharedDict {
     /// # Errors
     /// As `set`; the batch is as it was.
     pub fn stage(&self, batch: &mut Batch, key: &[u8], kind: u8, value: &[u8]) -> Result<()> {
-        let record = self.write_record(key, kind, value, &batch.blocks())?;
+        let record = self.write_record(key, kind, value, batch)?;
         step("staged");
         batch.changes.push(Change { key: key.to_vec(), record: Some(record) });
         Ok(())
@@ -91,14 +87,13 @@ impl SharedDict {
     }
 
     fn prepare(&self, batch: &Batch) -> Result<Plan> {
-        let held = batch.blocks();
         let mut fresh = 0;
         for Change { key, record } in &batch.changes {
             fresh +=
                 usize::from(record.is_some() && self.find(Self::hash(key), key, |_| true)?.record.is_none());
         }
         if fresh > 0 {
-            self.make_room(fresh, &held)?;
+            self.make_room(fresh, batch)?;
         }
         let mut plan = Plan::default();
         let mut taken = HashSet::new();
@@ -129,7 +124,7 @@ impl SharedDict {
             }
         }
         plan.words.extend([(COUNT, count), (USED, used)]);
-        let list = self.allocate(plan.words.len() * 16, &held)?;
+        let list = self.allocate(plan.words.len() * 16, batch)?;
         for (index, (at, value)) in plan.words.iter().enumerate() {
             self.memory.store(list.at + index * 16, *at as u64)?;
             self.memory.store(list.at + index * 16 + 8, *value)?;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use super::commit::Batch;
 use super::heap::Block;
 use super::layout::{COUNT, DELETED, FIRST_TABLE, Head, RECORD, ROOT, Table, USED, VERSION, corrupt};
 use super::read::Slot;
@@ -23,8 +24,9 @@ impl SharedDict {
     /// `ERR_SHM_KEY`, `ERR_SHM_FULL`, `ENOSPC`, `ERR_SHM_CORRUPT`: nothing has changed then.
     pub fn set(&self, key: &[u8], kind: u8, value: &[u8]) -> Result<bool> {
         let hash = Self::hash(key);
-        self.make_room(1, &[])?;
-        let record = self.write_record(key, kind, value, &[])?;
+        let held = Batch::default();
+        self.make_room(1, &held)?;
+        let record = self.write_record(key, kind, value, &held)?;
         let place = match self.find(hash, key, |_| true) {
             Ok(place) => place,
             Err(error) => {
@@ -82,7 +84,7 @@ impl SharedDict {
     }
 
     /// Room in the table for so many new keys: a larger one, or one without what was deleted, where it is scarce.
-    pub(super) fn make_room(&self, keys: usize, held: &[Block]) -> Result<()> {
+    pub(super) fn make_room(&self, keys: usize, held: &Batch) -> Result<()> {
         let table = self.table(self.memory.load(ROOT)?)?;
         let used = usize::try_from(self.memory.load(USED)?).unwrap_or(usize::MAX);
         if used.saturating_add(keys) <= table.slots() / 4 * 3 {
@@ -95,7 +97,7 @@ impl SharedDict {
     }
 
     /// Moves all entries to a table of so many slots.
-    fn rebuild(&self, old: Table, log: u32, held: &[Block]) -> Result<()> {
+    fn rebuild(&self, old: Table, log: u32, held: &Batch) -> Result<()> {
         let new = self.new_table(log, old.number + 1, held)?;
         let mut count = 0;
         for slot in self.slots(old) {
@@ -126,7 +128,7 @@ impl SharedDict {
     }
 
     /// A table that nothing is in.
-    fn new_table(&self, log: u32, number: u32, held: &[Block]) -> Result<Table> {
+    fn new_table(&self, log: u32, number: u32, held: &Batch) -> Result<Table> {
         let bytes = Table { at: 0, log, number }.bytes();
         let table = Table { at: self.allocate(bytes, held)?.at, log, number };
         self.wipe(table)?;
@@ -137,12 +139,12 @@ impl SharedDict {
         (0..table.bytes() / 8).try_for_each(|word| self.memory.store(table.at + word * 8, 0))
     }
 
-    /// A block with room for so many bytes; where there is none, free ones are put together first. `held` are blocks that
+    /// A block with room for so many bytes; where there is none, free ones are put together first. `held` has blocks that
     /// no slot tells of yet.
-    pub(super) fn allocate(&self, size: usize, held: &[Block]) -> Result<Block> {
+    pub(super) fn allocate(&self, size: usize, held: &Batch) -> Result<Block> {
         match self.memory.allocate(size) {
             Err(error) if matches!(error.code, "ERR_SHM_FULL" | "ENOSPC" | "ENOMEM") => {
-                self.derive(held)?;
+                self.derive(&held.blocks())?;
                 self.memory.allocate(size).map_err(|_| error)
             }
             result => result,
@@ -187,7 +189,7 @@ impl SharedDict {
         Ok(Place { slot, record: None })
     }
 
-    pub(super) fn write_record(&self, key: &[u8], kind: u8, value: &[u8], held: &[Block]) -> Result<Block> {
+    pub(super) fn write_record(&self, key: &[u8], kind: u8, value: &[u8], held: &Batch) -> Result<Block> {
         if key.is_empty() || key.len() > KEY_MAX {
             let message = format!("a key has 1 to {KEY_MAX} bytes of UTF-8, and this one has {}", key.len());
             return Err(Error::range("ERR_SHM_KEY", message));
