@@ -6,7 +6,7 @@ export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
 export { SharedDict } from './src/dict.js';
 export type { DictAttachOptions, DictOptions } from './src/dict.js';
-export type { DictTxn } from './src/dict-txn.js';
+export type { DictTxn } from './src/dict/txn.js';
 export type { ShmError } from './src/errors.js';
 export { SharedEvent } from './src/event.js';
 export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from './src/housekeeping.js';

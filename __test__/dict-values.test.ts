@@ -146,7 +146,7 @@ const OBJECTS: Record<string, readonly unknown[]> = {
     {},
     [],
     { a: 1, b: [1, 'two', { c: null }], d: { e: { f: true } } },
-    { '': 1, 5: 2, '05': 3, ü: 4, 日: 5, constructor: 6, hasOwnProperty: 7, toString: 8 },
+    { '': 1, 5: 2, '05': 3, ü: 4, 日: 5, constructor: 6, hasOwnProperty: 7, toString: 8, toJSON: 9 },
     { undef: undefined, list: [undefined] },
     Array.from({ length: 1000 }, (_, index) => ({ index, ['key' + index]: index })),
     { text: 'é'.repeat(70_000), emoji: '👩‍🚀' },

@@ -4,9 +4,12 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
-import { Overlay, sum } from './dict-txn.js';
-import type { Change, DictTxn, TxnSource } from './dict-txn.js';
-import { Busy, checkKey, CLONE, copyOf, decode, encode, scratch } from './dict-values.js';
+import { calls, lay } from './dict/desk.js';
+import { OBJECTS } from './dict/kinds.js';
+import { Reader, Unsure } from './dict/reader.js';
+import { Overlay, sum } from './dict/txn.js';
+import type { Change, DictTxn, TxnSource } from './dict/txn.js';
+import { Busy, checkKey, copyOf, decode, encode, scratch } from './dict/values.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { Lock } from './lock.js';
@@ -37,7 +40,6 @@ export interface DictAttachOptions {
   lockTimeout?: number;
 }
 
-const calls = binding.dictCalls();
 const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout'];
 const LOCK_TIMEOUT = 10_000;
 const FIRST_LENGTH = 64 << 10;
@@ -47,8 +49,6 @@ const REMEMBERED = 10_000;
 const LONGEST = 4096;
 /** So often a read-only body runs beside those who write, before it has the lock. */
 const TRIES = 3;
-/** In place of the words of a closed dict: no version is odd when anything is remembered. */
-const NONE = new Int32Array(1024).fill(-1);
 
 /**
  * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
@@ -68,31 +68,30 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly #native: binding.DictHandle;
   readonly #number: number;
   readonly #id: string;
-  readonly #versionAt: number;
-  readonly #buffer: ArrayBuffer;
   readonly #readOnly: boolean;
   readonly #lockTimeout: number;
   readonly #owner: Owner = { readers: 0, closed: false };
   readonly #hold: Hold = { owner: this.#owner, reading: false };
-  #words: Int32Array;
+  readonly #reader: Reader;
   #lock: Lock | undefined;
   #closed = false;
   /** Primitive values of this version; others could be changed by who reads them. */
   readonly #known = new Map<string, V>();
+  /** No version at which anything is remembered is odd. */
   #knownVersion = 1;
+  /** Looks at this version until what they find is remembered. */
+  #looks = 0;
 
   private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
     if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
     this.#native = native;
-    const { number, name, id, version } = binding.dictFacts(native);
+    const { number, name, id } = binding.dictFacts(native);
     this.name = name;
     this.#number = number;
     this.#id = id;
-    this.#versionAt = version;
     this.#readOnly = readOnly;
     this.#lockTimeout = lockTimeout;
-    this.#buffer = binding.dictBuffer(native);
-    this.#words = new Int32Array(this.#buffer);
+    this.#reader = new Reader(native);
   }
 
   /**
@@ -150,38 +149,48 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   get(key: string): V | undefined {
-    const version = Atomics.load(this.#words, this.#versionAt);
-    if (version === this.#knownVersion) {
+    const version = this.#reader.version;
+    if (version === this.#knownVersion && this.#looks === 0) {
       const known = this.#known.get(key);
       if (known !== undefined) return known;
     }
-    return this.#look(key, version);
+    if (typeof key !== 'string') throw wrongType('a key', 'a string', key);
+    let value = this.#reader.get(key);
+    if (value === Unsure) value = this.#ask(key);
+    if (value === null || (value !== undefined && typeof value !== 'object'))
+      this.#remember(key, value as V, version);
+    return value as V | undefined;
   }
 
-  #look(key: string, version: number): V | undefined {
+  #ask(key: string): unknown {
     this.#checkOpen();
-    const raw = calls.get(this.#number, key, scratch);
-    if (typeof raw === 'object' && raw !== null) {
-      const value = decode(raw);
-      return (value === Busy ? this.#insist(() => calls.get(this.#number, key, scratch)) : value) as V;
-    }
-    if (raw !== undefined) this.#remember(key, raw as V, version);
-    return raw as V | undefined;
+    const value = decode(calls.get(this.#number, key, scratch));
+    return value === Busy ? this.#insist(() => calls.get(this.#number, key, scratch)) : value;
   }
 
-  /** From the second look on at one version: where there is a write for every read it would be for nothing. */
+  /**
+   * Once one has looked as often as there are keys and nobody wrote, some were looked at twice. Before that it would be
+   * for nothing where there is a write for every few reads.
+   */
   #remember(key: string, value: V, version: number): void {
-    if ((version & 1) !== 0) return;
     if (version !== this.#knownVersion) {
+      if ((version & 1) !== 0) return;
       if (this.#known.size > 0) this.#known.clear();
       this.#knownVersion = version;
-    } else if (this.#known.size < REMEMBERED && !(typeof value === 'string' && value.length > LONGEST)) {
+      this.#looks = Math.min(this.#reader.count, REMEMBERED);
+    } else if (this.#looks > 0) this.#looks--;
+    else if (this.#known.size < REMEMBERED && !(typeof value === 'string' && value.length > LONGEST)) {
       this.#known.set(key, value);
     }
   }
 
   /** Whether there is such a key. */
   has(key: string): boolean {
+    if (typeof key !== 'string') throw wrongType('a key', 'a string', key);
+    return this.#reader.has(key) ?? this.#askHas(key);
+  }
+
+  #askHas(key: string): boolean {
     this.#checkOpen();
     const raw = calls.has(this.#number, key);
     return (typeof raw === 'boolean' ? raw : this.#insist(() => calls.has(this.#number, key))) as boolean;
@@ -256,7 +265,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       const lock = this.#writable();
       this.#begin(lock);
       try {
-        calls.set(this.#number, key, value);
+        if (lay(this.#number, key, value)) calls.put();
+        else calls.set(this.#number, key, value);
       } finally {
         lock.unlock(this.#hold, 'consistent');
       }
@@ -312,8 +322,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const [before, after] = [expected === undefined ? undefined : encode(expected), encode(value)];
     return this.#withLock(() => {
       const equal =
-        before === undefined || before.kind === CLONE
-          ? isDeepStrictEqual(decode(calls.get(this.#number, key, scratch)), expected)
+        before === undefined || before.kind >= OBJECTS
+          ? isDeepStrictEqual(decode(calls.get(this.#number, key, scratch)), before && copyOf(before))
           : calls.matches(this.#number, key, before.value, before.kind);
       if (equal) calls.set(this.#number, key, after.value, after.kind);
       return equal;
@@ -390,9 +400,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** Runs a read-only body without the lock; undefined where others wrote in between each time. */
   #beside<T>(body: (txn: DictTxn<V>) => Plain<T>): { value: T } | undefined {
     for (let round = 0; round < TRIES; round++) {
-      const version = Atomics.load(this.#words, this.#versionAt);
+      const version = this.#reader.version;
       if ((version & 1) !== 0) continue;
-      const isSame = (): boolean => Atomics.load(this.#words, this.#versionAt) === version;
+      const isSame = (): boolean => this.#reader.version === version;
       try {
         const value = this.#run(body, true);
         if (isSame()) return { value };
@@ -503,10 +513,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#words = NONE;
+    const buffer = this.#reader.close();
+    this.#knownVersion = 1;
     this.#known.clear();
     this.#lock?.close(this.#owner);
-    binding.closeDict(this.#native, this.#buffer);
+    binding.closeDict(this.#native, buffer);
   }
 
   /** Removes the name. Whoever is attached stays attached. */

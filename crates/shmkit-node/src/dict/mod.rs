@@ -5,8 +5,7 @@ mod value;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::dict::{Batch, SharedDict, VERSION_AT};
-use shmkit::lock_file::PAGE;
+use shmkit::dict::{Batch, COUNT_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT, rooms};
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 use shmkit::sync::SharedLock;
 
@@ -45,7 +44,7 @@ impl Drop for NativeDict {
 
 /// The calls that take a dict's number.
 #[napi(
-    ts_return_type = "{ get(dict: number, key: string, scratch: Uint8Array): unknown; has(dict: number, key: string): unknown; set(dict: number, key: string, value: unknown, kind?: number): boolean; delete(dict: number, key: string): boolean; stage(dict: number, key: string, value: unknown, kind?: number): void; stage_delete(dict: number, key: string): void; matches(dict: number, key: string, value: unknown, kind?: number): boolean }"
+    ts_return_type = "{ desk: ArrayBuffer; put(): void; get(dict: number, key: string, scratch: Uint8Array): unknown; has(dict: number, key: string): unknown; set(dict: number, key: string, value: unknown, kind?: number): boolean; delete(dict: number, key: string): boolean; stage(dict: number, key: string, value: unknown, kind?: number): void; stage_delete(dict: number, key: string): void; matches(dict: number, key: string, value: unknown, kind?: number): boolean }"
 )]
 pub fn dict_calls(env: &Env) -> Result<Unknown<'_>> {
     raw::functions(env)
@@ -98,8 +97,40 @@ pub struct DictFacts {
     pub name: String,
     /// What tells it from others that had its name.
     pub id: String,
-    /// Where the version is in the buffer, in words.
+}
+
+/// Where a dict's buffer has what JavaScript looks at itself, in 32-bit words.
+#[napi(object)]
+pub struct DictLayout {
+    /// The version.
     pub version: u32,
+    /// The number of entries.
+    pub count: u32,
+    /// The table.
+    pub root: u32,
+    /// Its length.
+    pub limit: u32,
+    /// Bytes of the blocks of each size class.
+    pub rooms: Vec<f64>,
+    /// The longest key whose hash is made of its words, in bytes.
+    pub hashed: u32,
+    /// The longest buffer, in bytes.
+    pub most: u32,
+}
+
+/// The same for all dicts.
+#[napi]
+pub fn dict_layout() -> DictLayout {
+    let word = |at: usize| (at / 4) as u32;
+    DictLayout {
+        version: word(VERSION_AT),
+        count: word(COUNT_AT),
+        root: word(ROOT_AT),
+        limit: word(LIMIT_AT),
+        rooms: rooms().map(|room| room as f64).collect(),
+        hashed: HASHED_AS_WORDS as u32,
+        most: LOOKED_AT as u32,
+    }
 }
 
 /// Of an open dict.
@@ -109,18 +140,28 @@ pub fn dict_facts(dict: &DictHandle) -> DictFacts {
         number: dict.number,
         name: dict.name.as_str().to_owned(),
         id: format!("{}:{}", dict.id.device, dict.id.inode),
-        version: (VERSION_AT / 4) as u32,
     }
 }
 
-/// A new buffer over its first page.
+/// A new buffer over what it has now, or as much of that as JavaScript looks at.
 #[napi(ts_return_type = "ArrayBuffer")]
 pub fn dict_buffer<'env>(env: &'env Env, dict: &DictHandle) -> Result<Unknown<'env>> {
     let buffer = || {
-        let mapping = raw::with(dict.number, |open| Ok(std::sync::Arc::clone(open.dict.mapping())))?;
-        buffers::array_buffer_of(env, &mapping, PAGE)
+        let (mapping, length) = raw::with(dict.number, |open| {
+            Ok((std::sync::Arc::clone(open.dict.mapping()), open.dict.len_now()?))
+        })?;
+        buffers::array_buffer_of(env, &mapping, length.min(LOOKED_AT) / 8 * 8)
     };
     buffer().map_err(|error| to_js(env, error))
+}
+
+/// What lies beyond is left to Rust: so far an index of 32-bit words is a small integer to JavaScript's engine.
+const LOOKED_AT: usize = 1 << 30;
+
+/// Detaches a buffer in whose place there is another one.
+#[napi(ts_args_type = "buffer: ArrayBuffer")]
+pub fn detach_dict_buffer(env: Env, buffer: Unknown<'_>) {
+    buffers::detach(&env, &buffer);
 }
 
 /// The lock of those who write.

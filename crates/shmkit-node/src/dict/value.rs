@@ -16,7 +16,9 @@ const BIGINT: u8 = 4;
 const LATIN1: u8 = 5;
 /// Other text: UTF-16 units, native-endian.
 const UTF16: u8 = 6;
-/// From here on the kinds are the facade's: see `src/dict-values.ts`.
+/// A number that Python wrote as a float although it is a whole one; to JavaScript they are all the same.
+const FLOAT: u8 = 7;
+/// From here on the kinds are the facade's: see `src/dict/values.ts`.
 pub(super) const FACADE: u8 = 16;
 /// As the last byte of what `get` returns, in place of a kind: others wrote all the time.
 pub(super) const BUSY: u8 = 255;
@@ -94,9 +96,7 @@ pub(super) unsafe fn encode(
             sys::ValueType::napi_number => {
                 let mut number = 0.0;
                 ok(sys::napi_get_value_double(env, value, &mut number))?;
-                // Of NaNs there are many; which one the runtime gives is its own affair, and all are equal here.
-                let number = if number.is_nan() { f64::NAN } else { number };
-                into.extend_from_slice(&number.to_ne_bytes());
+                into.extend_from_slice(normal(NUMBER, &number.to_ne_bytes()));
                 Ok(Some(NUMBER))
             }
             sys::ValueType::napi_string => text(env, value, into).map(Some),
@@ -157,6 +157,20 @@ unsafe fn units(env: sys::napi_env, value: sys::napi_value) -> Result<Vec<u16>, 
     }
 }
 
+/// The bytes to store for these. Of NaNs there are many; which one the runtime gives is its own affair, and all are equal
+/// here.
+pub(super) fn normal(kind: u8, bytes: &[u8]) -> &[u8] {
+    const NAN: [u8; 8] = f64::NAN.to_ne_bytes();
+    let is_nan = kind == NUMBER && word(bytes, 0).is_some_and(|word| f64::from_bits(word).is_nan());
+    if is_nan { &NAN } else { bytes }
+}
+
+/// Whether two kinds, with the same bytes, are the same value.
+pub(super) fn is_same(kind: u8, other: u8) -> bool {
+    let plain = |kind| if kind == FLOAT { NUMBER } else { kind };
+    plain(kind) == plain(other)
+}
+
 /// The value of a kind and its bytes. What is the facade's to make comes as a Buffer, the kind behind its bytes.
 ///
 /// # Safety
@@ -173,7 +187,7 @@ pub(super) unsafe fn decode(
         match (kind, bytes.len()) {
             (NULL, _) => sys::napi_get_null(env, &mut value),
             (FALSE | TRUE, _) => sys::napi_get_boolean(env, kind == TRUE, &mut value),
-            (NUMBER, 8) => {
+            (NUMBER | FLOAT, 8) => {
                 sys::napi_create_double(env, word(bytes, 0).map_or(0.0, f64::from_bits), &mut value)
             }
             (LATIN1, _) => sys::napi_create_string_latin1(env, bytes.as_ptr().cast(), len, &mut value),

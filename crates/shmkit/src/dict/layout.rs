@@ -203,6 +203,7 @@ pub(super) fn read(bytes: SharedBytes<'_>) -> Result<usize> {
     max.ok_or_else(|| corrupt("its size is not possible"))
 }
 
+#[cold]
 pub(super) fn corrupt(why: &str) -> Error {
     Error::own("ERR_SHM_CORRUPT", format!("the dict was damaged by another process: {why}"))
 }

@@ -32,26 +32,36 @@ impl Memory {
     }
 
     /// Whether these bytes are inside of the file.
+    #[inline(always)]
     pub(super) fn check(&self, at: usize, len: usize) -> Result<()> {
-        let end = at.checked_add(len).ok_or_else(|| corrupt("a length is not possible"))?;
-        if end <= self.length.load(Ordering::Relaxed) {
-            return Ok(());
+        match at.checked_add(len) {
+            Some(end) if end <= self.length.load(Ordering::Relaxed) => Ok(()),
+            end => self.check_again(end),
         }
+    }
+
+    /// The same, of what is beyond what the file had.
+    #[cold]
+    fn check_again(&self, end: Option<usize>) -> Result<()> {
+        let end = end.ok_or_else(|| corrupt("a length is not possible"))?;
         let length = self.segment.len_now()?.min(self.mapping.raw().1);
         self.length.store(length, Ordering::Relaxed);
         if end <= length { Ok(()) } else { Err(corrupt("a place is beyond its end")) }
     }
 
     /// A word that many look at.
+    #[inline(always)]
     pub(super) fn word(&self, at: usize) -> Result<&AtomicU64> {
         self.check(at, 8)?;
         self.mapping.bytes().atomic_word(at).ok_or_else(|| corrupt("a place is not aligned"))
     }
 
+    #[inline(always)]
     pub(super) fn load(&self, at: usize) -> Result<u64> {
         Ok(self.word(at)?.load(Ordering::Acquire))
     }
 
+    #[inline(always)]
     pub(super) fn store(&self, at: usize, value: u64) -> Result<()> {
         self.word(at)?.store(value, Ordering::Release);
         Ok(())

@@ -34,8 +34,19 @@ pub const LEAST: usize = 8 << 10;
 /// The longest file: 64 GB, as far as slots can say.
 pub const MOST: usize = 1 << 36;
 
-/// Where JavaScript finds the version, in bytes.
+/// Where JavaScript finds what it looks at itself, in bytes. `layout` says what that is.
 pub const VERSION_AT: usize = layout::VERSION;
+#[allow(missing_docs)]
+pub const COUNT_AT: usize = layout::COUNT;
+#[allow(missing_docs)]
+pub const ROOT_AT: usize = layout::ROOT;
+#[allow(missing_docs)]
+pub const LIMIT_AT: usize = layout::LIMIT;
+
+/// Bytes of the blocks of each size class.
+pub fn rooms() -> impl Iterator<Item = usize> {
+    (0..layout::CLASSES).map(layout::class_size)
+}
 
 /// An open dict.
 #[derive(Debug)]
@@ -129,6 +140,14 @@ impl SharedDict {
         self.memory.load(layout::LIMIT)
     }
 
+    /// Bytes of its mapping that may be touched.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn len_now(&self) -> Result<usize> {
+        Ok(self.segment().len_now()?.min(self.mapping().raw().1))
+    }
+
     /// Changes with every commit, and is odd while one is applied.
     ///
     /// # Errors
@@ -137,11 +156,28 @@ impl SharedDict {
         self.memory.load(layout::VERSION)
     }
 
+    /// Of short keys it is one that JavaScript can make as well (`src/dict/desk.ts`).
+    #[inline]
     fn hash(key: &[u8]) -> u32 {
-        let hash = xxhash_rust::xxh3::xxh3_64(key);
-        (hash ^ (hash >> 32)) as u32
+        if key.len() > HASHED_AS_WORDS {
+            let hash = xxhash_rust::xxh3::xxh3_64(key);
+            return (hash ^ (hash >> 32)) as u32;
+        }
+        let (words, rest) = key.as_chunks::<4>();
+        let mut last = [0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        let mix = |hash: u32, word: [u8; 4]| {
+            let hash = (hash ^ u32::from_le_bytes(word)).wrapping_mul(0x9e37_79b1);
+            hash ^ (hash >> 15)
+        };
+        let hash = words.iter().fold(key.len() as u32, |hash, word| mix(hash, *word));
+        let hash = mix(hash, last).wrapping_mul(0x85eb_ca6b);
+        hash ^ (hash >> 13)
     }
 }
+
+/// The longest key whose hash is made of its 32-bit words.
+pub const HASHED_AS_WORDS: usize = 64;
 
 /// A point at which a writer may die; tests make it so.
 #[inline]

@@ -133,17 +133,20 @@ impl SharedDict {
         (0..TRIES).all(|_| self.look_once(root, hash, key, Some(&mut value)).is_err())
     }
 
+    #[inline]
     pub(super) fn table(&self, root: u64) -> Result<Table> {
         let table = Table::from_word(root).ok_or_else(|| corrupt("its table is nowhere"))?;
         self.memory.check(table.at, table.bytes())?;
         Ok(table)
     }
 
+    #[inline(always)]
     pub(super) fn head(&self, record: usize) -> Result<Head> {
         Ok(Head::from_words(self.memory.load(record)?, self.memory.load(record + 8)?))
     }
 
     /// A record is within its block, and that within the file.
+    #[inline]
     pub(super) fn check_head(&self, record: usize, head: Head) -> Result<usize> {
         let room = super::layout::class_room(head.class).ok_or_else(|| corrupt("a record has no size"))?;
         match head.size() {

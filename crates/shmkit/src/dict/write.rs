@@ -224,7 +224,7 @@ impl SharedDict {
     pub(super) fn begin(&self) -> Result<u64> {
         let version = self.memory.load(VERSION)? & !1;
         self.memory.store(VERSION, version + 1)?;
-        fence(Ordering::SeqCst);
+        fence(Ordering::Release); // nothing of what follows may be seen before it
         step("begun");
         Ok(version)
     }

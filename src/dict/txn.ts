@@ -1,5 +1,5 @@
-import { checkKey } from './dict-values.js';
-import { shmError, wrongType } from './errors.js';
+import { checkKey } from './values.js';
+import { shmError, wrongType } from '../errors.js';
 
 /** A dict's entries inside of a txn. A read-only body may run more than once. */
 export interface DictTxn<V> {

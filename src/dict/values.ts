@@ -2,11 +2,11 @@ import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
-import { shmError, valueError, wrongType } from './errors.js';
+import { Packr } from 'msgpackr';
 
-/** Kinds of values that are the facade's to make; the binding knows the primitive ones. */
-const BYTES = 16;
-const ARRAY = 17;
+import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
+import { shmError, valueError, wrongType } from '../errors.js';
+
 /** Typed arrays, by their place in this list. */
 const ARRAYS = [
   Int8Array,
@@ -20,15 +20,19 @@ const ARRAYS = [
   Float32Array,
   Float64Array,
 ] as const;
-/** @internal A structured clone, as V8 writes it: not always as the same bytes. */
-export const CLONE = 66;
-/** Of what could not be read without the lock. */
-const BUSY = 255;
 
 /** Where the binding puts what is made here: 4 bytes of length, 4 of kind, the bytes. Used up before the next call. */
 export const scratch = Buffer.alloc(64 << 10);
 const head = new Uint32Array(scratch.buffer, scratch.byteOffset, 2);
 const HEAD = 8;
+const packer = new Packr({
+  useRecords: false,
+  variableMapSize: true,
+  int64AsType: 'bigint',
+  copyBuffers: true,
+});
+/** Its own, until the next call. */
+const range = { start: 0, end: 0 };
 
 /** @internal A value as the binding takes it: a primitive, or bytes and their kind. */
 export interface Encoded {
@@ -75,10 +79,69 @@ function encodeObject(value: object): Encoded {
     }
   }
   try {
+    if (isPortable(value, new Met(), 0)) return { value: packer.pack(value), kind: MESSAGE_PACK };
     checkPlain(value, new Set());
     return { value: serialize(value), kind: CLONE };
   } catch (error) {
     throw valueError(`the value cannot be stored: ${(error as Error).message}`);
+  }
+}
+
+/** How deep what goes to MessagePack may be nested: whoever reads it does so with a stack of his own. */
+const DEEPEST = 100;
+
+/**
+ * Whether MessagePack gives it back as it is. It would change or refuse -0, lone surrogates, undefined, bigints of more
+ * than 64 bits, an own `__proto__` or `toJSON`, what is there twice or in a cycle, and all objects but plain ones, arrays, Date and
+ * bytes.
+ */
+function isPortable(value: unknown, met: Met, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed();
+    case 'number':
+      return value !== 0 || !Object.is(value, -0);
+    case 'boolean':
+      return true;
+    case 'bigint':
+      return value === BigInt.asIntN(64, value) || value === BigInt.asUintN(64, value);
+    case 'object':
+      return (
+        value === null || (depth < DEEPEST && met.isNew(value) && isPortableObject(value, met, depth + 1))
+      );
+    default:
+      return false;
+  }
+}
+
+function isPortableObject(value: object, met: Met, depth: number): boolean {
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isPortable(value[i], met, depth)) return false;
+    return true;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype) {
+    return prototype === Date.prototype ? !Number.isNaN(+(value as Date)) : types.isUint8Array(value);
+  }
+  for (const key in value) {
+    if (key === '__proto__' || key === 'toJSON' || !key.isWellFormed()) return false;
+    if (!isPortable((value as Record<string, unknown>)[key], met, depth)) return false;
+  }
+  return true;
+}
+
+/** The objects of one value. */
+class Met {
+  readonly #few: object[] = [];
+  #many: Set<object> | undefined;
+
+  isNew(value: object): boolean {
+    if (this.#many === undefined) {
+      if (this.#few.includes(value)) return false;
+      if (this.#few.push(value) > 16) this.#many = new Set(this.#few);
+      return true;
+    }
+    return this.#many.size < this.#many.add(value).size;
   }
 }
 
@@ -134,16 +197,30 @@ export function copyOf({ value, kind }: Encoded): unknown {
   return kind === 0 ? value : decodeBytes(value as Buffer, kind, 0, (value as Buffer).length);
 }
 
-/** A fresh value of these bytes. */
-function decodeBytes(bytes: Buffer, kind: number, start: number, end: number): unknown {
-  if (kind === CLONE) {
-    // Memory of its own: typed arrays inside are views of it.
-    const { buffer } = new Uint8Array(bytes.subarray(start, end));
-    return deserialize(Buffer.from(buffer));
-  }
+/** @internal A fresh value of these bytes, which nobody writes to meanwhile. */
+export function decodeBytes(bytes: Buffer, kind: number, start: number, end: number): unknown {
+  if (kind === MESSAGE_PACK || kind === CLONE) return decodeObject(bytes, kind, start, end);
   if (kind === BYTES) return Buffer.from(bytes.subarray(start, end));
   const array = ARRAYS[kind - ARRAY];
   if (array === undefined) throw valueError(`a newer version of shmkit stored this value (kind ${kind})`);
   const copy = new Uint8Array(bytes.subarray(start, end)); // aligned
-  return new array(copy.buffer, 0, copy.length / array.BYTES_PER_ELEMENT);
+  return new array(copy.buffer, 0, Math.floor(copy.length / array.BYTES_PER_ELEMENT));
+}
+
+function decodeObject(bytes: Buffer, kind: number, start: number, end: number): unknown {
+  try {
+    if (kind === MESSAGE_PACK) {
+      range.start = start;
+      range.end = end;
+      return packer.unpack(bytes, range);
+    }
+    // Memory of its own: typed arrays inside are views of it.
+    const { buffer } = new Uint8Array(bytes.subarray(start, end));
+    return deserialize(Buffer.from(buffer));
+  } catch (error) {
+    throw shmError(
+      'ERR_SHM_CORRUPT',
+      `the value was damaged by another process: ${(error as Error).message}`,
+    );
+  }
 }

@@ -1,0 +1,102 @@
+/** What `src/dict/reader.ts` finds by itself, and what it leaves to Rust. The other tests cannot tell the two apart. */
+import { Buffer } from 'node:buffer';
+
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+
+import * as binding from '#binding';
+import { calls, lay } from '../src/dict/desk.js';
+import { encode } from '../src/dict/values.js';
+import { Reader, Unsure } from '../src/dict/reader.js';
+
+function setUp(t: ExecutionContext, byteLength = 65536) {
+  const native = binding.createDict(byteLength, 1 << 28, undefined, 0o600, true, false);
+  const reader = new Reader(native);
+  t.teardown(() => {
+    binding.closeDict(native, reader.close());
+    binding.unlinkDict(native);
+  });
+  const { number } = binding.dictFacts(native);
+  const set = (key: string, value: unknown): void => {
+    const encoded = encode(value);
+    calls.set(number, key, encoded.value, encoded.kind);
+  };
+  return { native, reader, number, set };
+}
+
+test('keys of every length, by both hashes', (t) => {
+  const { reader, number, set } = setUp(t);
+  for (let length = 1; length <= 64; length++) {
+    const key = Array.from({ length }, (_, i) => String.fromCharCode(33 + ((length * 7 + i * 3) % 90))).join(
+      '',
+    );
+    t.is(reader.get(key), undefined);
+    t.is(reader.has(key), false);
+    set(key, length); // by Rust's hash
+    t.is(reader.get(key), length);
+    t.is(reader.has(key), true);
+    t.true(lay(number, key, length + 0.5)); // by ours
+    calls.put();
+    t.is(reader.get(key), length + 0.5);
+    t.is(calls.get(number, key, Buffer.alloc(16)), length + 0.5);
+    calls.delete(number, key);
+    t.is(reader.get(key), undefined);
+  }
+});
+
+test('what is left to Rust', (t) => {
+  const { reader, number, set } = setUp(t);
+  for (const key of ['', 'ü', 'x'.repeat(65), '\ud800']) {
+    t.is(reader.get(key), Unsure);
+    t.false(lay(number, key, 1));
+  }
+  set('large', 'x'.repeat(1 << 20));
+  set('bigint', 5n);
+  for (const key of ['large', 'bigint']) t.is(reader.get(key), Unsure);
+  for (const text of ['x'.repeat(65), 'Ā']) t.false(lay(number, 'key', text));
+});
+
+test('values of every other kind', (t) => {
+  const { reader, number, set } = setUp(t);
+  const texts = ['', 'abc', 'grün', '日本', 'x'.repeat(4000)];
+  const objects = [Buffer.from('abc'), new Float64Array([1, 2]), { a: [1] }, new Map([[1, 2]])];
+  for (const value of [null, true, false, 1, -0, NaN, ...texts, ...objects]) {
+    set('key', value);
+    t.deepEqual(reader.get('key'), value);
+  }
+  for (const value of [1.5, NaN, -0, 'abc', '', 'ÿ', 'x'.repeat(64)]) {
+    t.true(lay(number, 'key', value));
+    calls.put();
+    t.is(reader.get('key'), value);
+  }
+});
+
+test('NaN is stored as one value, whichever it is', (t) => {
+  const { number } = setUp(t);
+  const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_1234n]).buffer)[0]!;
+  t.true(lay(number, 'key', odd));
+  calls.put();
+  t.true(calls.matches(number, 'key', NaN));
+});
+
+test('a dict that has grown is followed', (t) => {
+  const { reader, set } = setUp(t, 8192);
+  for (let i = 0; i < 20_000; i++) set(`key ${i}`, i);
+  let unsure = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const value = reader.get(`key ${i}`);
+    if (value === Unsure) unsure++;
+    else if (value !== i) t.fail(`key ${i} is ${String(value)}`);
+  }
+  t.is(unsure, 1);
+});
+
+test('a closed one leaves everything to Rust', (t) => {
+  const { native, reader, set } = setUp(t);
+  set('key', 1);
+  const buffer = reader.close();
+  t.is(reader.get('key'), Unsure);
+  t.is(reader.has('key'), undefined);
+  binding.closeDict(native, buffer);
+  t.is(buffer.byteLength, 0);
+});
