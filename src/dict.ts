@@ -10,6 +10,7 @@ import { Reader, Unsure } from './dict/reader.js';
 import { Overlay, sum } from './dict/txn.js';
 import type { Change, DictTxn, TxnSource } from './dict/txn.js';
 import { Busy, checkKey, copyOf, decode, encode, scratch } from './dict/values.js';
+import { Views } from './dict/views.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { Lock } from './lock.js';
@@ -154,7 +155,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       const known = this.#known.get(key);
       if (known !== undefined) return known;
     }
-    if (typeof key !== 'string') throw wrongType('a key', 'a string', key);
     let value = this.#reader.get(key);
     if (value === Unsure) value = this.#ask(key);
     if (value === null || (value !== undefined && typeof value !== 'object'))
@@ -186,7 +186,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** Whether there is such a key. */
   has(key: string): boolean {
-    if (typeof key !== 'string') throw wrongType('a key', 'a string', key);
     return this.#reader.has(key) ?? this.#askHas(key);
   }
 
@@ -265,8 +264,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       const lock = this.#writable();
       this.#begin(lock);
       try {
-        if (lay(this.#number, key, value)) calls.put();
-        else calls.set(this.#number, key, value);
+        this.#put(key, value);
       } finally {
         lock.unlock(this.#hold, 'consistent');
       }
@@ -291,7 +289,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   getOrInsert(key: string, value: V): V {
     const { value: encoded, kind } = encode(value);
     return this.#withLock(() => {
-      const known = decode(calls.get(this.#number, key, scratch)) as V | undefined;
+      const known = this.#now(key);
       if (known !== undefined) return known;
       calls.set(this.#number, key, encoded, kind);
       return value;
@@ -302,11 +300,26 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   update(key: string, change: (old: V | undefined) => V): V {
     checkBody(change);
     return this.#withLock(() => {
-      const value = change(decode(calls.get(this.#number, key, scratch)) as V | undefined);
-      const { value: encoded, kind } = encode(value);
-      calls.set(this.#number, key, encoded, kind);
+      const value = change(this.#now(key));
+      this.#put(key, value);
       return value;
     });
+  }
+
+  /** With the lock. */
+  #now(key: string): V | undefined {
+    const value = this.#reader.get(key);
+    return (value === Unsure ? decode(calls.get(this.#number, key, scratch)) : value) as V | undefined;
+  }
+
+  /** With the lock. */
+  #put(key: string, value: V): void {
+    if ((typeof value === 'number' || typeof value === 'string') && lay(this.#number, key, value)) {
+      calls.put();
+    } else {
+      const encoded = encode(value);
+      calls.set(this.#number, key, encoded.value, encoded.kind);
+    }
   }
 
   /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
@@ -323,7 +336,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return this.#withLock(() => {
       const equal =
         before === undefined || before.kind >= OBJECTS
-          ? isDeepStrictEqual(decode(calls.get(this.#number, key, scratch)), before && copyOf(before))
+          ? isDeepStrictEqual(this.#now(key), before && copyOf(before))
           : calls.matches(this.#number, key, before.value, before.kind);
       if (equal) calls.set(this.#number, key, after.value, after.kind);
       return equal;
@@ -374,7 +387,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     // At once where nobody has it: what the caller does next may want it too.
     const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
-    return this.#inLock(lock, hold, ownerDied, () => this.#run(body, readOnly));
+    return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
   }
 
   /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
@@ -394,17 +407,23 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const lock = this.#writable();
     const hold = { owner: this.#owner, reading: false };
     const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
-    return this.#inLock(lock, hold, ownerDied, () => this.#run(body, readOnly));
+    return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
   }
 
-  /** Runs a read-only body without the lock; undefined where others wrote in between each time. */
+  /** Runs a read-only body without the lock; undefined where it needs that, or others wrote in between each time. */
   #beside<T>(body: (txn: DictTxn<V>) => Plain<T>): { value: T } | undefined {
-    for (let round = 0; round < TRIES; round++) {
+    let needsLock = false;
+    const view = (key: string): unknown => {
+      if (this.#readOnly) return this.get(key);
+      needsLock = true;
+      throw shmError('ERR_SHM_BUSY', `'${key}' is looked at in place once this txn has the lock`, this.name);
+    };
+    for (let round = 0; round < TRIES && !needsLock; round++) {
       const version = this.#reader.version;
       if ((version & 1) !== 0) continue;
-      const isSame = (): boolean => this.#reader.version === version;
+      const isSame = (): boolean => this.#reader.version === version && !needsLock;
       try {
-        const value = this.#run(body, true);
+        const value = this.#run(body, true, view);
         if (isSame()) return { value };
       } catch (error) {
         if (isSame()) throw error;
@@ -413,8 +432,17 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return undefined;
   }
 
-  #run<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean): T {
-    const txn = new Overlay<V>(this.#source(), readOnly);
+  #runInLock<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean): T {
+    const views = new Views(this.#native);
+    try {
+      return this.#run(body, readOnly, (key) => views.view(key) ?? this.get(key));
+    } finally {
+      views.end(this.#closed);
+    }
+  }
+
+  #run<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean, view: (key: string) => unknown): T {
+    const txn = new Overlay<V>(this.#source(view), readOnly);
     let result: Plain<T>;
     let changes: Map<string, Change>;
     try {
@@ -428,11 +456,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return result;
   }
 
-  #source(): TxnSource<V> {
+  #source(view: (key: string) => unknown): TxnSource<V> {
     return {
       name: this.name,
       size: () => this.size,
       look: (key) => this.get(key),
+      view,
       has: (key) => this.has(key),
       keys: () => binding.dictKeys(this.#native),
       encode: (key, value) => (checkKey(key), encode(value)),

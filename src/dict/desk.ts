@@ -21,6 +21,7 @@ export let keyHash = 0;
 
 /** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; false for all others. */
 export function hash(key: string): boolean {
+  if (typeof key !== 'string') return false;
   const length = key.length;
   if (length === 0 || length > LAYOUT.hashed) return false;
   const whole = length & ~3;
@@ -53,7 +54,7 @@ export function hash(key: string): boolean {
 
 /** @internal Lays a short key and a number, or a short text of characters up to U+00FF, on the desk; false for all others. */
 export function lay(dict: number, key: string, value: number | string): boolean {
-  if (typeof key !== 'string' || !hash(key)) return false;
+  if (!hash(key)) return false;
   if (typeof value === 'number') {
     doubles[0] = value;
     words[2] = NUMBER;

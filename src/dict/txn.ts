@@ -1,11 +1,23 @@
-import { checkKey } from './values.js';
+import { types } from 'node:util';
+
 import { shmError, wrongType } from '../errors.js';
+import { checkKey } from './values.js';
+
+/** What of a dict's values can be looked at in place. */
+export type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
 
 /** A dict's entries inside of a txn. A read-only body may run more than once. */
 export interface DictTxn<V> {
   /** How many entries there are. */
   readonly size: number;
   get(key: string): V | undefined;
+  /**
+   * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
+   * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
+   * set the value.
+   * @throws `ERR_SHM_VALUE` where the value is none of these.
+   */
+  view(key: string): ViewOf<V> | undefined;
   has(key: string): boolean;
   set(key: string, value: V): void;
   /** Whether it was there. */
@@ -25,6 +37,7 @@ export interface TxnSource<V> {
   readonly name: string;
   size(): number;
   look(key: string): V | undefined;
+  view(key: string): unknown;
   has(key: string): boolean;
   keys(): string[];
   encode(key: string, value: V): Change;
@@ -64,6 +77,17 @@ export class Overlay<V> implements DictTxn<V> {
     const change = this.#changes.get(checkKey(key));
     if (change !== undefined) return this.#source.copyOf(change);
     return this.#changes.has(key) ? undefined : this.#source.look(key);
+  }
+
+  view(key: string): ViewOf<V> | undefined {
+    this.#check();
+    const changed = this.#changes.has(checkKey(key));
+    const view = changed ? this.get(key) : this.#source.view(key);
+    if (view !== undefined && !types.isTypedArray(view)) {
+      const message = `'${key}' is not bytes or a typed array: get() it`;
+      throw shmError('ERR_SHM_VALUE', message, this.#source.name);
+    }
+    return view as ViewOf<V> | undefined;
   }
 
   has(key: string): boolean {

@@ -207,6 +207,13 @@ export function decodeBytes(bytes: Buffer, kind: number, start: number, end: num
   return new array(copy.buffer, 0, Math.floor(copy.length / array.BYTES_PER_ELEMENT));
 }
 
+/** @internal The same over bytes in place; undefined for what cannot be so. */
+export function viewOf(buffer: ArrayBuffer, kind: number): NodeJS.TypedArray | undefined {
+  if (kind === BYTES) return Buffer.from(buffer);
+  const array = ARRAYS[kind - ARRAY];
+  return array && new array(buffer, 0, Math.floor(buffer.byteLength / array.BYTES_PER_ELEMENT));
+}
+
 function decodeObject(bytes: Buffer, kind: number, start: number, end: number): unknown {
   try {
     if (kind === MESSAGE_PACK) {

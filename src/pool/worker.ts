@@ -1,9 +1,9 @@
 /** What runs in a worker process: `node worker.js MODULE`, with a channel to its pool. */
 import { setImmediate as turn } from 'node:timers/promises';
 
+import { owns } from '#binding';
 import { attach } from '../attach.js';
 import { shmError } from '../errors.js';
-import { segments } from '../housekeeping.js';
 import type { SharedObject } from '../shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
 import { bare, byName, pack, unpack } from './parcel.js';
@@ -111,18 +111,13 @@ async function runEach(
 
 /** How shared objects go back: an argument as such; another one by its name, and whether it has to be adopted. */
 function sending(args: readonly SharedObject[]): (objects: readonly SharedObject[]) => Sent[] {
-  return (objects) => {
-    const mine = new Set<string>();
-    if (objects.some((object) => !args.includes(object))) {
-      for (const { name, owners } of segments()) if (owners.includes(process.pid)) mine.add(name);
-    }
-    return objects.map((object) => {
+  return (objects) =>
+    objects.map((object) => {
       const index = args.indexOf(object);
       if (index !== -1) return index;
       const sent = byName(object);
-      return typeof sent === 'number' ? sent : { ...sent, owned: mine.has(object.name) };
+      return typeof sent === 'number' ? sent : { ...sent, owned: owns(String(sent.descriptor.id)) };
     });
-  };
 }
 
 /** What a function threw, even if there is something in it that cannot be sent. */

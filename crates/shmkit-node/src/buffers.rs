@@ -48,18 +48,20 @@ pub(crate) fn array_buffer<'env>(
     env: &'env Env,
     mapping: &Arc<Mapping>,
 ) -> std::result::Result<Unknown<'env>, shmkit::Error> {
-    array_buffer_of(env, mapping, usize::MAX)
+    array_buffer_of(env, mapping, 0, usize::MAX)
 }
 
-/// An `ArrayBuffer` over so many bytes of the mapping at most.
+/// An `ArrayBuffer` over so many bytes of the mapping at most, from the `at`-th on.
 pub(crate) fn array_buffer_of<'env>(
     env: &'env Env,
     mapping: &Arc<Mapping>,
+    at: usize,
     most: usize,
 ) -> std::result::Result<Unknown<'env>, shmkit::Error> {
     mapping.expose();
     let (start, len) = mapping.raw();
-    let len = len.min(most);
+    let at = at.min(len);
+    let (start, len) = (start.wrapping_add(at), (len - at).min(most));
     let held = Held::new(Arc::clone(mapping));
     let hint = Arc::into_raw(Arc::clone(&held)).cast_mut();
     let mut value = ptr::null_mut();

@@ -15,6 +15,7 @@ use shmkit::segment::{Claim, Name};
 use shmkit::tracker;
 
 use crate::errors::to_js;
+use crate::segment::identity_from;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
@@ -60,6 +61,13 @@ pub fn untracked_because() -> Option<String> {
 fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
     static UNTOLD: Mutex<Option<String>> = Mutex::new(None);
     UNTOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Whether this process owns the segment of this `id`.
+#[napi]
+pub fn owns(env: Env, id: String) -> Result<bool> {
+    let owns = || ledger::process()?.owns(identity_from(&id)?);
+    owns().map_err(|error| to_js(&env, error))
 }
 
 /// This process as the owner of what it makes; `None`, and a word about it, where it cannot be one.

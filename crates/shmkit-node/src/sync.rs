@@ -235,7 +235,7 @@ pub fn lock_facts(env: Env, lock: &LockHandle) -> Result<LockFacts> {
 /// A new buffer over its first page.
 #[napi(ts_return_type = "ArrayBuffer")]
 pub fn lock_buffer<'env>(env: &'env Env, lock: &LockHandle) -> Result<Unknown<'env>> {
-    let buffer = || buffers::array_buffer_of(env, lock.open()?.file().mapping(), PAGE);
+    let buffer = || buffers::array_buffer_of(env, lock.open()?.file().mapping(), 0, PAGE);
     buffer().map_err(|error| to_js(env, error.about(lock.name.as_str())))
 }
 

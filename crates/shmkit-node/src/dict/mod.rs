@@ -31,7 +31,7 @@ pub type DictHandle = External<NativeDict>;
 impl NativeDict {
     fn handle(dict: SharedDict) -> Outcome<DictHandle> {
         let (name, id) = (dict.segment().name().clone(), dict.segment().id());
-        let number = raw::note(raw::Open { dict, batch: Batch::default() })?;
+        let number = raw::note(raw::Open { dict, batch: Batch::default(), views: None })?;
         Ok(External::new(NativeDict { number, name, id }))
     }
 }
@@ -150,7 +150,7 @@ pub fn dict_buffer<'env>(env: &'env Env, dict: &DictHandle) -> Result<Unknown<'e
         let (mapping, length) = raw::with(dict.number, |open| {
             Ok((std::sync::Arc::clone(open.dict.mapping()), open.dict.len_now()?))
         })?;
-        buffers::array_buffer_of(env, &mapping, length.min(LOOKED_AT) / 8 * 8)
+        buffers::array_buffer_of(env, &mapping, 0, length.min(LOOKED_AT) / 8 * 8)
     };
     buffer().map_err(|error| to_js(env, error))
 }
@@ -158,10 +158,47 @@ pub fn dict_buffer<'env>(env: &'env Env, dict: &DictHandle) -> Result<Unknown<'e
 /// What lies beyond is left to Rust: so far an index of 32-bit words is a small integer to JavaScript's engine.
 const LOOKED_AT: usize = 1 << 30;
 
-/// Detaches a buffer in whose place there is another one.
+/// Detaches a buffer that is used no more.
 #[napi(ts_args_type = "buffer: ArrayBuffer")]
 pub fn detach_dict_buffer(env: Env, buffer: Unknown<'_>) {
     buffers::detach(&env, &buffer);
+}
+
+/// A value in place.
+#[napi(object)]
+pub struct DictView<'env> {
+    /// A new buffer over its bytes; what is written to it reaches nobody. Undefined where there are none.
+    #[napi(ts_type = "ArrayBuffer | undefined")]
+    pub buffer: Option<Unknown<'env>>,
+    /// Its kind.
+    pub kind: u32,
+}
+
+/// The value of a key in place, with the lock; undefined where there is no such key.
+#[napi]
+pub fn dict_view<'env>(env: &'env Env, dict: &DictHandle, key: String) -> Result<Option<DictView<'env>>> {
+    let view = || {
+        let located = raw::with(dict.number, |open| {
+            let Some((kind, at, len)) = open.dict.locate(key.as_bytes())? else { return Ok(None) };
+            let views = match &open.views {
+                Some(views) => std::sync::Arc::clone(views),
+                None => std::sync::Arc::new(open.dict.map_privately()?),
+            };
+            open.views = Some(std::sync::Arc::clone(&views));
+            Ok(Some((kind, at, len, views)))
+        })?;
+        let Some((kind, at, len, views)) = located else { return Ok(None) };
+        let buffer = (len > 0).then(|| buffers::array_buffer_of(env, &views, at, len)).transpose()?;
+        Ok(Some(DictView { buffer, kind: kind.into() }))
+    };
+    view().map_err(|error| to_js(env, error))
+}
+
+/// Forgets what was written to views, all of which are detached.
+#[napi]
+pub fn dict_refresh_views(env: Env, dict: &DictHandle) -> Result<()> {
+    let refresh = raw::with(dict.number, |open| open.views.as_ref().map_or(Ok(()), |views| views.refresh()));
+    refresh.map_err(|error| to_js(&env, error))
 }
 
 /// The lock of those who write.
@@ -229,6 +266,9 @@ pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
     if let Some(open) = raw::take(dict.number) {
         buffers::detach(&env, &buffer);
         open.dict.mapping().blank();
+        if let Some(views) = open.views {
+            views.blank();
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::ptr;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{JsError, sys};
 use shmkit::dict::{Batch, HASHED_AS_WORDS, Look, SharedDict};
+use shmkit::segment::Mapping;
 
 use super::value::{self, BUSY, FACADE, Failed, decode, encode, ok};
 use crate::errors::{closed, to_js};
@@ -16,6 +18,8 @@ type Outcome<T> = std::result::Result<T, shmkit::Error>;
 pub(super) struct Open {
     pub(super) dict: SharedDict,
     pub(super) batch: Batch,
+    /// All of it once more, for views of values in place.
+    pub(super) views: Option<Arc<Mapping>>,
 }
 
 /// A place in the list, and how often it was given away: a number that was given back never means another dict.

@@ -116,6 +116,14 @@ impl SharedDict {
         self.memory.mapping()
     }
 
+    /// A private view of all of it: what is written to it reaches nobody.
+    ///
+    /// # Errors
+    /// As `Segment::mapping`.
+    pub fn map_privately(&self) -> Result<Mapping> {
+        self.segment().map_privately_reaching(self.mapping().raw().1)
+    }
+
     /// How many entries there are.
     ///
     /// # Errors

@@ -80,6 +80,17 @@ impl SharedDict {
         self.look(key, None)
     }
 
+    /// The kind of a key's value, where it lies and how long it is, for the one who has the lock.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn locate(&self, key: &[u8]) -> Result<Option<(u8, usize, usize)>> {
+        let Some(record) = self.find(Self::hash(key), key, |_| true)?.record else { return Ok(None) };
+        let head = self.head(record)?;
+        self.check_head(record, head)?;
+        Ok(Some((head.kind, record + head.value_at(), head.value)))
+    }
+
     fn look_once(&self, root: u64, hash: u32, key: &[u8], mut value: Option<&mut Vec<u8>>) -> Result<Once> {
         let table = self.table(root)?;
         let unchanged = |slot: Slot| -> Result<bool> {

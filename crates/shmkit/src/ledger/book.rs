@@ -94,13 +94,21 @@ impl Ledger {
         Ok(book)
     }
 
+    /// Whether the process is an owner of this segment.
+    ///
+    /// # Errors
+    /// As `adopt`.
+    pub fn owns(&self, id: Identity) -> Result<bool> {
+        Ok(self.open_book()?.slots.contains_key(&id))
+    }
+
     /// Makes the process an owner of an existing segment, unless it is one.
     ///
     /// # Errors
     /// `ERR_SHM_UNLINKED` where the name does not belong to that segment any more, `EPERM` for another user's,
     /// `ERR_SHM_BUSY`.
     pub fn adopt(&self, name: &Name, id: Identity) -> Result<()> {
-        if self.open_book()?.slots.contains_key(&id) {
+        if self.owns(id)? {
             return Ok(());
         }
         python_tracker::check(name)?;

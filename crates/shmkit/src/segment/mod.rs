@@ -387,7 +387,12 @@ impl Segment {
     /// # Errors
     /// As `mapping`.
     pub fn map_privately(&self) -> Result<Mapping> {
-        map(&self.object, self.size, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
+        self.map_privately_reaching(self.size)
+    }
+
+    /// The same of its first `len` bytes, which may be more than it has.
+    pub(crate) fn map_privately_reaching(&self, len: usize) -> Result<Mapping> {
+        map(&self.object, len, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Makes it at least this long.
