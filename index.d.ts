@@ -1,11 +1,20 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
+/** What of a dict's values can be looked at in place. */
+type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
 /** A dict's entries inside of a txn. A read-only body may run more than once. */
 interface DictTxn<V> {
     /** How many entries there are. */
     readonly size: number;
     get(key: string): V | undefined;
+    /**
+     * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
+     * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
+     * set the value.
+     * @throws `ERR_SHM_VALUE` where the value is none of these.
+     */
+    view(key: string): ViewOf<V> | undefined;
     has(key: string): boolean;
     set(key: string, value: V): void;
     /** Whether it was there. */

@@ -36,7 +36,7 @@ test('keys of every length, by both hashes', (t) => {
     t.is(reader.get(key), length);
     t.is(reader.has(key), true);
     t.true(lay(number, key, length + 0.5)); // by ours
-    calls.put();
+    calls.set_laid();
     t.is(reader.get(key), length + 0.5);
     t.is(calls.get(number, key, Buffer.alloc(16)), length + 0.5);
     calls.delete(number, key);
@@ -66,7 +66,7 @@ test('values of every other kind', (t) => {
   }
   for (const value of [1.5, NaN, -0, 'abc', '', 'ÿ', 'x'.repeat(64)]) {
     t.true(lay(number, 'key', value));
-    calls.put();
+    calls.set_laid();
     t.is(reader.get('key'), value);
   }
 });
@@ -75,7 +75,7 @@ test('NaN is stored as one value, whichever it is', (t) => {
   const { number } = setUp(t);
   const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_1234n]).buffer)[0]!;
   t.true(lay(number, 'key', odd));
-  calls.put();
+  calls.set_laid();
   t.true(calls.matches(number, 'key', NaN));
 });
 

@@ -314,8 +314,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** With the lock. */
   #put(key: string, value: V): void {
-    if ((typeof value === 'number' || typeof value === 'string') && lay(this.#number, key, value)) {
-      calls.put();
+    if (lay(this.#number, key, value)) {
+      calls.set_laid();
     } else {
       const encoded = encode(value);
       calls.set(this.#number, key, encoded.value, encoded.kind);
@@ -475,6 +475,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       for (const [key, change] of changes) {
         if (change === undefined) calls.stage_delete(this.#number, key);
+        else if (change.kind === 0 && lay(this.#number, key, change.value)) calls.stage_laid();
         else calls.stage(this.#number, key, change.value, change.kind);
       }
       binding.dictCommit(this.#native);

@@ -7,7 +7,7 @@ export const LAYOUT = binding.dictLayout();
 /** @internal The calls that are made for each access. */
 export const calls = binding.dictCalls();
 
-// What the call `put` takes lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
+// What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
 const words = new Uint32Array(calls.desk);
 const KEY = 16;
 const VALUE = 88;
@@ -53,13 +53,12 @@ export function hash(key: string): boolean {
 }
 
 /** @internal Lays a short key and a number, or a short text of characters up to U+00FF, on the desk; false for all others. */
-export function lay(dict: number, key: string, value: number | string): boolean {
-  if (!hash(key)) return false;
+export function lay(dict: number, key: string, value: unknown): boolean {
   if (typeof value === 'number') {
     doubles[0] = value;
     words[2] = NUMBER;
     words[3] = 8;
-  } else {
+  } else if (typeof value === 'string') {
     const length = value.length;
     if (length > VALUE_LENGTH) return false;
     let all = 0;
@@ -71,7 +70,8 @@ export function lay(dict: number, key: string, value: number | string): boolean 
     if (all > 255) return false;
     words[2] = LATIN1;
     words[3] = length;
-  }
+  } else return false;
+  if (!hash(key)) return false;
   words[0] = dict;
   words[1] = key.length;
   return true;

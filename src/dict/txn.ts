@@ -52,13 +52,11 @@ export class Overlay<V> implements DictTxn<V> {
   readonly #source: TxnSource<V>;
   readonly #readOnly: boolean;
   readonly #changes = new Map<string, Change>();
-  #size: number;
   #over = false;
 
   constructor(source: TxnSource<V>, readOnly: boolean) {
     this.#source = source;
     this.#readOnly = readOnly;
-    this.#size = source.size();
   }
 
   /** @internal What is to be committed; the txn is over then. */
@@ -69,7 +67,11 @@ export class Overlay<V> implements DictTxn<V> {
 
   get size(): number {
     this.#check();
-    return this.#size;
+    let size = this.#source.size();
+    for (const [key, change] of this.#changes) {
+      size += Number(change !== undefined) - Number(this.#source.has(key));
+    }
+    return size;
   }
 
   get(key: string): V | undefined {
@@ -97,15 +99,12 @@ export class Overlay<V> implements DictTxn<V> {
 
   set(key: string, value: V): void {
     this.#checkWritable();
-    const change = this.#source.encode(key, value);
-    if (!this.has(key)) this.#size++;
-    this.#changes.set(key, change);
+    this.#changes.set(key, this.#source.encode(key, value));
   }
 
   delete(key: string): boolean {
     this.#checkWritable();
     if (!this.has(key)) return false;
-    this.#size--;
     this.#changes.set(key, undefined);
     return true;
   }
@@ -113,7 +112,6 @@ export class Overlay<V> implements DictTxn<V> {
   clear(): void {
     this.#checkWritable();
     for (const key of this.#names()) this.#changes.set(key, undefined);
-    this.#size = 0;
   }
 
   update(key: string, change: (old: V | undefined) => V): V {

@@ -253,7 +253,7 @@ fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
     call.boolean(open.dict.set(&all.key, kind, &all.value)?)
 }
 
-/// Where JavaScript puts what `put` takes, which makes that call as cheap as one can be. Of one facade, whose thread alone
+/// Where JavaScript lays what some calls take, which makes them as cheap as a call can be. Of one facade, whose thread alone
 /// uses it.
 #[repr(C)]
 struct Desk {
@@ -273,8 +273,23 @@ const DESK_VALUE: usize = 64;
 const _: () = assert!(std::mem::offset_of!(Desk, key) == 16 && std::mem::offset_of!(Desk, value) == 88);
 const _: () = assert!(size_of::<Desk>() == 152);
 
-/// `put()`, with the lock: sets what lies on the desk.
-unsafe extern "C" fn dict_put(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+type Laid = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
+
+/// `set_laid()`, with the lock: sets what lies on the desk.
+fn set_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+    open.dict.set(key, kind, value).map(|_| ())
+}
+
+/// `stage_laid()`, with the lock: stages what lies on the desk.
+fn stage_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+    open.dict.stage(&mut open.batch, key, kind, value)
+}
+
+/// Runs a call with what lies on the desk, and throws what it ends with.
+///
+/// # Safety
+/// `env` and `info` are those of a callback that is running, and was made with the desk's address.
+unsafe fn run_laid(env: sys::napi_env, info: sys::napi_callback_info, laid: Laid) -> sys::napi_value {
     let mut data = ptr::null_mut();
     // SAFETY: a callback that is running, which is asked for its data alone.
     unsafe {
@@ -283,15 +298,15 @@ unsafe extern "C" fn dict_put(env: sys::napi_env, info: sys::napi_callback_info)
     // SAFETY: the data are the desk's address, or null: its buffer is never collected nor detached, and JavaScript, which
     // writes to it, waits for this call.
     let Some(desk) = (unsafe { data.cast::<Desk>().cast_const().as_ref() }) else { return ptr::null_mut() };
-    let put = |all: &mut All| -> Outcome<()> {
+    let act = |all: &mut All| -> Outcome<()> {
         let key = desk.key.get(..(desk.key_len as usize).min(DESK_KEY)).unwrap_or_default();
         let value = desk.value.get(..desk.value_len as usize).unwrap_or_default();
         let open = dict(&mut all.open, desk.number)?;
         let kind = u8::try_from(desk.kind).unwrap_or(FACADE);
-        open.dict.set(key, kind, value::normal(kind, value)).map(|_| ())
+        laid(open, key, kind, value::normal(kind, value))
     };
     let done = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => put(&mut all),
+        Ok(mut all) => act(&mut all),
         Err(_) => Err(shmkit::Error::own("ERR_SHM_REFUSED", "the runtime refused the call")),
     });
     if let Err(error) = done {
@@ -368,15 +383,15 @@ fn throw(env: sys::napi_env, error: shmkit::Error) -> sys::napi_value {
 }
 
 macro_rules! callbacks {
-    ($($name:ident => $raw:ident),* $(,)?) => {
+    ($($name:ident => $run:ident($raw:ident)),* $(,)?) => {
         $(unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
             // SAFETY: Node-API calls this with those of the call.
-            unsafe { run(env, info, $raw) }
+            unsafe { $run(env, info, $raw) }
         })*
 
         /// Their names, and what they do.
         const CALLBACKS: &[(&std::ffi::CStr, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value)] =
-            &[(c"put", dict_put), $((name_of(concat!(stringify!($raw), "\0")), $name)),*];
+            &[$((name_of(concat!(stringify!($raw), "\0")), $name)),*];
     };
 }
 
@@ -388,13 +403,15 @@ const fn name_of(name: &str) -> &std::ffi::CStr {
 }
 
 callbacks! {
-    dict_get => get,
-    dict_has => has,
-    dict_set => set,
-    dict_delete => delete,
-    dict_stage => stage,
-    dict_stage_delete => stage_delete,
-    dict_matches => matches,
+    dict_get => run(get),
+    dict_has => run(has),
+    dict_set => run(set),
+    dict_set_laid => run_laid(set_laid),
+    dict_delete => run(delete),
+    dict_stage => run(stage),
+    dict_stage_laid => run_laid(stage_laid),
+    dict_stage_delete => run(stage_delete),
+    dict_matches => run(matches),
 }
 
 /// An object that has them as functions, and the desk.

@@ -126,17 +126,13 @@ pub(super) unsafe fn encode(
 /// As `utf8`.
 unsafe fn text(env: sys::napi_env, value: sys::napi_value, into: &mut Vec<u8>) -> Result<u8, Failed> {
     // SAFETY: the caller's promise.
-    unsafe { utf8(env, value, into) }?;
-    if into.is_ascii() {
-        return Ok(LATIN1);
-    }
-    // SAFETY: the caller's promise.
     let units = unsafe { units(env, value) }?;
     into.clear();
-    if units.iter().all(|unit| *unit < 256) {
+    if units.iter().fold(0, |all, unit| all | unit) < 256 {
         into.extend(units.iter().map(|unit| *unit as u8));
         return Ok(LATIN1);
     }
+    into.reserve(units.len() * 2);
     units.iter().for_each(|unit| into.extend_from_slice(&unit.to_ne_bytes()));
     Ok(UTF16)
 }
@@ -147,12 +143,12 @@ unsafe fn text(env: sys::napi_env, value: sys::napi_value, into: &mut Vec<u8>) -
 /// As `utf8`.
 unsafe fn units(env: sys::napi_env, value: sys::napi_value) -> Result<Vec<u16>, Failed> {
     let mut len = 0;
-    // SAFETY: the first call asks for the length alone, the second writes no more than that and a NUL.
+    // SAFETY: the first call asks for the length alone, the second writes no more than that and a NUL, and says how much.
     unsafe {
         ok(sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &mut len))?;
-        let mut units = vec![0u16; len + 1];
+        let mut units = Vec::with_capacity(len + 1);
         ok(sys::napi_get_value_string_utf16(env, value, units.as_mut_ptr(), len + 1, &mut len))?;
-        units.truncate(len);
+        units.set_len(len);
         Ok(units)
     }
 }

@@ -5,6 +5,7 @@
 //! done again, from the list.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::heap::Block;
 use super::layout::{COUNT, REDO, REDO_AT, USED, corrupt};
@@ -16,16 +17,30 @@ use crate::Result;
 #[derive(Debug, Default)]
 pub struct Batch {
     changes: Vec<Change>,
+    /// All keys, one after the other.
+    keys: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Change {
-    key: Vec<u8>,
+    key: Range<usize>,
+    hash: u32,
     /// `None` deletes.
     record: Option<Block>,
 }
 
 impl Batch {
+    fn push(&mut self, key: &[u8], record: Option<Block>) {
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        self.changes.push(Change { key: start..self.keys.len(), hash: SharedDict::hash(key), record });
+    }
+
+    /// Each change with its key.
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &Change)> {
+        self.changes.iter().map(|change| (&self.keys[change.key.clone()], change))
+    }
+
     /// The records that no slot tells of yet.
     pub(super) fn blocks(&self) -> Vec<Block> {
         self.changes.iter().filter_map(|change| change.record).collect()
@@ -40,13 +55,13 @@ impl SharedDict {
     pub fn stage(&self, batch: &mut Batch, key: &[u8], kind: u8, value: &[u8]) -> Result<()> {
         let record = self.write_record(key, kind, value, batch)?;
         step("staged");
-        batch.changes.push(Change { key: key.to_vec(), record: Some(record) });
+        batch.push(key, Some(record));
         Ok(())
     }
 
     /// Adds a deletion to the batch; each key once.
     pub fn stage_delete(&self, batch: &mut Batch, key: &[u8]) {
-        batch.changes.push(Change { key: key.to_vec(), record: None });
+        batch.push(key, None);
     }
 
     /// Drops a batch: nothing has changed.
@@ -77,31 +92,30 @@ impl SharedDict {
     /// Whether it deletes all that there is, and does nothing else.
     fn is_all(&self, batch: &Batch) -> Result<bool> {
         let mut there = 0;
-        for Change { key, record } in &batch.changes {
+        for (key, Change { hash, record, .. }) in batch.iter() {
             if record.is_some() {
                 return Ok(false);
             }
-            there += u64::from(self.find(Self::hash(key), key, |_| true)?.record.is_some());
+            there += u64::from(self.find(*hash, key, |_| true)?.record.is_some());
         }
         Ok(there > 0 && there == self.len()?)
     }
 
     fn prepare(&self, batch: &Batch) -> Result<Plan> {
-        let mut fresh = 0;
-        for Change { key, record } in &batch.changes {
-            fresh +=
-                usize::from(record.is_some() && self.find(Self::hash(key), key, |_| true)?.record.is_none());
-        }
-        if fresh > 0 {
+        // Which are new is looked up only where there may be too many of them.
+        if !self.has_room(batch.changes.len())? {
+            let mut fresh = 0;
+            for (key, Change { hash, record, .. }) in batch.iter() {
+                fresh += usize::from(record.is_some() && self.find(*hash, key, |_| true)?.record.is_none());
+            }
             self.make_room(fresh, batch)?;
         }
         let mut plan = Plan::default();
         let mut taken = HashSet::new();
         let (mut count, mut used) = (self.memory.load(COUNT)?, self.memory.load(USED)?);
         let version = self.version()? & !1;
-        for Change { key, record } in &batch.changes {
-            let hash = Self::hash(key);
-            let place = self.find(hash, key, |at| !taken.contains(&at))?;
+        for (key, Change { hash, record, .. }) in batch.iter() {
+            let place = self.find(*hash, key, |at| !taken.contains(&at))?;
             if let Some(old) = place.record {
                 plan.freed.push(self.block_of(old)?);
             }
@@ -114,7 +128,7 @@ impl SharedDict {
                 (Some(record), old) => {
                     if old.is_none() {
                         // Nobody looks at the hash of a slot that has no record.
-                        self.memory.store(place.slot.at + 8, u64::from(hash))?;
+                        self.memory.store(place.slot.at + 8, u64::from(*hash))?;
                         taken.insert(place.slot.at);
                         count = count.wrapping_add(1);
                         used += u64::from(!place.slot.was_used());

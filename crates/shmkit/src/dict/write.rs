@@ -83,13 +83,19 @@ impl SharedDict {
         self.derive(&[])
     }
 
-    /// Room in the table for so many new keys: a larger one, or one without what was deleted, where it is scarce.
-    pub(super) fn make_room(&self, keys: usize, held: &Batch) -> Result<()> {
+    /// Whether the table has room for so many new keys.
+    pub(super) fn has_room(&self, keys: usize) -> Result<bool> {
         let table = self.table(self.memory.load(ROOT)?)?;
         let used = usize::try_from(self.memory.load(USED)?).unwrap_or(usize::MAX);
-        if used.saturating_add(keys) <= table.slots() / 4 * 3 {
+        Ok(used.saturating_add(keys) <= table.slots() / 4 * 3)
+    }
+
+    /// Room in the table for so many new keys: a larger one, or one without what was deleted, where it is scarce.
+    pub(super) fn make_room(&self, keys: usize, held: &Batch) -> Result<()> {
+        if keys == 0 || self.has_room(keys)? {
             return Ok(());
         }
+        let table = self.table(self.memory.load(ROOT)?)?;
         let count = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(table.slots());
         // Half full at most, so that it lasts.
         let log = ((count + keys) * 2).next_power_of_two().ilog2().max(FIRST_TABLE);
