@@ -31,6 +31,11 @@ impl<'a> SharedBytes<'a> {
         SharedBytes { start: words.as_mut_ptr().cast(), len: words.len() * 8, alive: PhantomData }
     }
 
+    /// Where it starts.
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.start
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.len

@@ -8,6 +8,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("shmkit's layouts are native-endian and tested on little-endian machines only");
 
+pub mod array;
 pub mod bytes;
 pub mod census;
 pub mod dict;
