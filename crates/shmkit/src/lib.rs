@@ -19,6 +19,7 @@ pub mod list;
 pub mod lock_file;
 mod process;
 pub mod python_tracker;
+pub mod queue;
 pub mod segment;
 mod spawn;
 pub mod sync;

@@ -19,6 +19,8 @@ pub enum Kind {
     Array,
     /// A `SharedDict`.
     Dict,
+    /// A `SharedQueue`.
+    Queue,
     /// A mutex, an event, or the lock beside this segment.
     Lock(Option<Identity>),
 }
@@ -31,6 +33,7 @@ impl Kind {
             Kind::List => "list",
             Kind::Array => "array",
             Kind::Dict => "dict",
+            Kind::Queue => "queue",
             Kind::Lock(_) => "lock",
         }
     }
@@ -38,6 +41,7 @@ impl Kind {
 
 const NPY: &[u8] = b"\x93NUMPY";
 const DICT: &[u8] = b"SHMDICT\0";
+const QUEUE: &[u8] = b"SHMQUEUE";
 /// No list has a longer header than this is worth reading.
 const ITEMS_MAX: u64 = 16 << 20;
 
@@ -52,6 +56,7 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
     match File::options().read(true).custom_flags(flags).open(path) {
         Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
         Ok(file) if starts_with(&file, DICT) => Kind::Dict,
+        Ok(file) if starts_with(&file, QUEUE) => Kind::Queue,
         Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
         _ => Kind::Memory,
     }

@@ -1,6 +1,7 @@
 //! A lock as it can be seen without taking part in it.
 
-use super::participants::{GENERATION, PID};
+use super::participants::GENERATION;
+use super::presence::PID;
 use super::word::{event, lock};
 use crate::lock_file::{self, Kind, PARTICIPANT, PARTICIPANTS, USED, WORD};
 use crate::segment::{Access, AttachOptions, Name, Segment};

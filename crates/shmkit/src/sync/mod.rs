@@ -2,7 +2,7 @@
 //!
 //! - [`word`]: what the words mean that processes wait on; nothing of the system in it.
 //! - [`SharedLock`]: one writes, or many read. [`SharedEvent`]: set or not.
-//! - `participants`: who takes part in a lock, and whether they live.
+//! - `participants`: who takes part in a lock. `presence`: whether they live.
 //! - [`Sleepers`]: threads that wait for many of them at once, for who must not be blocked.
 //!
 //! A **participant** is a handle, of which a Node environment (the main thread or a worker) has one for each lock.
@@ -25,6 +25,7 @@ mod futex;
 mod lock;
 mod look;
 mod participants;
+pub(crate) mod presence;
 mod sleepers;
 mod wait;
 pub mod word;

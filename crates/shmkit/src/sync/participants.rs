@@ -3,33 +3,24 @@
 //! ```text
 //! 0    4   1 while it reads, 2 when that is waited for: `word::reading`
 //! 4    4   generation: how often the slot was taken
-//! 8    4   pid, 0 once it has left
+//! 8        its process: `presence`
 //! 12   4   1 while it has the word and waits for those who read: it has not begun to write
-//! 16   8   when that process started
-//! 24   8   inode of its PID namespace
-//! 32   8   where it has the file mapped: another address is another program's, which the process became by exec
 //! 64       the end
 //! ```
 //!
-//! A slot belongs to the handle that holds its number (`Segment::hold`). The rest is for those who look: a number
-//! that nobody holds although its process lives and has the file mapped was closed by somebody who closes
-//! descriptors that are not his, and is left alone.
+//! A slot belongs to the handle that holds its number (`Segment::hold`).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::file::LockFile;
+use super::presence::Presence;
 use super::word::lock::{self, Left, SLOTS};
 use super::word::reading;
 use crate::lock_file::{PARTICIPANT, PARTICIPANTS, USED, WORD};
-use crate::process::Process;
 use crate::{Error, Result};
 
 pub(super) const GENERATION: usize = 4;
-pub(super) const PID: usize = 8;
 const WAITING: usize = 12;
-const STARTED: usize = 16;
-const NAMESPACE: usize = 24;
-const ADDRESS: usize = 32;
 
 impl LockFile {
     fn entry(slot: u32) -> usize {
@@ -71,7 +62,7 @@ impl LockFile {
     /// For who holds the slot's number.
     fn take_slot(&self, slot: u32) -> Result<Option<u32>> {
         self.segment().grow(Self::entry(slot) + PARTICIPANT)?;
-        if self.lives(slot) {
+        if self.presence(slot).lives() {
             return Ok(None);
         }
         let generation = self.generation(slot);
@@ -80,15 +71,8 @@ impl LockFile {
         reading::leave(self.reading(slot));
         self.note_waiting(before, false);
         let generation = generation.wrapping_add(1);
-        let process = Process::current();
-        let address = self.mapping().raw().0 as u64;
-        let words = [(STARTED, process.started), (NAMESPACE, process.namespace), (ADDRESS, address)];
-        self.word(Self::entry(slot) + PID).store(0, Ordering::Release);
-        self.word(Self::entry(slot) + GENERATION).store(generation, Ordering::Release);
-        for (at, word) in words {
-            let _ = self.mapping().bytes().store_word(Self::entry(slot) + at, word); // inside of the mapping
-        }
-        self.word(Self::entry(slot) + PID).store(process.pid, Ordering::Release);
+        let count = self.word(Self::entry(slot) + GENERATION);
+        self.presence(slot).note(|| count.store(generation, Ordering::Release));
         self.word(USED).fetch_max(slot + 1, Ordering::SeqCst);
         Ok(Some(lock::owner(slot, generation)))
     }
@@ -123,7 +107,7 @@ impl LockFile {
         let Some(slot) = lock::slot(owner) else { return };
         let _ = lock::unlock(self.word(WORD), owner, self.left_by(owner));
         reading::leave(self.reading(slot));
-        self.word(Self::entry(slot) + PID).store(0, Ordering::Release);
+        self.presence(slot).clear();
         self.segment().let_go(slot);
     }
 
@@ -145,28 +129,14 @@ impl LockFile {
         if lock::slot(me) == Some(slot) {
             return Ok(false);
         }
-        if self.segment().is_held(slot)? {
-            // By a child, it may be, that was forked in the wrong moment and has its parent's descriptors.
-            return Ok(self.process(slot).is_some_and(|process| process.is_gone()));
-        }
-        Ok(!self.lives(slot))
+        self.presence(slot).is_dead(slot)
     }
 
-    /// Whether the process of whoever has the slot has the file mapped as it had it when it took the slot.
-    fn lives(&self, slot: u32) -> bool {
-        let address = self.mapping().bytes().load_word(Self::entry(slot) + ADDRESS);
-        let process = self.process(slot).zip(address);
-        process.is_some_and(|(process, address)| process.has_mapped_at(self.id(), address))
+    fn presence(&self, slot: u32) -> Presence<'_> {
+        Presence::at(self.segment(), self.mapping(), Self::entry(slot))
     }
 
     fn generation(&self, slot: u32) -> u32 {
         self.word(Self::entry(slot) + GENERATION).load(Ordering::Acquire)
-    }
-
-    /// The process of whoever has the slot, or had it last and did not leave.
-    pub(super) fn process(&self, slot: u32) -> Option<Process> {
-        let pid = self.word(Self::entry(slot) + PID).load(Ordering::Acquire);
-        let word = |at| self.mapping().bytes().load_word(Self::entry(slot) + at);
-        (pid != 0).then_some(Process { pid, started: word(STARTED)?, namespace: word(NAMESPACE)? })
     }
 }

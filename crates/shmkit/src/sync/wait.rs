@@ -30,6 +30,10 @@ pub struct Place {
 }
 
 impl Place {
+    pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, expected: u32) -> Self {
+        Place { mapping, offset, expected }
+    }
+
     fn word(&self) -> Option<&AtomicU32> {
         self.mapping.bytes().atomic(self.offset)
     }

@@ -32,7 +32,7 @@ pub trait Word {
 }
 
 /// Changes the word by `change`, which may decline; says what it was.
-fn update<W: Word>(word: &W, mut change: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
+pub(crate) fn update<W: Word>(word: &W, mut change: impl FnMut(u32) -> Option<u32>) -> Result<u32, u32> {
     let mut seen = word.load();
     loop {
         let Some(next) = change(seen) else { return Err(seen) };
