@@ -584,8 +584,184 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
     [Symbol.dispose](): void;
 }
 
+/** numpy's names of element types, and the typed array of each. */
+interface DTypes {
+    int8: Int8Array;
+    uint8: Uint8Array;
+    int16: Int16Array;
+    uint16: Uint16Array;
+    int32: Int32Array;
+    uint32: Uint32Array;
+    int64: BigInt64Array;
+    uint64: BigUint64Array;
+    float32: Float32Array;
+    float64: Float64Array;
+    /** `Float16Array` where the runtime has one (Node 24); else the bits. */
+    float16: Uint16Array;
+    bool: Uint8Array;
+}
+/** The name of an element type. */
+type DType = keyof DTypes;
+
+/** A slot that this thread has: to write to once it is claimed, to read from once it is taken. */
+interface Slot<D extends DType = DType> extends Disposable {
+    /**
+     * The item, in place. It must not be used once the slot is given back: the memory is the next one's by then.
+     * @throws `ERR_SHM_CLOSED` once the slot was given back.
+     */
+    readonly data: DTypes[D];
+    /**
+     * Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more. Idempotent.
+     * @throws `ERR_SHM_CLOSED` where it was abandoned before; `ERR_SHM_LOST` where it was taken from this thread.
+     */
+    commit(): void;
+    /** Abandons a claimed slot that was not committed; frees a taken one. Idempotent. */
+    [Symbol.dispose](): void;
+}
+
+/** How to make a ring of items of one size. */
+interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
+    /** Room for so many items. */
+    slots: number;
+    /** Dimensions of an item, whose product is its length. Default: one element. */
+    shape?: readonly number[];
+    /** Type of the elements, by numpy's name. Default `float64`. */
+    dtype?: D;
+    /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
+    permissions?: number;
+}
+/** How to make a queue. */
+interface QueueOptions<D extends DType> extends RingOptions<D> {
+    /** Any number on both sides, or one producer and one consumer, which is faster. Default `mpmc`. */
+    mode?: 'spsc' | 'mpmc';
+}
+/** How to attach to a queue. */
+interface QueueAttachOptions {
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
+/** What `batches()` gives. */
+interface BatchOptions {
+    /** Items in a batch at most. Default 256. */
+    max?: number;
+    /** Ends the iteration with its reason. */
+    signal?: AbortSignal;
+}
+/**
+ * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
+ * going on after every death.
+ *
+ * ```js
+ * using frames = SharedQueue.create({ name: 'frames', slots: 8, dtype: 'uint8', shape: [1080, 1920, 3] });
+ * using slot = await frames.claim(); // waits while it is full
+ * camera.readInto(slot.data);
+ * slot.commit();
+ * // another process
+ * for await (const frame of SharedQueue.attach('frames')) show(frame);
+ * ```
+ */
+declare class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
+    #private;
+    readonly name: string;
+    /** Room for so many items. */
+    readonly capacity: number;
+    /** Type of the elements. */
+    readonly dtype: D;
+    /** Dimensions of an item. */
+    readonly shape: readonly number[];
+    private constructor();
+    /**
+     * Makes an empty queue.
+     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D>;
+    /**
+     * Opens an existing queue, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
+     * `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+     */
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: QueueAttachOptions): SharedQueue<D>;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** Whether `end()` was called, by anybody. */
+    get ended(): boolean;
+    /** How many items there are, those included that are just being written. */
+    get length(): number;
+    /** How many claimed or taken slots were lost with a thread that died. */
+    get lost(): number;
+    /**
+     * Pushes a copy of the item; false where the queue is full.
+     * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_TOO_MANY` (of an spsc queue there is another producer),
+     * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    tryPush(item: DTypes[D]): boolean;
+    /**
+     * Pushes a copy of the item as it is now, when there is room.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPush`.
+     */
+    push(item: DTypes[D], options?: WaitOptions): Promise<void>;
+    /**
+     * Blocks the thread until the item is pushed.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPush`.
+     */
+    pushSync(item: DTypes[D], options?: SyncWaitOptions): void;
+    /**
+     * A fresh copy of the next item; undefined where there is none now.
+     * @throws `ERR_SHM_TOO_MANY` (of an spsc queue there is another consumer), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    tryPop(): DTypes[D] | undefined;
+    /** Copies the next item into `out`; false where there is none now. Throws as `tryPop`. */
+    tryPopInto(out: DTypes[D]): boolean;
+    /**
+     * The next item, when there is one; undefined once the queue has ended and everything was taken.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPop`.
+     */
+    pop(options?: WaitOptions): Promise<DTypes[D] | undefined>;
+    /** Blocks the thread for the same. */
+    popSync(options?: SyncWaitOptions): DTypes[D] | undefined;
+    /**
+     * A slot to write the next item to, when there is room. Nobody sees an item, nor any that was claimed after it, until it is
+     * committed.
+     * @throws As `push`.
+     */
+    claim(options?: WaitOptions): Promise<Slot<D>>;
+    /** Blocks the thread for the same. */
+    claimSync(options?: SyncWaitOptions): Slot<D>;
+    /** A slot to write the next item to; undefined where the queue is full. Throws as `tryPush`. */
+    tryClaim(): Slot<D> | undefined;
+    /**
+     * The slot of the next item, to be read in place until it is disposed; undefined once the queue has ended and everything
+     * was taken.
+     * @throws As `pop`.
+     */
+    take(options?: WaitOptions): Promise<Slot<D> | undefined>;
+    /** Blocks the thread for the same. */
+    takeSync(options?: SyncWaitOptions): Slot<D> | undefined;
+    /** The slot of the next item; undefined where there is none now. Throws as `tryPop`. */
+    tryTake(): Slot<D> | undefined;
+    /**
+     * Items as they come, so many at a time as there are; ends when the queue has. A batch costs one turn of the event loop,
+     * however many items there are in it.
+     */
+    batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
+    /** Items as they come, until the queue has ended and everything was taken. */
+    [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined>;
+    /** Nothing is pushed any more: producers are told, consumers take what there is, and then are. */
+    end(): void;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle, and of the slots that it has; who waits through it does not any more. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
 /** Any shared object. */
-type Shared = SharedMemory | ShareableList | SharedDict | SharedMutex | SharedEvent;
+type Shared = SharedMemory | ShareableList | SharedDict | SharedQueue | SharedMutex | SharedEvent;
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
@@ -760,5 +936,5 @@ declare class Pool implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { Guard, Pool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, SegmentInfo, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };
+export { Guard, Pool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { AttachOptions, BatchOptions, CollectOptions, CreateOptions, DType, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, QueueAttachOptions, QueueOptions, RingOptions, SegmentInfo, Shared, SharedObject, ShmError, Slot, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };

@@ -7,10 +7,11 @@ import { SharedMemory } from './memory.js';
 import type { AttachOptions } from './memory.js';
 import { SharedMutex } from './mutex.js';
 import type { LockAttachOptions } from './mutex.js';
+import { SharedQueue } from './queue.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
-export type Shared = SharedMemory | ShareableList | SharedDict | SharedMutex | SharedEvent;
+export type Shared = SharedMemory | ShareableList | SharedDict | SharedQueue | SharedMutex | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -25,6 +26,8 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return ShareableList.attach(descriptor, options);
     case 'dict':
       return SharedDict.attach(descriptor, options);
+    case 'queue':
+      return SharedQueue.attach(descriptor, onlyForeign(options));
     case 'mutex':
       return SharedMutex.attach(descriptor, onlyForeign(options));
     case 'event':
@@ -34,7 +37,7 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
   }
 }
 
-/** Of the options of a segment's `attach`, what there is for a lock. */
+/** Of the options of a segment's `attach`, what there is for a lock or a queue. */
 function onlyForeign(options: AttachOptions | undefined): LockAttachOptions {
   return options?.foreign === undefined ? {} : { foreign: options.foreign };
 }

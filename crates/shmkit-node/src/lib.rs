@@ -6,5 +6,6 @@ mod dict;
 mod errors;
 mod ledger;
 mod list;
+mod queue;
 mod segment;
 mod sync;

@@ -485,7 +485,7 @@ pub fn create_sleepers(env: Env, over: Function<'_, u32, ()>) -> Result<Sleepers
 }
 
 impl NativeSleepers {
-    fn start(&mut self, id: u32, wait: impl sync::Wait + 'static) -> Outcome<()> {
+    pub(crate) fn start(&mut self, id: u32, wait: impl sync::Wait + 'static) -> Outcome<()> {
         let over = Arc::clone(&self.over);
         let done = move || {
             over.call(id, ThreadsafeFunctionCallMode::NonBlocking);
