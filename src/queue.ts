@@ -3,14 +3,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import {
-  checkBoolean,
-  checkCount,
-  checkMode,
-  checkName,
-  checkOptions,
-  checkTarget,
-} from './arguments.js';
+import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from './arguments.js';
 import { arrayClass } from './dtypes.js';
 import type { DType, DTypes, TypedArrayClass } from './dtypes.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
@@ -330,12 +323,12 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const given = checkOptions(options, ['max', 'signal']);
     const max = given.max === undefined ? BATCH : checkCount('max', given.max);
     const signal = checkSignal(given.signal);
-    for (let popped = 0; ; ) {
+    for (let popped = 0; ;) {
       signal?.throwIfAborted();
       const first = await this.pop(signal && { signal });
       if (first === undefined) return;
       const batch = [first];
-      for (let next; batch.length < max && (next = this.tryPop()) !== undefined; ) batch.push(next);
+      for (let next; batch.length < max && (next = this.tryPop()) !== undefined;) batch.push(next);
       popped += batch.length;
       yield batch;
       if (popped >= GREEDY) {
@@ -487,7 +480,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   #wrongItem(item: unknown): Error {
     if (this.#closed) return closedError(this.name);
     const wanted = `a ${this.#Class.name} of length ${this.#length}`;
-    if (item instanceof this.#Class) return outOfRange('the length of an item', `${this.#length}`, item.length);
+    if (item instanceof this.#Class)
+      return outOfRange('the length of an item', `${this.#length}`, item.length);
     return wrongType(`an item of '${this.name}'`, wanted, item);
   }
 }

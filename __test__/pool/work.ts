@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { attach, ShareableList, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import type { SharedQueue } from 'shmkit';
 
 export const notAFunction = 42;
 
@@ -131,3 +132,6 @@ export function neverEnd(): number {
   return process.pid;
 }
 export const reattach = (shm: SharedMemory): SharedMemory => attach(shm.toJSON()) as SharedMemory;
+export function answer(queue: SharedQueue<'float64'>): void {
+  queue.pushSync(queue.popSync()!.map((question) => question + 1));
+}

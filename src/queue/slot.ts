@@ -63,6 +63,9 @@ export class HeldSlot<D extends DType> implements Slot<D> {
   }
 
   #gone(): Error {
-    return shmError('ERR_SHM_CLOSED', 'this slot was given back, and its memory may be the next one’s by now');
+    return shmError(
+      'ERR_SHM_CLOSED',
+      'this slot was given back, and its memory may be the next one’s by now',
+    );
   }
 }

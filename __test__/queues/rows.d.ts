@@ -1,0 +1,10 @@
+export function areaAt(row: number): number;
+export function limitOf(row: number): number;
+export const GOT: number;
+export const FAULTS: number;
+export const DONE: number;
+export const OUTSIDE: number;
+export const ABOUT: number;
+export const HAS: number;
+export const GIVES: number;
+export function rowAt(row: number): number;
