@@ -248,6 +248,27 @@ test.serial('inspect shows who has a lock, who reads, and that a holder died', a
   t.regex(await shown('mutex'), new RegExp(`holder +${user.pid}, which is dead: the next one gets it\n`));
 });
 
+test.serial('inspect shows how full a queue is', async (t) => {
+  const world = await World.open(t);
+  await world.node(`
+    const { SharedQueue } = await import('shmkit');
+    const queue = SharedQueue.create({ name: 'frames', slots: 3, dtype: 'uint8', shape: [2, 4] });
+    queue.tryPush(new Uint8Array(8));
+    queue.end();
+    return queue;`);
+  const { stdout } = await world.shm('inspect', 'frames');
+  t.regex(stdout, /kind +queue\n[^]*items +1 of 3, ended\nan item +uint8\[2, 4\]\nlost +0\n/);
+  const { contents } = await world.json<{ contents: object }>('inspect', 'frames');
+  t.deepEqual(contents, {
+    dtype: 'uint8',
+    shape: [2, 4],
+    capacity: 3,
+    length: 1,
+    lost: 0,
+    ended: true,
+  });
+});
+
 test.serial('gc removes the lock of a segment that somebody unlinked who knew of no locks', async (t) => {
   const world = await World.open(t);
   await world.leave(`SharedMemory("python", create=True, size=8)`);

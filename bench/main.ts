@@ -11,6 +11,7 @@ import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
+import { queueSuite } from './suites/queue.js';
 import { segmentSuite } from './suites/segment.js';
 import { trackerSuite } from './suites/tracker.js';
 
@@ -19,6 +20,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   list: listSuite,
   tracker: trackerSuite,
   lock: lockSuite,
+  queue: queueSuite,
 };
 
 interface Options {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import { SharedEvent, SharedMemory, SharedMutex, SharedQueue } from 'shmkit';
 
 import type { Cleanup } from './cleanup.js';
 import type { Run } from './harness.js';
@@ -23,12 +23,25 @@ const OVER = 2;
 const LIMIT = 500;
 
 /** What two processes do with each other: partner.js says how. */
-export type Role = 'turns' | 'increments' | 'events' | 'promises' | 'flag' | 'socket' | 'pipes';
+export type Role =
+  | 'turns'
+  | 'increments'
+  | 'events'
+  | 'promises'
+  | 'flag'
+  | 'socket'
+  | 'pipes'
+  | QueueRole
+  | 'stream'
+  | 'messages';
+/** These have two queues, each of which is one's to push to and the other's to take from. */
+const QUEUES = ['items', 'spsc-items', 'batches', 'there-and-back', 'spsc-there-and-back'] as const;
+type QueueRole = (typeof QUEUES)[number];
 /** Of these each run counts to twice its iterations, or something was lost. */
 const COUNTED: readonly Role[] = ['turns', 'increments', 'flag'];
 
 /** These meet at a path. */
-const PATHS: readonly Role[] = ['socket', 'pipes'];
+const PATHS: readonly Role[] = ['socket', 'pipes', 'stream'];
 
 interface Answer {
   /** Nanoseconds of a clock that all processes share. */
@@ -57,6 +70,7 @@ export class Pair {
     const shared = [shm, SharedMutex.createOrAttach(`${name}-m`)].concat(
       [0, 1].map((side) => SharedEvent.createOrAttach(`${name}-e${side}`)) as never,
     );
+    if ((QUEUES as readonly Role[]).includes(role)) shared.push(...(makeQueues(name, role) as never[]));
     cleanup.defer(() => {
       for (const one of shared) {
         one.close();
@@ -107,6 +121,13 @@ export class Pair {
 /** Lets another process read in a txn of the segment, once. */
 export async function letReadOnce(cleanup: Cleanup, { name }: SharedMemory): Promise<void> {
   await answer(startPartner(cleanup, { role: 'read', side: 0, name }));
+}
+
+function makeQueues(name: string, role: Role): SharedQueue<'uint8'>[] {
+  const mode = role.startsWith('spsc') ? 'spsc' : 'mpmc';
+  return [0, 1].map((side) =>
+    SharedQueue.create({ name: `${name}-q${side}`, slots: 1024, dtype: 'uint8', shape: [64], mode }),
+  );
 }
 
 async function ownDirectory(cleanup: Cleanup): Promise<string> {

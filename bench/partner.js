@@ -8,6 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 
 import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
 
+import { queueRoles } from './queue-partner.js';
+
 const { role, side, name, spin, path } = JSON.parse(process.argv[2] ?? '{}');
 const first = side === 0;
 
@@ -165,6 +167,8 @@ const roles = {
       }
     };
   },
+
+  ...queueRoles({ name, first, spin, accepted, connected }),
 
   /** There is nothing to repeat: from now on somebody has read. */
   read() {

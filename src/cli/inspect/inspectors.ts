@@ -6,6 +6,7 @@ import type { Inspector } from './inspector.js';
 import { inspectList } from './list.js';
 import { inspectLock } from './lock.js';
 import { inspectMemory } from './memory.js';
+import { inspectQueue } from './queue.js';
 
 /** Those kinds that are more than bytes. */
 const INSPECTORS: Partial<Record<SegmentInfo['kind'], Inspector>> = {
@@ -13,6 +14,7 @@ const INSPECTORS: Partial<Record<SegmentInfo['kind'], Inspector>> = {
   list: inspectList,
   array: inspectArray,
   lock: inspectLock,
+  queue: inspectQueue,
 };
 
 export function inspectorOf({ kind }: SegmentInfo): Inspector {

@@ -1,0 +1,80 @@
+import type { Context } from '../context.js';
+import type { Contest, Row, Run, Target } from '../harness.js';
+import { Pair } from '../pair.js';
+import type { Role } from '../pair.js';
+
+/** An iteration is so many items. */
+const TIMES = 1000;
+/** Rows of single turns: so many rounds of one run each. */
+const READINGS = 21;
+const MANY = 20_000;
+const LOOKS = 100_000;
+
+interface NodePeer {
+  readonly name: string;
+  readonly role: Role;
+  readonly target?: Target;
+}
+const socket = (faster?: number): NodePeer => ({
+  name: 'unix socket, a write each',
+  role: 'stream',
+  ...(faster !== undefined && { target: { faster } }),
+});
+const messages = (faster?: number): NodePeer => ({
+  name: 'process.send',
+  role: 'messages',
+  ...(faster !== undefined && { target: { faster } }),
+});
+
+/** From one process to another, and back. */
+export function queueRows(context: Context): Row[] {
+  const times = context.quick ? TIMES / 10 : TIMES;
+  const row = (name: string, role: Role, peers: readonly NodePeer[]): Row => ({
+    name,
+    ops: times,
+    open: () => contest(context, (pair) => pair.run(times), role, peers),
+  });
+  const lap = (role: Role, spin?: number, limit?: number): Row => ({
+    name: `an item there and back${role.startsWith('spsc') ? ', spsc' : ''}${spin === undefined ? '' : `, spin: ${spin}`}: half are faster`,
+    readings: READINGS,
+    async open() {
+      const n = context.quick ? MANY / 10 : MANY;
+      const peers: NodePeer[] = [
+        { name: 'unix socket, a byte', role: 'socket' },
+        { name: 'a flag, looked at all the time', role: 'flag' },
+      ];
+      const contestants = await contest(context, (pair) => pair.lap(n, 0.5), role, peers, spin);
+      return { ...contestants, ...(limit !== undefined && { limit }) };
+    },
+  });
+  return [
+    row('an item of 64 B: pushSync, popSync', 'items', [socket(8), messages(20)]),
+    row('an item of 64 B: pushSync, popSync, spsc', 'spsc-items', [socket(8), messages(20)]),
+    row('an item of 64 B: pushSync, batches()', 'batches', [socket(), messages()]),
+    lap('there-and-back'),
+    // Both sides run: neither goes to sleep, after which the system may have both on one processor.
+    lap('there-and-back', LOOKS, 1000),
+    lap('spsc-there-and-back', LOOKS, 1000),
+  ];
+}
+
+async function contest(
+  { cleanup, prefix }: Context,
+  of: (pair: Pair) => Run,
+  role: Role,
+  peers: readonly NodePeer[],
+  spin?: number,
+): Promise<Contest> {
+  const start = async (one: Role, looks?: number): Promise<Run> =>
+    of(await Pair.start(cleanup, prefix, one, looks));
+  // All have come up, or failed to, before anything is thrown and cleaned up.
+  const started = await Promise.allSettled([start(role, spin), ...peers.map((peer) => start(peer.role))]);
+  const [shmkit, ...others] = started.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+  return {
+    shmkit: shmkit!,
+    peers: peers.map(({ name, target }, index) => ({ name, run: others[index]!, ...(target && { target }) })),
+  };
+}
