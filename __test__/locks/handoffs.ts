@@ -1,6 +1,6 @@
 /**
- * `npm run handoffs -- [--count N]`: two processes hand an event, and a mutex, on to each other N times (a million by
- * default) in every way of waiting. Ends with code 0 when none of it hung, and nobody was left asleep: a waiter that
+ * `npm run handoffs -- [--count N]`: two processes hand an event, a mutex, and the slot of a queue on to each other N times (a
+ * million by default) in every way of waiting. Ends with code 0 when none of it hung, and nobody was left asleep: a waiter that
  * nobody woke finds out after 40 ms, which is counted. On a machine whose processes are stopped for that long a few
  * may be counted wrongly: up to one in ten thousand is let pass.
  */
@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import { SharedEvent, SharedMemory, SharedMutex, SharedQueue } from 'shmkit';
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '1000000' } } });
 const count = Number(values.count);
@@ -24,6 +24,9 @@ const MODES = [
   'mutex, blocked, asleep',
   'mutex, blocked, after a look',
   'mutex, promised',
+  'queue, blocked, asleep',
+  'queue, blocked, after a look',
+  'queue, promised',
 ];
 
 async function party(name: string, number: number, mode: string): Promise<number> {
@@ -46,6 +49,7 @@ for (const [round, mode] of MODES.entries()) {
   const shared = [
     SharedMemory.create(64, { name: `${name}-state` }),
     SharedMutex.createOrAttach(`${name}-mutex`),
+    SharedQueue.create({ name: `${name}-queue`, slots: 1 }),
     ...[0, 1].map((number) => SharedEvent.createOrAttach(`${name}-${number}`)),
   ];
   const began = performance.now();

@@ -2,7 +2,7 @@
  * `party.js NAME PARTY MODE COUNT`: one of two processes that hand something on to each other, and back, `COUNT` times
  * in all. Says how often nobody woke it though there was something to wake for.
  */
-import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import { SharedEvent, SharedMemory, SharedMutex, SharedQueue } from 'shmkit';
 
 import { lateWaits } from '../../binding.js';
 
@@ -51,6 +51,16 @@ async function mutexes(lock) {
   }
 }
 
+/** One pushes and the other one pops, through a single slot: each waits for the other one all the time. */
+async function slots(push, pop) {
+  const queue = SharedQueue.attach(`${name}-queue`);
+  const item = Float64Array.of(0);
+  for (let i = 0; i < count; i++) {
+    const done = party === 0 ? push(queue, item) : pop(queue);
+    if (done instanceof Promise) await done;
+  }
+}
+
 Atomics.add(words, 2, 1);
 while (Atomics.load(words, 2) < 2) await new Promise(setImmediate);
 await {
@@ -60,5 +70,20 @@ await {
   'mutex, blocked, asleep': () => mutexes((mutex) => mutex.lockSync({ spin: 0 })),
   'mutex, blocked, after a look': () => mutexes((mutex) => mutex.lockSync()),
   'mutex, promised': () => mutexes((mutex) => mutex.lock()),
+  'queue, blocked, asleep': () =>
+    slots(
+      (queue, item) => queue.pushSync(item, { spin: 0 }),
+      (queue) => queue.popSync({ spin: 0 }),
+    ),
+  'queue, blocked, after a look': () =>
+    slots(
+      (queue, item) => queue.pushSync(item),
+      (queue) => queue.popSync(),
+    ),
+  'queue, promised': () =>
+    slots(
+      (queue, item) => queue.push(item),
+      (queue) => queue.pop(),
+    ),
 }[mode]();
 process.stdout.write(`${lateWaits()}\n`);

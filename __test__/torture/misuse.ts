@@ -21,6 +21,7 @@ import {
   SharedEvent,
   SharedMemory,
   SharedMutex,
+  SharedQueue,
   unlink,
 } from 'shmkit';
 import type { Descriptor, Guard, ListItem, Txn, WaitOptions } from 'shmkit';
@@ -577,6 +578,49 @@ const misuses: Record<string, () => unknown> = {
     either(() => events[0]!.unlink());
     events.forEach((event) => event.close());
     for (const event of events) refused(() => event.isSet, 'ERR_SHM_CLOSED');
+  },
+  'a queue used and closed in any order, and what is kept of its slots': async () => {
+    const mode = random.pick(['mpmc', 'spsc'] as const);
+    const slots = 1 + random.below(4);
+    const queues: SharedQueue<'uint8'>[] = [];
+    const length = 1 + random.below(200_000);
+    // The neighbour may be faster, and spoil it.
+    either(() => queues.push(SharedQueue.create({ slots, dtype: 'uint8', shape: [length], mode })));
+    if (queues.length === 0) return;
+    either(() => queues.push(SharedQueue.attach<'uint8'>(queues[0]!.name)));
+    const item = new Uint8Array(length);
+    const views: Uint8Array[] = [];
+    const waits: Promise<unknown>[] = [];
+    const keep = (slot: { data: Uint8Array; commit(): void } | undefined): void => {
+      if (slot === undefined) return;
+      views.push(slot.data);
+      if (random.below(2) === 0) slot.commit();
+    };
+    for (let i = 0; i < 20; i++) {
+      const queue = random.pick(queues);
+      const steps: (() => unknown)[] = [
+        () => queue.tryPush(item),
+        () => queue.tryPopInto(item),
+        () => queue.pushSync(item, { timeout: random.below(2), spin: random.below(50) }),
+        () => queue.popSync({ timeout: random.below(2), spin: random.below(50) }),
+        () => keep(queue.tryClaim()),
+        () => keep(queue.tryTake()),
+        () => waits.push(eventually(() => queue.push(item, calledOff()))),
+        () => waits.push(eventually(() => queue.take(calledOff()).then(keep))),
+        () => waits.push(eventually(async () => queue.batches().next())),
+        () => waits.push(promisify(zlib.gzip)(random.pick([...views, item])).catch(() => {})),
+        () => views.forEach((view) => (view[random.below(view.length + 1)] = random.below(256))),
+        () => random.below(10) === 0 && queue.end(),
+        () => random.below(5) === 0 && queue.close(),
+        () => turn(),
+      ];
+      await eventually(random.pick(steps));
+    }
+    queues.forEach((queue) => queue.close());
+    for (const view of views) view[0] = 1;
+    await Promise.all(waits);
+    for (const queue of queues) refused(() => queue.length, 'ERR_SHM_CLOSED');
+    either(() => queues[0]!.unlink());
   },
   'locks of what is none, and none of what is one': () => {
     segment((shm) => {

@@ -227,8 +227,8 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CORRUPT`; what the system says.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
-        let me = self.me()?;
         let _one = self.recovering();
+        let me = self.me()?; // which `leave` gives back before it comes here
         ring::recover(self, me, (index, seen), |other| self.is_dead(other, me))
     }
 
