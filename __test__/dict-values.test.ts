@@ -149,6 +149,7 @@ const OBJECTS: Record<string, readonly unknown[]> = {
     { '': 1, 5: 2, '05': 3, ü: 4, 日: 5, constructor: 6, hasOwnProperty: 7, toString: 8, toJSON: 9 },
     { undef: undefined, list: [undefined] },
     Array.from({ length: 1000 }, (_, index) => ({ index, ['key' + index]: index })),
+    ['abc'.match(/b(c)/), Object.assign([1], { named: 2 }), Object.assign([], { 5: 1 })],
     { text: 'é'.repeat(70_000), emoji: '👩‍🚀' },
   ],
   'numbers inside': [
@@ -187,6 +188,7 @@ const OBJECTS: Record<string, readonly unknown[]> = {
       d: new Uint8ClampedArray([3]),
     },
     [new Uint32Array(new Uint32Array([9, 8, 7, 6]).buffer, 4, 2)],
+    { a: new Uint8Array([1, 2]), b: [new Uint8Array(0)] },
   ],
 };
 for (const [what, values] of Object.entries(OBJECTS)) {
@@ -367,6 +369,9 @@ const LOST: Record<string, unknown> = {
   'a WeakRef inside': { a: new WeakRef({}) },
   'a SharedArrayBuffer': new SharedArrayBuffer(3),
   'a URL': new URL('http://a/b'),
+  arguments: function () {
+    return arguments; // oxlint-disable-line prefer-rest-params
+  }.apply(undefined, [1, 2] as never),
   'a Blob': new Blob(['x']),
 };
 for (const [what, value] of Object.entries(LOST)) {

@@ -418,7 +418,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       needsLock = true;
       throw shmError('ERR_SHM_BUSY', `'${key}' is looked at in place once this txn has the lock`, this.name);
     };
-    for (let round = 0; round < TRIES && !needsLock; round++) {
+    for (let round = 0; round < TRIES; round++) {
+      if (needsLock) return undefined;
       const version = this.#reader.version;
       if ((version & 1) !== 0) continue;
       const isSame = (): boolean => this.#reader.version === version && !needsLock;

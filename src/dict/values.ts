@@ -116,13 +116,16 @@ function isPortable(value: unknown, met: Met, depth: number): boolean {
 
 function isPortableObject(value: object, met: Met, depth: number): boolean {
   if (Array.isArray(value)) {
+    // It may have named properties, and places without anything.
+    if (Object.keys(value).length !== value.length) return false;
     for (let i = 0; i < value.length; i++) if (!isPortable(value[i], met, depth)) return false;
     return true;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype) {
-    return prototype === Date.prototype ? !Number.isNaN(+(value as Date)) : types.isUint8Array(value);
+    return prototype === Date.prototype ? !Number.isNaN(+(value as Date)) : Buffer.isBuffer(value);
   }
+  if (Symbol.iterator in value) return false; // `arguments`
   for (const key in value) {
     if (key === '__proto__' || key === 'toJSON' || !key.isWellFormed()) return false;
     if (!isPortable((value as Record<string, unknown>)[key], met, depth)) return false;
