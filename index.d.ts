@@ -290,6 +290,8 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     get size(): number;
     /** Bytes that it has taken of `/dev/shm`. */
     get byteLength(): number;
+    /** Bytes that it may take, as `maxByteLength` was said when it was made. */
+    get maxByteLength(): number;
     /**
      * A fresh copy of the value, as it is at this moment; undefined where there is none.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.

@@ -143,6 +143,18 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return binding.dictByteLength(this.#native);
   }
 
+  /** Bytes that it may take, as `maxByteLength` was said when it was made. */
+  get maxByteLength(): number {
+    this.#checkOpen();
+    return binding.dictFill(this.#native).most;
+  }
+
+  /** @internal For `shm inspect`. */
+  get fill(): binding.DictFill {
+    this.#checkOpen();
+    return binding.dictFill(this.#native);
+  }
+
   // ---- reading
 
   /**
