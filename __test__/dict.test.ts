@@ -1144,6 +1144,28 @@ test('maxByteLength reached: ERR_SHM_FULL, with everything as before', (t) => {
   isAsBefore();
 });
 
+test('a full dict counts on, and a number becomes another one', (t) => {
+  const dict = dictOf<Any>(t, { maxByteLength: 1 << 20 });
+  dict.assign({ hits: 0, misses: 0, share: 0.5 });
+  const code = 'ERR_SHM_FULL';
+  for (const length of [10_000, 100, 1]) {
+    t.throws(
+      () => {
+        for (let i = 0; ; i++) dict.set(`${length} ${i}`, 'x'.repeat(length));
+      },
+      { code },
+    );
+  }
+  for (let i = 1; i <= 1000; i++) {
+    t.is(dict.increment('hits'), i);
+    dict.set('share', i / 7);
+    dict.txnSync((txn) => (txn.increment('misses', 2), txn.set('share', -i)));
+    t.true(dict.compareAndSet('share', -i, i));
+  }
+  t.throws(() => dict.set('hits', 'a text'), { code });
+  t.deepEqual([dict.get('hits'), dict.get('misses'), dict.get('share')], [1000, 2000, 1000]);
+});
+
 test('a full dict can be cleared, in each way', (t) => {
   for (const length of [1, 100, 10_000]) {
     for (const clear of [
