@@ -762,5 +762,40 @@ declare class Pool implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { Guard, Pool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, SegmentInfo, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };
+/** How much a pool keeps. */
+interface SegmentPoolOptions {
+    /** Bytes of segments that nobody has at the moment; beyond that the one that was longest unused goes. Default 256 MB. */
+    maxBytes?: number;
+}
+/**
+ * Segments that are used again: the first touch of fresh memory costs many times what the work on it does.
+ *
+ * ```js
+ * using pool = new SegmentPool();
+ * const frame = pool.acquire(6_000_000); // at least so long, and with whatever was in it before
+ * send(frame.toJSON());
+ * // … and when nobody uses it any more
+ * pool.release(frame);
+ * ```
+ */
+declare class SegmentPool implements Disposable {
+    #private;
+    constructor(options?: SegmentPoolOptions);
+    /** Bytes of the segments that nobody has at the moment. */
+    get idleBytes(): number;
+    /**
+     * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
+     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool was disposed of.
+     */
+    acquire(size: number): SharedMemory;
+    /**
+     * Takes a segment back. Whoever still has it open shares it with whoever acquires it next.
+     * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
+     */
+    release(segment: SharedMemory): void;
+    /** Removes all that nobody has; what is lent is removed when it is released. */
+    [Symbol.dispose](): void;
+}
+
+export { Guard, Pool, SegmentPool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { AttachOptions, CollectOptions, CreateOptions, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };

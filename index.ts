@@ -19,6 +19,8 @@ export { SharedMutex } from './src/mutex.js';
 export type { Guard, LockAttachOptions, LockOptions } from './src/mutex.js';
 export { Pool } from './src/pool.js';
 export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool.js';
+export { SegmentPool } from './src/segment-pool.js';
+export type { SegmentPoolOptions } from './src/segment-pool.js';
 export type { Descriptor, SharedObject } from './src/shared-object.js';
 export type { Plain, Txn, TxnOptions, TxnSyncOptions } from './src/txn.js';
 export type { SyncWaitOptions, WaitOptions } from './src/waits.js';

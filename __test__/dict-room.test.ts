@@ -163,6 +163,19 @@ test('it grows to 100,000 keys and back', (t) => {
   t.deepEqual(reader.toObject(), { a: 1 });
 });
 
+test('a million keys', (t) => {
+  const dict = dictOf<number>(t, { maxByteLength: 1 << 30 });
+  const reader = attached(t, dict, true);
+  const count = 1_000_000;
+  for (let i = 0; i < count; i++) dict.set(`key ${i}`, i);
+  t.is(reader.size, count);
+  for (let i = 0; i < count; i += 3) if (reader.get(`key ${i}`) !== i) t.fail(`key ${i}`);
+  t.is(new Set(reader.keys()).size, count);
+  t.is(reader.get(`key ${count}`), undefined);
+  dict.clear();
+  t.is(reader.size, 0);
+});
+
 test('it does not grow by being filled and cleared', (t) => {
   for (const clear of [
     (dict: SharedDict<Any>) => dict.clear(),
