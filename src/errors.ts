@@ -63,3 +63,8 @@ export function show(value: unknown): string {
     return `an object (${value.constructor?.name ?? 'no prototype'})`;
   return Object.is(value, -0) ? '-0' : String(value);
 }
+
+/** Whether it is that the stack has no room left. */
+export function isOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith('Maximum call stack size exceeded');
+}

@@ -96,6 +96,8 @@ impl SharedDict {
         let version = self.begin()?;
         self.memory.store(ROOT, table.word())?;
         step("table swapped");
+        self.memory.store(COUNT, 0)?;
+        self.memory.store(USED, 0)?;
         self.end(version)?;
         self.derive(&[])
     }
