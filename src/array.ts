@@ -4,6 +4,8 @@ import type { InspectOptions } from 'node:util';
 import * as binding from '#binding';
 import type { ArrayValue } from '#binding';
 import { checkOptions } from './arguments.js';
+import { at, atAny, cellsOf } from './array/cells.js';
+import type { Cells } from './array/cells.js';
 import { checkType, holds, typeOfArray } from './array/dtype.js';
 import type { DType, DTypeOf, DTypes, Element, Typed, TypeFacts } from './array/dtype.js';
 import { accessOf, badValue, load, store } from './array/element.js';
@@ -11,7 +13,6 @@ import { openNpy, writeFile } from './array/file.js';
 import { show } from './array/inspect.js';
 import { writeNpy } from './array/npy.js';
 import {
-  checkAt,
   checkOrder,
   checkShape,
   isContiguous,
@@ -127,17 +128,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   readonly #geometry: Float64Array;
   /** Its close() leaves the memory to others. */
   readonly #isView: boolean;
-  /** close() leaves it without elements, so that the fast paths need no check of their own. */
-  #data: DTypes[DType];
-  readonly #access: number;
+  readonly #cells: Cells;
   readonly #readOnly: boolean;
-  // Of the first three dimensions, where the fast paths have them at hand.
-  readonly #length0: number;
-  readonly #length1: number;
-  readonly #length2: number;
-  readonly #stride0: number;
-  readonly #stride1: number;
-  readonly #stride2: number;
   #closed = false;
 
   private constructor(shm: SharedMemory, place: Place, data?: DTypes[DType]) {
@@ -160,11 +152,12 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
       binding.arrayCheck(nativeOf(shm), this.#geometry);
       data = new type.Class(shm.buffer, start, Math.floor((shm.size - start) / type.itemSize));
     }
-    this.#data = data;
-    this.#access = accessOf(type.name, data);
+    this.#cells = cellsOf(type.name, data, layout);
     this.#readOnly = shm.readOnly;
-    [this.#length0 = 0, this.#length1 = 0, this.#length2 = 0] = shape;
-    [this.#stride0 = 0, this.#stride1 = 0, this.#stride2 = 0] = strides;
+    if (this.ndim > 3) {
+      Reflect.defineProperty(this, 'get', { value: this.#getAny });
+      Reflect.defineProperty(this, 'set', { value: this.#setAny });
+    }
   }
 
   static {
@@ -273,8 +266,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
    */
   get data(): DTypes[D] {
-    if (this.#data.length === 0) this.#checkOpen();
-    return this.#data as DTypes[D];
+    if (this.#cells.data.length === 0) this.#checkOpen();
+    return this.#cells.data as DTypes[D];
   }
 
   /**
@@ -282,8 +275,17 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   get(...index: number[]): Element<D>;
-  get(i?: number, j?: number, k?: number, ...more: number[]): Element<D> {
-    const value = load(this.#data, this.#access, this.#at(i, j, k, more));
+  get(i?: number, j?: number, k?: number, l?: number): Element<D> {
+    const cells = this.#cells;
+    const value = load(cells.data, cells.access, at(cells, i, j, k, l));
+    if (value === undefined) throw this.#unreadable();
+    return value as Element<D>;
+  }
+
+  /** `get`, of arrays of more dimensions than it has parameters. */
+  #getAny(...index: number[]): Element<D> {
+    const cells = this.#cells;
+    const value = load(cells.data, cells.access, atAny(cells, index));
     if (value === undefined) throw this.#unreadable();
     return value as Element<D>;
   }
@@ -295,54 +297,18 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * is changed then.
    */
   set(value: Element<D>, ...index: number[]): void;
-  set(value: Element<D>, i?: number, j?: number, k?: number, ...more: number[]): void {
-    const at = this.#at(i, j, k, more);
-    if (this.#data.length === 0 || this.#readOnly) throw this.#unwritable();
-    if (!store(this.#data, this.#access, at, value)) throw badValue(this.dtype, value);
+  set(value: Element<D>, i?: number, j?: number, k?: number, l?: number): void {
+    const cells = this.#cells;
+    const place = at(cells, i, j, k, l);
+    if (cells.data.length === 0 || this.#readOnly) throw this.#unwritable();
+    if (!store(cells.data, cells.access, place, value)) throw badValue(this.dtype, value);
   }
 
-  /** Which element of the buffer these indexes lead to. */
-  #at(i: number | undefined, j: number | undefined, k: number | undefined, more: readonly number[]): number {
-    const { ndim } = this;
-    if (ndim === 1 && j === undefined) {
-      return this.offset + (i! >>> 0 === i && i < this.#length0 ? i : this.#from(i, 0)) * this.#stride0;
-    }
-    if (ndim === 2 && k === undefined) {
-      return (
-        this.offset +
-        (i! >>> 0 === i && i < this.#length0 ? i : this.#from(i, 0)) * this.#stride0 +
-        (j! >>> 0 === j && j < this.#length1 ? j : this.#from(j, 1)) * this.#stride1
-      );
-    }
-    if (ndim === 3 && more.length === 0) {
-      return (
-        this.offset +
-        (i! >>> 0 === i && i < this.#length0 ? i : this.#from(i, 0)) * this.#stride0 +
-        (j! >>> 0 === j && j < this.#length1 ? j : this.#from(j, 1)) * this.#stride1 +
-        (k! >>> 0 === k && k < this.#length2 ? k : this.#from(k, 2)) * this.#stride2
-      );
-    }
-    return this.#anyAt([i, j, k, ...more]);
-  }
-
-  #anyAt(given: readonly unknown[]): number {
-    const index = given.slice(0, given.findLastIndex((one) => one !== undefined) + 1);
-    if (index.length !== this.ndim) throw this.#wrongCount(index.length);
-    return index.reduce<number>(
-      (at, one, axis) => at + this.#from(one, axis) * this.strides[axis]!,
-      this.offset,
-    );
-  }
-
-  /** An index that is negative, large or none. */
-  #from(index: unknown, axis: number): number {
-    if (index === undefined) throw this.#wrongCount(axis);
-    return checkAt(index, this.shape[axis]!, axis);
-  }
-
-  #wrongCount(count: number): Error {
-    const indexes = count === 1 ? '1 index does' : `${count} indexes do`;
-    return rangeError(`${indexes} not lead to an element of shape ${shown(this.shape)}`);
+  #setAny(value: Element<D>, ...index: number[]): void {
+    const cells = this.#cells;
+    const place = atAny(cells, index);
+    if (cells.data.length === 0 || this.#readOnly) throw this.#unwritable();
+    if (!store(cells.data, cells.access, place, value)) throw badValue(this.dtype, value);
   }
 
   /**
@@ -371,7 +337,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   #view(layout: { shape: readonly number[]; strides: readonly number[]; offset: number }): SharedArray<D> {
     this.#checkOpen();
-    return new SharedArray<D>(this.shm, { type: this.#type, layout, start: this.#start }, this.#data);
+    return new SharedArray<D>(this.shm, { type: this.#type, layout, start: this.#start }, this.#cells.data);
   }
 
   /**
@@ -481,10 +447,10 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   toArray(): Nested<D> {
     const copy = this.toTypedArray();
     const access = accessOf(this.dtype, copy);
-    let at = 0;
+    let next = 0;
     const nest = (axis: number): Nested<D> =>
       axis === this.ndim
-        ? (load(copy, access, at++) as Element<D>)
+        ? (load(copy, access, next++) as Element<D>)
         : Array.from({ length: this.size === 0 && axis > 0 ? 0 : this.shape[axis]! }, () => nest(axis + 1));
     return nest(0);
   }
@@ -518,7 +484,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
       this.shm.close();
     } else if (!this.#closed) {
       this.#closed = true;
-      this.#data = new this.#type.Class(0);
+      this.#cells.data = new this.#type.Class(0);
     }
   }
 
@@ -543,7 +509,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options: InspectOptions & { stylize(text: string, style: string): string },
   ): string {
     const { name, shape, size, dtype } = this;
-    const readable = !this.closed && (this.#data.length > 0 || size === 0) && depth >= 0;
+    const readable = !this.closed && (this.#cells.data.length > 0 || size === 0) && depth >= 0;
     const element = readable ? (index: readonly number[]) => this.get(...index) : undefined;
     const notes = [...(this.#readOnly ? ['read-only'] : []), ...(this.closed ? ['closed'] : [])];
     return show({ name, shape, size, dtype, notes, element }, (text, style) => options.stylize(text, style));
