@@ -401,7 +401,8 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     argmax(): number;
     /**
      * The sum of the products of the elements of two arrays of one dimension, exact as `sum` is.
-     * @throws `ERR_OUT_OF_RANGE` for other shapes, `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
+     * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
+     * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
      */
     dot(other: SharedArray<D>): Element<D>;
     /**

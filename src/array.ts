@@ -242,7 +242,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     if (wanted !== undefined && wanted !== type) {
       throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${wanted.name}`);
     }
-    const head = withHeader ? writeNpy(type.typestr, order, shape) : NOTHING;
+    const head = withHeader ? headerOf(type, shape, order) : NOTHING;
     const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
     const empty = sizeOf(shape) === 0;
     const native = empty
@@ -408,7 +408,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   /**
    * The sum of the products of the elements of two arrays of one dimension, exact as `sum` is.
-   * @throws `ERR_OUT_OF_RANGE` for other shapes, `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
+   * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
+   * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
    */
   dot(other: SharedArray<D>): Element<D> {
     return binding.arrayDot(this.#source(), this.#geometry, ...sourceOf(other)) as Element<D>;
@@ -568,12 +569,19 @@ function make<D extends DType>(
 ): SharedArray<D> {
   const [name, mode, reserve, populate, track] = creation(options);
   const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
-  const head = withHeader ? writeNpy(type.typestr, order, shape) : NOTHING;
+  const head = withHeader ? headerOf(type, shape, order) : NOTHING;
   // No segment is empty.
   const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
   if (!Number.isSafeInteger(bytes)) throw rangeError(`shape ${shown(shape)} has too many elements`);
   const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
   return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+}
+
+/** As numpy, which calls C what is both. */
+function headerOf(type: TypeFacts, shape: readonly number[], order: Order): Uint8Array {
+  const strides = stridesOf(shape, order);
+  const isC = isContiguous({ shape, strides, offset: 0 }, 'C');
+  return writeNpy(type.typestr, isC ? 'C' : order, shape);
 }
 
 function placed(type: TypeFacts, shape: number[], order: Order, start: number): Place {

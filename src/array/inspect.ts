@@ -9,6 +9,8 @@ type Stylize = (text: string, style: string) => string;
 const ALL_SHOWN = 1000;
 const EDGE = 3;
 const LINE = 76;
+/** With its head, an array may take as much of one line. */
+const ONE_LINE = 96;
 
 /** What is to be shown. */
 export interface Shown {
@@ -37,7 +39,7 @@ export function show({ name, shape, size, dtype, notes, element }: Shown, styliz
   const line = joined(leaves, ' ', 0, style);
   // Escapes of colours have no width.
   const plain = joined(leaves, ' ', 0, (text) => text);
-  if (!plain.includes('\n') && head.length + plain.length < LINE) return `${head} ${line}`;
+  if (!plain.includes('\n') && head.length + plain.length < ONE_LINE) return `${head} ${line}`;
   return `${head}\n${joined(leaves, '\n', width, style)}`;
 }
 
