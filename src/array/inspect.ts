@@ -1,6 +1,7 @@
 /** An array for a person, as numpy prints it. */
 import { inspect } from 'node:util';
 
+import { fromHalf, toHalf } from './half.js';
 import { shown } from './shape.js';
 
 type Stylize = (text: string, style: string) => string;
@@ -94,17 +95,21 @@ function joined(
   return `[${parts.join(between === '\n' ? `,\n${indent}` : ', ')}]`;
 }
 
-/** A number with as many digits as its type has, at most eight after the point. */
 function textOf(value: number | bigint, dtype: string): string {
-  if (typeof value === 'bigint') return `${value}n`;
-  if (!dtype.startsWith('float')) return String(value);
-  return inspect(shorten(value, dtype));
+  return typeof value === 'bigint' ? `${value}n` : inspect(shorten(value, dtype));
 }
 
+/** A float with no more digits than tell it from its neighbours, and of double precision with eight after the point. */
 function shorten(value: number, dtype: string): number {
   if (!Number.isFinite(value) || Number.isInteger(value)) return value;
-  if (dtype === 'float16') return Number(value.toPrecision(4));
-  if (dtype === 'float32') return Number(value.toPrecision(8));
-  const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e12 ? Number(value.toFixed(8)) : Number(value.toPrecision(9));
+  if (dtype === 'float64') {
+    const size = Math.abs(value);
+    return Number(size >= 1e-4 && size < 1e12 ? value.toFixed(8) : value.toPrecision(9));
+  }
+  const round = dtype === 'float32' ? Math.fround : (near: number) => fromHalf(toHalf(near));
+  for (let digits = 1; digits < 9; digits++) {
+    const near = Number(value.toPrecision(digits));
+    if (round(near) === value) return near;
+  }
+  return value;
 }
