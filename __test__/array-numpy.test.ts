@@ -35,7 +35,7 @@ async function compareViews(
   a: SharedArray,
   names: object,
 ) {
-  const code = `a = ${python}\nanswer = [[bits(v), v.shape, [s // v.itemsize for s in v.strides]] for v in [${VIEWS.map(([code]) => code).join(', ')}]]`;
+  const code = `a = ${python}\nanswer = [[bits(v), v.shape, [s // v.itemsize for s in v.strides]] for v in [${VIEWS.map(([what]) => what).join(', ')}]]`;
   const theirs = await numpy.run<[string, number[], number[]][]>(code, { ...names });
   for (const [index, [what, view]] of VIEWS.entries()) {
     using ours = view(a);
@@ -234,15 +234,15 @@ test('kernels give what numpy gives', async (t) => {
   const numpy = new Numpy(t);
   for (const dtype of DTYPES) {
     const float = dtype.startsWith('float');
-    for (const with_ of float ? ['numbers', 'NaN'] : ['numbers']) {
+    for (const kind of float ? ['numbers', 'NaN'] : ['numbers']) {
       const values = SAMPLES[dtype].map((value) =>
-        Number.isNaN(value) && with_ === 'numbers' ? 3 : value === -Infinity ? -7 : value,
+        Number.isNaN(value) && kind === 'numbers' ? 3 : value === -Infinity ? -7 : value,
       );
       const name = freshName(t);
       using a = arrayOf(values, [2, 3], dtype, { name });
       for (const [what, view] of VIEWS) {
         using ours = view(a);
-        const about = `${dtype} ${with_} ${what}`;
+        const about = `${dtype} ${kind} ${what}`;
         const theirs = await numpy.run<Record<string, string>>(
           `a = npy(name); v = ${what}; wide = v.astype(object) if v.dtype.kind in 'iub' else v.astype('f8')
 text = lambda x: repr(float(x)) if isinstance(x, (float, np.floating)) else str(int(x))

@@ -5,7 +5,17 @@ import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import fc from 'fast-check';
+import {
+  array as lists,
+  assert,
+  constant,
+  integer,
+  oneof,
+  option,
+  property,
+  record,
+  tuple,
+} from 'fast-check';
 import { attach, Pool, ShareableList, SharedArray, SharedMemory } from 'shmkit';
 import type { DType, Range } from 'shmkit';
 
@@ -131,28 +141,28 @@ test('attach without a header takes shape and type, and refuses what does not fi
   const name = freshName(t);
   using shm = SharedMemory.create(100, { name });
   new Float32Array(shm.buffer).set([1, 2, 3, 4, 5, 6]);
-  const options = { shape: [2, 3], dtype: 'float32' } as const;
-  using a = SharedArray.attach(name, options);
+  const floats = { shape: [2, 3], dtype: 'float32' } as const;
+  using a = SharedArray.attach(name, floats);
   t.is(a.get(1, 0), 4);
-  using f = SharedArray.attach(name, { ...options, order: 'F' });
+  using f = SharedArray.attach(name, { ...floats, order: 'F' });
   t.is(f.get(1, 0), 2);
-  using later = SharedArray.attach(name, { ...options, offset: 8 });
+  using later = SharedArray.attach(name, { ...floats, offset: 8 });
   t.deepEqual([later.get(0, 0), later.offset, later.toJSON()['byteOffset']], [3, 0, 8]);
   const refused = (options: object, code: string, message: RegExp) =>
     leavesNothing(t, () => t.throws(() => SharedArray.attach(name, options), { code, message }));
   refused({}, 'ERR_SHM_NOT_AN_ARRAY', /\.npy header.*\{ shape, dtype \}/);
   refused({ shape: [2] }, 'ERR_SHM_NOT_AN_ARRAY', /\{ shape, dtype \}/);
-  refused({ ...options, header: 'npy' }, 'ERR_SHM_NOT_AN_ARRAY', /without that option/);
-  refused({ ...options, header: 'npy', offset: 8 }, 'ERR_OUT_OF_RANGE', /offset/);
+  refused({ ...floats, header: 'npy' }, 'ERR_SHM_NOT_AN_ARRAY', /without that option/);
+  refused({ ...floats, header: 'npy', offset: 8 }, 'ERR_OUT_OF_RANGE', /offset/);
   refused(
-    { ...options, shape: [13], dtype: 'float64' },
+    { ...floats, shape: [13], dtype: 'float64' },
     'ERR_SHM_SIZE',
     /\[13\] .*104 bytes, and '.*' has 100/,
   );
-  refused({ ...options, offset: 2 }, 'ERR_OUT_OF_RANGE', /multiple of 4 bytes \(float32\), and is 2/);
-  refused({ ...options, offset: 80 }, 'ERR_SHM_SIZE', /from byte 80 on needs 104 bytes/);
-  refused({ ...options, offset: -4 }, 'ERR_OUT_OF_RANGE', /-4/);
-  refused({ ...options, readonly: true }, 'ERR_INVALID_ARG_TYPE', /readOnly/);
+  refused({ ...floats, offset: 2 }, 'ERR_OUT_OF_RANGE', /multiple of 4 bytes \(float32\), and is 2/);
+  refused({ ...floats, offset: 80 }, 'ERR_SHM_SIZE', /from byte 80 on needs 104 bytes/);
+  refused({ ...floats, offset: -4 }, 'ERR_OUT_OF_RANGE', /-4/);
+  refused({ ...floats, readonly: true }, 'ERR_INVALID_ARG_TYPE', /readOnly/);
 });
 
 test('what the caller says of an array that says it itself must agree', (t) => {
@@ -354,23 +364,18 @@ function everyIndex(shape: readonly number[]): number[][] {
   );
 }
 
-const bound = fc.option(fc.integer({ min: -9, max: 9 }), { nil: undefined });
-const step = fc.option(
-  fc.integer({ min: -4, max: 4 }).filter((n) => n !== 0),
+const bound = option(integer({ min: -9, max: 9 }), { nil: undefined });
+const step = option(
+  integer({ min: -4, max: 4 }).filter((n) => n !== 0),
   { nil: undefined },
 );
-const range = fc.oneof(
-  fc.constant(null),
-  fc.integer({ min: -9, max: 9 }),
-  fc.tuple(bound, bound, step),
-  fc.tuple(bound),
-);
+const range = oneof(constant(null), integer({ min: -9, max: 9 }), tuple(bound, bound, step), tuple(bound));
 type Step = { readonly ranges: Range[] } | 'T' | 'flat';
-const steps = fc.array(
-  fc.oneof(
-    fc.record({ ranges: fc.array(range, { maxLength: 3 }) }),
-    fc.constant('T' as const),
-    fc.constant('flat' as const),
+const steps = lists(
+  oneof(
+    record({ ranges: lists(range, { maxLength: 3 }) }),
+    constant('T' as const),
+    constant('flat' as const),
   ),
   { maxLength: 4 },
 );
@@ -400,8 +405,8 @@ test('parts of parts have the elements that lists of lists have', (t) => {
     }
     return [view.slice(...ranges), sliceModel(model, ranges)];
   };
-  fc.assert(
-    fc.property(steps, (all) => {
+  assert(
+    property(steps, (all) => {
       let [view, model]: [SharedArray<'float64'>, Model] = [a, whole];
       for (const one of all) [view, model] = apply(view, model, one as Step);
       const values = everyIndex(model.shape).map((index) => model.at(index));
