@@ -9,6 +9,7 @@ import type { Outcome, Row } from './harness.js';
 import { Python } from './python.js';
 import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
+import { arraySuite } from './suites/array.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
 import { segmentSuite } from './suites/segment.js';
@@ -19,6 +20,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   list: listSuite,
   tracker: trackerSuite,
   lock: lockSuite,
+  array: arraySuite,
 };
 
 interface Options {

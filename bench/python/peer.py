@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 
+import arrays
 import handover
 import held
 import lists
@@ -25,6 +26,7 @@ def main():
         **lists.SNIPPETS,
         **handover.SNIPPETS,
         **locks.SNIPPETS,
+        **arrays.SNIPPETS,
         "release": held.release_all,
     }
     try:
