@@ -152,7 +152,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
       binding.arrayCheck(nativeOf(shm), this.#geometry);
       data = new type.Class(shm.buffer, start, Math.floor((shm.size - start) / type.itemSize));
     }
-    this.#cells = cellsOf(type.name, data, layout);
+    this.#cells = cellsOf(type.name, data, shm.readOnly, layout);
     this.#readOnly = shm.readOnly;
     if (this.ndim > 3) {
       Reflect.defineProperty(this, 'get', { value: this.#getAny });
@@ -299,16 +299,12 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   set(value: Element<D>, ...index: number[]): void;
   set(value: Element<D>, i?: number, j?: number, k?: number, l?: number): void {
     const cells = this.#cells;
-    const place = at(cells, i, j, k, l);
-    if (cells.data.length === 0 || this.#readOnly) throw this.#unwritable();
-    if (!store(cells.data, cells.access, place, value)) throw badValue(this.dtype, value);
+    if (!store(cells.data, cells.writing, at(cells, i, j, k, l), value)) throw this.#refused(value);
   }
 
   #setAny(value: Element<D>, ...index: number[]): void {
     const cells = this.#cells;
-    const place = atAny(cells, index);
-    if (cells.data.length === 0 || this.#readOnly) throw this.#unwritable();
-    if (!store(cells.data, cells.access, place, value)) throw badValue(this.dtype, value);
+    if (!store(cells.data, cells.writing, atAny(cells, index), value)) throw this.#refused(value);
   }
 
   /**
@@ -539,21 +535,26 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     void this.shm.buffer; // throws where somebody transferred it
   }
 
+  /** Why there was no element to read. */
   #unreadable(): Error {
+    return this.#notOpen() ?? rangeError(`these indexes lead to no element of shape ${shown(this.shape)}`);
+  }
+
+  /** Why a value was not stored. */
+  #refused(value: unknown): Error {
+    return this.#notOpen() ?? (this.#readOnly ? this.#unwritable() : badValue(this.dtype, value));
+  }
+
+  #notOpen(): Error | undefined {
     try {
       this.#checkOpen();
+      return undefined;
     } catch (error) {
       return error as Error;
     }
-    return rangeError(`these indexes lead to no element of shape ${shown(this.shape)}`);
   }
 
   #unwritable(): Error {
-    try {
-      this.#checkOpen();
-    } catch (error) {
-      return error as Error;
-    }
     return shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
   }
 }

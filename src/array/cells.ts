@@ -1,7 +1,7 @@
 /** Where an array's elements are, for those who ask for one at a time. V8 inlines what is small, so all of this is. */
 import { rangeError } from '../errors.js';
 import type { DType, DTypes } from './dtype.js';
-import { accessOf } from './element.js';
+import { accessOf, NO_ACCESS } from './element.js';
 import { checkAt, shown } from './shape.js';
 import type { Layout } from './shape.js';
 
@@ -10,6 +10,8 @@ export interface Cells {
   /** Without elements once it is closed, so that nobody need ask whether it is. */
   data: DTypes[DType];
   readonly access: number;
+  /** Of those who write. */
+  readonly writing: number;
   readonly ndim: number;
   readonly offset: number;
   // Of the first three dimensions.
@@ -23,12 +25,18 @@ export interface Cells {
   readonly strides: readonly number[];
 }
 
-export function cellsOf(dtype: DType, data: DTypes[DType], { shape, strides, offset }: Layout): Cells {
+export function cellsOf(
+  dtype: DType,
+  data: DTypes[DType],
+  readOnly: boolean,
+  { shape, strides, offset }: Layout,
+): Cells {
   const [length0 = 0, length1 = 0, length2 = 0] = shape;
   const [stride0 = 0, stride1 = 0, stride2 = 0] = strides;
   return {
     data,
     access: accessOf(dtype, data),
+    writing: readOnly ? NO_ACCESS : accessOf(dtype, data),
     ndim: shape.length,
     offset,
     length0,

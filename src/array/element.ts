@@ -84,64 +84,79 @@ function loadBool(data: Uint8Array, at: number): number | undefined {
   return byte === undefined || byte === 0 ? byte : 1;
 }
 
-/** Stores a value; false, and nothing is stored, where the type has no such value. */
+/** Of arrays that are attached read-only: no value can be stored. */
+export const NO_ACCESS = -1;
+
+/** Stores a value; false, and nothing is stored, where the type has no such value or `data` no such place. */
 export function store(data: DTypes[DType], access: number, at: number, value: unknown): boolean {
-  if (typeof value === 'number') {
-    switch (access) {
-      case FLOAT64:
-        (data as Float64Array)[at] = value;
-        return true;
-      case FLOAT32:
-        (data as Float32Array)[at] = value;
-        return true;
-      case INT8:
-        if ((value << 24) >> 24 !== value) return false;
-        (data as Int8Array)[at] = value;
-        return true;
-      case UINT8:
-        if ((value & 0xff) !== value) return false;
-        (data as Uint8Array)[at] = value;
-        return true;
-      case INT16:
-        if ((value << 16) >> 16 !== value) return false;
-        (data as Int16Array)[at] = value;
-        return true;
-      case UINT16:
-        if ((value & 0xffff) !== value) return false;
-        (data as Uint16Array)[at] = value;
-        return true;
-      case INT32:
-        if ((value | 0) !== value) return false;
-        (data as Int32Array)[at] = value;
-        return true;
-      case UINT32:
-        if (value >>> 0 !== value) return false;
-        (data as Uint32Array)[at] = value;
-        return true;
-      default:
-        return storeRare(data, access, at, value);
-    }
+  if (typeof value !== 'number') return typeof value === 'bigint' && storeBig(data, access, at, value);
+  switch (access) {
+    case FLOAT64:
+      if (at >= (data as Float64Array).length) return false;
+      (data as Float64Array)[at] = value;
+      return true;
+    case FLOAT32:
+      if (at >= (data as Float32Array).length) return false;
+      (data as Float32Array)[at] = value;
+      return true;
+    case INT32:
+      if ((value | 0) !== value || at >= (data as Int32Array).length) return false;
+      (data as Int32Array)[at] = value;
+      return true;
+    case UINT8:
+      if ((value & 0xff) !== value || at >= (data as Uint8Array).length) return false;
+      (data as Uint8Array)[at] = value;
+      return true;
+    default:
+      return storeRare(data, access, at, value);
   }
-  return typeof value === 'bigint' && storeBig(data, access, at, value);
 }
 
 function storeRare(data: DTypes[DType], access: number, at: number, value: number): boolean {
-  if (access === INT64 || access === UINT64) return false;
-  if (access === HALF) data[at] = toHalf(value);
-  else if (access === BOOL) data[at] = value === 0 ? 0 : 1;
-  else data[at] = value;
-  return true;
+  switch (access) {
+    case INT8:
+      if ((value << 24) >> 24 !== value || at >= (data as Int8Array).length) return false;
+      (data as Int8Array)[at] = value;
+      return true;
+    case INT16:
+      if ((value << 16) >> 16 !== value || at >= (data as Int16Array).length) return false;
+      (data as Int16Array)[at] = value;
+      return true;
+    case UINT16:
+      if ((value & 0xffff) !== value || at >= (data as Uint16Array).length) return false;
+      (data as Uint16Array)[at] = value;
+      return true;
+    case UINT32:
+      if (value >>> 0 !== value || at >= (data as Uint32Array).length) return false;
+      (data as Uint32Array)[at] = value;
+      return true;
+    case BOOL:
+      if (at >= (data as Uint8Array).length) return false;
+      (data as Uint8Array)[at] = value === 0 ? 0 : 1;
+      return true;
+    case HALF:
+    case FLOAT16:
+      if (at >= data.length) return false;
+      data[at] = access === HALF ? toHalf(value) : value;
+      return true;
+    default:
+      return false;
+  }
 }
 
 function storeBig(data: DTypes[DType], access: number, at: number, value: bigint): boolean {
-  if (access === INT64) {
-    if (BigInt.asIntN(64, value) !== value) return false;
-    (data as BigInt64Array)[at] = value;
-    return true;
+  switch (access) {
+    case INT64:
+      if (BigInt.asIntN(64, value) !== value || at >= (data as BigInt64Array).length) return false;
+      (data as BigInt64Array)[at] = value;
+      return true;
+    case UINT64:
+      if (BigInt.asUintN(64, value) !== value || at >= (data as BigUint64Array).length) return false;
+      (data as BigUint64Array)[at] = value;
+      return true;
+    default:
+      return false;
   }
-  if (access !== UINT64 || BigInt.asUintN(64, value) !== value) return false;
-  (data as BigUint64Array)[at] = value;
-  return true;
 }
 
 /** Why a value cannot be an element, or a kernel's operand. */
