@@ -11,7 +11,7 @@ const ALL_SHOWN = 1000;
 const EDGE = 3;
 const LINE = 76;
 /** With its head, an array may take as much of one line. */
-const ONE_LINE = 96;
+const ONE_LINE = 90;
 
 /** What is to be shown. */
 export interface Shown {
