@@ -248,7 +248,8 @@ interface ArrayOptions<D extends DType = DType> extends CreateOptions {
     dtype?: D;
     /**
      * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
-     * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes.
+     * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
+     * elements, the memory is always reserved.
      */
     header?: 'npy' | 'none';
 }
@@ -310,7 +311,8 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      */
     static create<D extends DType = 'float64'>(shape: number | readonly number[], options?: ArrayCreateOptions<D>): SharedArray<D>;
     /**
-     * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable.
+     * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
+     * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
      * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;
      * `ERR_SHM_VALUE` for a fraction among integers; else as `create`.
      */
@@ -418,7 +420,7 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     add(other: Element<D> | SharedArray<D>): this;
     /** A private copy of the elements, in C order. Throws as `sum`. */
     toTypedArray(): DTypes[D];
-    /** A private copy of the elements, in as many lists as there are dimensions. Throws as `sum`. */
+    /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
     toArray(): Nested<D>;
     /**
      * Writes a `.npy` file, as `np.save` does: in F order where the elements lie so, else in C order. What others write

@@ -53,6 +53,8 @@ test('create makes zeros of the shape and type, float64 in C order with a header
   t.deepEqual([point.get(), point.toArray(), point.ndim, point.size], [4, 4, 0, 1]);
   using none = SharedArray.create([0, 3], { name: freshName(t), header: 'none' });
   t.deepEqual([none.size, none.toArray(), none.sum(), none.mean()], [0, [], 0, NaN]);
+  using long = SharedArray.create([2 ** 40, 0], { name: freshName(t) });
+  t.deepEqual([long.toArray(), long.T.shape, long.reshape([0]).size], [[], [0, 2 ** 40], 0]);
   t.is(none.slice([0, 0]).fill(1).scale(2).T.size, 0);
 });
 
@@ -239,7 +241,7 @@ test('get and set in any number of dimensions, from both ends', (t) => {
         t.throws(() => a.get(...first.with(axis, bad)), { instanceOf: RangeError, message }, `${bad}`);
         t.throws(() => a.set(1, ...first.with(axis, bad)), { code: 'ERR_OUT_OF_RANGE', message });
       }
-      for (const bad of ['0', null, true])
+      for (const bad of ['0', null, true, 0n])
         t.throws(() => a.get(...first.with(axis, bad as unknown as number)), {
           code: 'ERR_INVALID_ARG_TYPE',
         });

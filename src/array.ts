@@ -43,7 +43,8 @@ export interface ArrayOptions<D extends DType = DType> extends CreateOptions {
   dtype?: D;
   /**
    * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
-   * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes.
+   * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
+   * elements, the memory is always reserved.
    */
   header?: 'npy' | 'none';
 }
@@ -183,7 +184,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable.
+   * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
+   * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
    * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;
    * `ERR_SHM_VALUE` for a fraction among integers; else as `create`.
    */
@@ -440,7 +442,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     return copy as DTypes[D];
   }
 
-  /** A private copy of the elements, in as many lists as there are dimensions. Throws as `sum`. */
+  /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
   toArray(): Nested<D> {
     const copy = this.toTypedArray();
     const access = accessOf(this.dtype, copy);
@@ -448,8 +450,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const nest = (axis: number): Nested<D> =>
       axis === this.ndim
         ? (load(copy, access, next++) as Element<D>)
-        : Array.from({ length: this.size === 0 && axis > 0 ? 0 : this.shape[axis]! }, () => nest(axis + 1));
-    return nest(0);
+        : Array.from({ length: this.shape[axis]! }, () => nest(axis + 1));
+    return this.size === 0 ? [] : nest(0); // there may be any number of lists without elements
   }
 
   /**

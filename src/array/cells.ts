@@ -61,15 +61,24 @@ export function at(cells: Cells, i: Index, j: Index, k: Index, l: Index): number
 }
 
 function at1(cells: Cells, i: number): number {
-  return cells.offset + (i >>> 0 === i && i < cells.length0 ? i : outside(cells, i, 0)) * cells.stride0;
+  return (
+    cells.offset +
+    (typeof i === 'number' && i >>> 0 === i && i < cells.length0 ? i : outside(cells, i, 0)) * cells.stride0
+  );
 }
 
 function at2(cells: Cells, i: number, j: number): number {
-  return at1(cells, i) + (j >>> 0 === j && j < cells.length1 ? j : outside(cells, j, 1)) * cells.stride1;
+  return (
+    at1(cells, i) +
+    (typeof j === 'number' && j >>> 0 === j && j < cells.length1 ? j : outside(cells, j, 1)) * cells.stride1
+  );
 }
 
 function at3(cells: Cells, i: number, j: number, k: number): number {
-  return at2(cells, i, j) + (k >>> 0 === k && k < cells.length2 ? k : outside(cells, k, 2)) * cells.stride2;
+  return (
+    at2(cells, i, j) +
+    (typeof k === 'number' && k >>> 0 === k && k < cells.length2 ? k : outside(cells, k, 2)) * cells.stride2
+  );
 }
 
 /** For any number of dimensions. */

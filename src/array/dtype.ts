@@ -120,15 +120,11 @@ export function checkType(dtype: unknown): TypeFacts {
   return found;
 }
 
-/** The type that a typed array's class says, or undefined for what is none. */
+/** The type that a typed array's class says, of those that TypeScript can tell, too. */
 export function typeOfArray(value: unknown): TypeFacts | undefined {
   if (!types.isTypedArray(value)) return undefined;
-  return ALL.find(
-    ({ name, Class }) =>
-      name !== 'bool' &&
-      (name !== 'float16' || Float16Array !== undefined) &&
-      value[Symbol.toStringTag] === Class.name,
-  );
+  const tag = value[Symbol.toStringTag];
+  return ALL.find(({ name, Class }) => name !== 'bool' && name !== 'float16' && Class.name === tag);
 }
 
 /** Whether a typed array has elements of this type, as they lie in memory. */
