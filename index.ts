@@ -2,6 +2,20 @@
  * shmkit: named shared memory for Node, byte for byte what Python's `multiprocessing.shared_memory` opens.
  * @module
  */
+export { SharedArray } from './src/array.js';
+export type {
+  ArrayAttachOptions,
+  ArrayCreateOptions,
+  ArrayFromOptions,
+  ArrayOptions,
+  DType,
+  DTypeOf,
+  DTypes,
+  Element,
+  Nested,
+  Range,
+  Typed,
+} from './src/array.js';
 export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
 export { SharedDict } from './src/dict.js';

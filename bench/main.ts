@@ -10,6 +10,7 @@ import { Python } from './python.js';
 import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
 import { dictSuite } from './suites/dict.js';
+import { arraySuite } from './suites/array.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
 import { segmentSuite } from './suites/segment.js';
@@ -21,6 +22,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   tracker: trackerSuite,
   lock: lockSuite,
   dict: dictSuite,
+  array: arraySuite,
 };
 
 interface Options {

@@ -1,3 +1,4 @@
+import { SharedArray } from './array.js';
 import { checkDescriptor } from './arguments.js';
 import { SharedDict } from './dict.js';
 import { shmError } from './errors.js';
@@ -10,7 +11,7 @@ import type { LockAttachOptions } from './mutex.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
-export type Shared = SharedMemory | ShareableList | SharedDict | SharedMutex | SharedEvent;
+export type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedMutex | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -23,6 +24,8 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return SharedMemory.attach(descriptor, options);
     case 'list':
       return ShareableList.attach(descriptor, options);
+    case 'array':
+      return SharedArray.attach(descriptor, options);
     case 'dict':
       return SharedDict.attach(descriptor, options);
     case 'mutex':

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 import dicts
+import arrays
 import handover
 import held
 import lists
@@ -27,6 +28,7 @@ def main():
         **handover.SNIPPETS,
         **locks.SNIPPETS,
         **dicts.SNIPPETS,
+        **arrays.SNIPPETS,
         "release": held.release_all,
     }
     try:
