@@ -987,6 +987,15 @@ declare class Pool implements AsyncDisposable {
      */
     map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
     /**
+     * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
+     * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
+     *
+     * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
+     * function must not take its input from where it writes its output.
+     * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
+     */
+    mapArray(method: string, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
+    /**
      * Takes no more work, waits for what is running, and ends the workers. Idempotent.
      */
     close(): Promise<void>;
