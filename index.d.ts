@@ -1,33 +1,39 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
-/** What of a dict's values can be looked at in place. */
-type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
-/** A dict's entries inside of a txn. A read-only body may run more than once. */
-interface DictTxn<V> {
-    /** How many entries there are. */
-    readonly size: number;
-    get(key: string): V | undefined;
-    /**
-     * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
-     * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
-     * set the value.
-     * @throws `ERR_SHM_VALUE` where the value is none of these.
-     */
-    view(key: string): ViewOf<V> | undefined;
-    has(key: string): boolean;
-    set(key: string, value: V): void;
-    /** Whether it was there. */
-    delete(key: string): boolean;
-    clear(): void;
-    /** Sets what `change` makes of the value, and returns that. */
-    update(key: string, change: (old: V | undefined) => V): V;
-    /** Adds to a number, from 0 where there is none, and returns the sum. */
-    increment(key: string, by?: number): number;
-    keys(): IterableIterator<string>;
-    values(): IterableIterator<V>;
-    entries(): IterableIterator<[string, V]>;
+/** The typed array of each type. */
+interface DTypes {
+    int8: Int8Array;
+    uint8: Uint8Array;
+    int16: Int16Array;
+    uint16: Uint16Array;
+    int32: Int32Array;
+    uint32: Uint32Array;
+    int64: BigInt64Array;
+    uint64: BigUint64Array;
+    float32: Float32Array;
+    float64: Float64Array;
+    /** A `Float16Array` where the runtime has one; else the numbers' bits. */
+    float16: Uint16Array;
+    /** A byte each: 0 is false, all else is true. */
+    bool: Uint8Array;
 }
+/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
+type DType = keyof DTypes;
+/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
+type Element<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+/** A typed array that says by its class what its elements are. */
+type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
+/** The type of a typed array's elements. */
+type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Array ? 'int16' : T extends Uint16Array ? 'uint16' : T extends Int32Array ? 'int32' : T extends Uint32Array ? 'uint32' : T extends BigInt64Array ? 'int64' : T extends BigUint64Array ? 'uint64' : T extends Float32Array ? 'float32' : T extends Float64Array ? 'float64' : 'uint8';
+
+type Order = 'C' | 'F';
+/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
+type Range = number | readonly [
+    start?: number | null | undefined,
+    end?: number | null | undefined,
+    step?: number | null | undefined
+] | null;
 
 /** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
 interface Descriptor {
@@ -236,6 +242,232 @@ declare class SharedMemory implements SharedObject {
     [Symbol.dispose](): void;
 }
 
+/** How to create an array. */
+interface ArrayOptions<D extends DType = DType> extends CreateOptions {
+    /** The elements' type. Default `'float64'`. */
+    dtype?: D;
+    /**
+     * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
+     * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
+     * elements, the memory is always reserved.
+     */
+    header?: 'npy' | 'none';
+}
+/** How to create an array of zeros. */
+interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
+    /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
+    order?: Order;
+}
+/** How to create an array of given elements. */
+interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
+    /** Default: one dimension. The elements are in C order. */
+    shape?: number | readonly number[];
+}
+/** How to attach to an array. What header or descriptor say already must agree with it. */
+interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
+    shape?: number | readonly number[];
+    dtype?: D;
+    /** Default `'C'`. */
+    order?: Order;
+    /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
+    offset?: number;
+    /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
+    header?: 'npy' | 'none';
+}
+/** Elements in as many lists as there are dimensions. */
+type Nested<D extends DType> = Element<D> | Nested<D>[];
+/**
+ * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
+ *
+ * ```js
+ * using grid = SharedArray.create([480, 640], { name: 'grid', dtype: 'float32' });
+ * grid.set(1.5, 0, -1); // Python: np.load('/dev/shm/grid', mmap_mode='r+')[0, -1]
+ * grid.slice([0, 10]).sum();
+ * ```
+ *
+ * `slice`, `reshape` and `T` are views of the same memory. There is no lock: `array.shm.txn()` is one.
+ */
+declare class SharedArray<D extends DType = DType> implements SharedObject {
+    #private;
+    /** The segment that the array lies in. */
+    readonly shm: SharedMemory;
+    readonly dtype: D;
+    /** The length of each dimension. */
+    readonly shape: readonly number[];
+    readonly ndim: number;
+    /** How many elements. */
+    readonly size: number;
+    /** How many elements of `data` lie between an index and the next, for each dimension. */
+    readonly strides: readonly number[];
+    /** Where in `data` the element at all indexes 0 is. */
+    readonly offset: number;
+    /** `'C'` or `'F'` where the elements lie one after the other in that order; both are `'C'`. */
+    readonly order: Order | null;
+    private constructor();
+    /**
+     * Makes an array of zeros. It appears under its name whole, with its header, or not at all.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE` for a shape or type that there is not; else as
+     * `SharedMemory.create`.
+     */
+    static create<D extends DType = 'float64'>(shape: number | readonly number[], options?: ArrayCreateOptions<D>): SharedArray<D>;
+    /**
+     * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
+     * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
+     * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;
+     * `ERR_SHM_VALUE` for a fraction among integers; else as `create`.
+     */
+    static from<T extends Typed>(values: T, options?: Omit<ArrayFromOptions, 'dtype'> & {
+        dtype?: undefined;
+    }): SharedArray<DTypeOf<T>>;
+    static from<D extends DType = 'float64'>(values: DTypes[D] | Iterable<Element<D>>, options?: ArrayFromOptions<D>): SharedArray<D>;
+    /**
+     * Opens the array that this or another process made: by the header that it begins with, by a descriptor, or else by
+     * `shape` and `dtype`. A view's descriptor gives the very same view.
+     * @throws `ERR_SHM_NOT_AN_ARRAY` where there is no header and no shape is given, `ERR_SHM_CORRUPT` (a damaged header),
+     * `ERR_SHM_DTYPE` (a type that is none of these, or in the other byte order), `ERR_SHM_SIZE` (too short for its shape),
+     * `ERR_SHM_ALIGNMENT`, `ERR_SHM_MISMATCH` (it is not what the options say); else as `SharedMemory.attach`.
+     */
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: ArrayAttachOptions<D>): SharedArray<D>;
+    /**
+     * Makes an array of what a `.npy` file holds, read off the event loop's thread. `dtype` is what it must be.
+     * @throws As `node:fs` where the file cannot be read; `ERR_SHM_FILE` (no such file, a damaged or a short one),
+     * `ERR_SHM_DTYPE`; else as `create`.
+     */
+    static load<D extends DType = DType>(path: string | URL, options?: ArrayOptions<D>): Promise<SharedArray<D>>;
+    get name(): string;
+    /** Whether `close()` was called here, or on the array that this is a view of. */
+    get closed(): boolean;
+    /**
+     * All elements of the segment from its first one on, in place: element `(i, j)` is
+     * `data[offset + i * strides[0] + j * strides[1]]`. A view has the same as the array that it is a view of.
+     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+     */
+    get data(): DTypes[D];
+    /**
+     * The element at these indexes, one for each dimension; negative ones count from the end.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+     */
+    get(...index: number[]): Element<D>;
+    /**
+     * Replaces the element at these indexes. Floats are rounded to what the type has.
+     * @throws `ERR_OUT_OF_RANGE` for an index outside and for a number that the type does not have, `ERR_SHM_VALUE` for a
+     * fraction among integers, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; nothing
+     * is changed then.
+     */
+    set(value: Element<D>, ...index: number[]): void;
+    /**
+     * A view of a part, with a range for each of the first dimensions: a number picks one index and drops the dimension;
+     * `[start, end, step]` is Python's `start:end:step`, each part of which may be left out (`undefined`, `null`); null is
+     * all of it. It shares the memory: closing it leaves this open, and closing this detaches it.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+     */
+    slice(...ranges: Range[]): SharedArray<D>;
+    /**
+     * A view of the same elements, in C order, in another shape; one length may be -1, which is what is left.
+     * @throws `ERR_OUT_OF_RANGE` where it has not as many elements, and where these do not lie one after the other in C
+     * order; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+     */
+    reshape(shape: number | readonly number[]): SharedArray<D>;
+    /** A view with the dimensions in reverse order. */
+    get T(): SharedArray<D>;
+    /**
+     * Makes all elements `value`.
+     * @throws As `set`.
+     */
+    fill(value: Element<D>): this;
+    /**
+     * Makes the elements those of another array of the same type and shape, or of a typed array, which has them in C
+     * order. The two may overlap.
+     * @throws `ERR_OUT_OF_RANGE` for another shape or count, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for another
+     * type, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+     */
+    copyFrom(source: SharedArray<D> | DTypes[D]): this;
+    /**
+     * All elements added up; 0 where there are none. Of 64-bit integers exact, also beyond 64 bits; of other integers
+     * exact up to 2^53; of floats in double precision.
+     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+     */
+    sum(): Element<D>;
+    /** The sum by the number of elements; NaN where there are none. Throws as `sum`. */
+    mean(): number;
+    /**
+     * The least element; NaN where there is one.
+     * @throws `ERR_OUT_OF_RANGE` where there are no elements; else as `sum`.
+     */
+    min(): Element<D>;
+    /** The greatest element; NaN where there is one. Throws as `min`. */
+    max(): Element<D>;
+    /** Where the first least element is, or the first NaN: how many come before it in C order. Throws as `min`. */
+    argmin(): number;
+    /** Where the first greatest element is, or the first NaN; as `argmin`. */
+    argmax(): number;
+    /**
+     * The sum of the products of the elements of two arrays of one dimension, exact as `sum` is.
+     * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
+     * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
+     */
+    dot(other: SharedArray<D>): Element<D>;
+    /**
+     * Multiplies all elements in place. Integers wrap around.
+     * @throws As `set`.
+     */
+    scale(factor: Element<D>): this;
+    /**
+     * Adds a number to all elements, or the elements of another array of the same type and shape to these, in place.
+     * Integers wrap around.
+     * @throws As `set`, and as `copyFrom`.
+     */
+    add(other: Element<D> | SharedArray<D>): this;
+    /** A private copy of the elements, in C order. Throws as `sum`. */
+    toTypedArray(): DTypes[D];
+    /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
+    toArray(): Nested<D>;
+    /**
+     * Writes a `.npy` file, as `np.save` does: in F order where the elements lie so, else in C order. What others write
+     * meanwhile may be in it or not.
+     * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+     */
+    save(path: string | URL): Promise<void>;
+    /** Makes this process an owner, see `SharedMemory.adopt`. */
+    adopt(): void;
+    /** Lets go of the memory in this handle; of a view, only of the view. Idempotent. */
+    close(): void;
+    /** Removes the name. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** What of a dict's values can be looked at in place. */
+type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
+/** A dict's entries inside of a txn. A read-only body may run more than once. */
+interface DictTxn<V> {
+    /** How many entries there are. */
+    readonly size: number;
+    get(key: string): V | undefined;
+    /**
+     * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
+     * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
+     * set the value.
+     * @throws `ERR_SHM_VALUE` where the value is none of these.
+     */
+    view(key: string): ViewOf<V> | undefined;
+    has(key: string): boolean;
+    set(key: string, value: V): void;
+    /** Whether it was there. */
+    delete(key: string): boolean;
+    clear(): void;
+    /** Sets what `change` makes of the value, and returns that. */
+    update(key: string, change: (old: V | undefined) => V): V;
+    /** Adds to a number, from 0 where there is none, and returns the sum. */
+    increment(key: string, by?: number): number;
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<V>;
+    entries(): IterableIterator<[string, V]>;
+}
+
 /** How to make a dict. */
 interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
     /** Bytes at first; it grows. Default 64 KB. */
@@ -290,6 +522,8 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     get size(): number;
     /** Bytes that it has taken of `/dev/shm`. */
     get byteLength(): number;
+    /** Bytes that it may take, as `maxByteLength` was said when it was made. */
+    get maxByteLength(): number;
     /**
      * A fresh copy of the value, as it is at this moment; undefined where there is none.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
@@ -584,25 +818,6 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
     [Symbol.dispose](): void;
 }
 
-/** numpy's names of element types, and the typed array of each. */
-interface DTypes {
-    int8: Int8Array;
-    uint8: Uint8Array;
-    int16: Int16Array;
-    uint16: Uint16Array;
-    int32: Int32Array;
-    uint32: Uint32Array;
-    int64: BigInt64Array;
-    uint64: BigUint64Array;
-    float32: Float32Array;
-    float64: Float64Array;
-    /** `Float16Array` where the runtime has one (Node 24); else the bits. */
-    float16: Uint16Array;
-    bool: Uint8Array;
-}
-/** The name of an element type. */
-type DType = keyof DTypes;
-
 /** A slot that this thread has: to write to once it is claimed, to read from once it is taken. */
 interface Slot<D extends DType = DType> extends Disposable {
     /**
@@ -761,7 +976,7 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
 }
 
 /** Any shared object. */
-type Shared = SharedMemory | ShareableList | SharedDict | SharedQueue | SharedMutex | SharedEvent;
+type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedMutex | SharedEvent;
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
@@ -929,6 +1144,15 @@ declare class Pool implements AsyncDisposable {
      */
     map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
     /**
+     * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
+     * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
+     *
+     * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
+     * function must not take its input from where it writes its output.
+     * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
+     */
+    mapArray(method: string, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
+    /**
      * Takes no more work, waits for what is running, and ends the workers. Idempotent.
      */
     close(): Promise<void>;
@@ -936,5 +1160,40 @@ declare class Pool implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { Guard, Pool, ShareableList, SharedDict, SharedEvent, SharedMemory, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { AttachOptions, BatchOptions, CollectOptions, CreateOptions, DType, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Plain, PoolOptions, QueueAttachOptions, QueueOptions, RingOptions, SegmentInfo, Shared, SharedObject, ShmError, Slot, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, WaitOptions, WorkerDiedError };
+/** How much a pool keeps. */
+interface SegmentPoolOptions {
+    /** Bytes of segments that nobody has at the moment; beyond that the one that was longest unused goes. Default 256 MB. */
+    maxBytes?: number;
+}
+/**
+ * Segments that are used again: the first touch of fresh memory costs many times what the work on it does.
+ *
+ * ```js
+ * using pool = new SegmentPool();
+ * const frame = pool.acquire(6_000_000); // at least so long, and with whatever was in it before
+ * send(frame.toJSON());
+ * // … and when nobody uses it any more
+ * pool.release(frame);
+ * ```
+ */
+declare class SegmentPool implements Disposable {
+    #private;
+    constructor(options?: SegmentPoolOptions);
+    /** Bytes of the segments that nobody has at the moment. */
+    get idleBytes(): number;
+    /**
+     * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
+     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool was disposed of.
+     */
+    acquire(size: number): SharedMemory;
+    /**
+     * Takes a segment back. Whoever still has it open shares it with whoever acquires it next.
+     * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
+     */
+    release(segment: SharedMemory): void;
+    /** Removes all that nobody has; what is lent is removed when it is released. */
+    [Symbol.dispose](): void;
+}
+
+export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedDict, SharedEvent, SharedMemory, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

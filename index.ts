@@ -2,12 +2,25 @@
  * shmkit: named shared memory for Node, byte for byte what Python's `multiprocessing.shared_memory` opens.
  * @module
  */
+export { SharedArray } from './src/array.js';
+export type {
+  ArrayAttachOptions,
+  ArrayCreateOptions,
+  ArrayFromOptions,
+  ArrayOptions,
+  DType,
+  DTypeOf,
+  DTypes,
+  Element,
+  Nested,
+  Range,
+  Typed,
+} from './src/array.js';
 export { attach } from './src/attach.js';
 export type { Shared } from './src/attach.js';
 export { SharedDict } from './src/dict.js';
 export type { DictAttachOptions, DictOptions } from './src/dict.js';
 export type { DictTxn } from './src/dict/txn.js';
-export type { DType, DTypes } from './src/dtypes.js';
 export type { ShmError } from './src/errors.js';
 export { SharedEvent } from './src/event.js';
 export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from './src/housekeeping.js';
@@ -23,6 +36,8 @@ export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool.js';
 export { SharedQueue } from './src/queue.js';
 export type { BatchOptions, QueueAttachOptions, QueueOptions, RingOptions } from './src/queue.js';
 export type { Slot } from './src/queue/slot.js';
+export { SegmentPool } from './src/segment-pool.js';
+export type { SegmentPoolOptions } from './src/segment-pool.js';
 export type { Descriptor, SharedObject } from './src/shared-object.js';
 export type { Plain, Txn, TxnOptions, TxnSyncOptions } from './src/txn.js';
 export type { SyncWaitOptions, WaitOptions } from './src/waits.js';

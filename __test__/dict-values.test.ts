@@ -149,6 +149,7 @@ const OBJECTS: Record<string, readonly unknown[]> = {
     { '': 1, 5: 2, '05': 3, ü: 4, 日: 5, constructor: 6, hasOwnProperty: 7, toString: 8, toJSON: 9 },
     { undef: undefined, list: [undefined] },
     Array.from({ length: 1000 }, (_, index) => ({ index, ['key' + index]: index })),
+    ['abc'.match(/b(c)/), Object.assign([1], { named: 2 }), Object.assign([], { 5: 1 })],
     { text: 'é'.repeat(70_000), emoji: '👩‍🚀' },
   ],
   'numbers inside': [
@@ -187,6 +188,7 @@ const OBJECTS: Record<string, readonly unknown[]> = {
       d: new Uint8ClampedArray([3]),
     },
     [new Uint32Array(new Uint32Array([9, 8, 7, 6]).buffer, 4, 2)],
+    { a: new Uint8Array([1, 2]), b: [new Uint8Array(0)] },
   ],
 };
 for (const [what, values] of Object.entries(OBJECTS)) {
@@ -367,6 +369,9 @@ const LOST: Record<string, unknown> = {
   'a WeakRef inside': { a: new WeakRef({}) },
   'a SharedArrayBuffer': new SharedArrayBuffer(3),
   'a URL': new URL('http://a/b'),
+  arguments: function () {
+    return arguments; // oxlint-disable-line prefer-rest-params
+  }.apply(undefined, [1, 2] as never),
   'a Blob': new Blob(['x']),
 };
 for (const [what, value] of Object.entries(LOST)) {
@@ -375,13 +380,49 @@ for (const [what, value] of Object.entries(LOST)) {
   });
 }
 
+test('arrays are stored as they are when they are set, and not when they are committed', (t) => {
+  const dict = dictOf(t);
+  for (const array of [new Float64Array(1), new Uint8Array(1), new BigInt64Array(1)]) {
+    const fill = (n: number): void =>
+      void (array[0] = (typeof array[0] === 'bigint' ? BigInt(n) : n) as never);
+    dict.assign(
+      (function* () {
+        for (let i = 0; i < 3; i++) {
+          fill(i);
+          yield [`key ${i}`, array] as [string, unknown];
+        }
+      })(),
+    );
+    t.deepEqual(
+      [0, 1, 2].map((i) => Number((dict.get(`key ${i}`) as typeof array)[0])),
+      [0, 1, 2],
+    );
+    dict.txnSync((txn) => {
+      txn.set('a', array);
+      fill(9);
+      t.is(Number((txn.get('a') as typeof array)[0]), 2);
+    });
+    t.is(Number((dict.get('a') as typeof array)[0]), 2);
+  }
+  dict.set('large', new Float64Array([1, 2, 3]));
+  dict.txnSync((txn) => txn.set('copy', txn.view('large')));
+  t.deepEqual(dict.get('copy'), new Float64Array([1, 2, 3]));
+});
+
 test('what is nested too deeply is refused', (t) => {
   const dict = dictOf(t);
   const deep: { a?: object } = {};
   for (let i = 0, inner = deep; i < 100_000; i++) inner = inner.a = {};
   t.throws(() => dict.set('key', deep), { code: 'ERR_SHM_VALUE' });
   t.false(dict.has('key'));
-  dict.set('key', JSON.parse('['.repeat(500) + ']'.repeat(500)));
+  for (const levels of [99, 100, 101, 499]) {
+    const nested: unknown = JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+    dict.set('key', nested);
+    t.deepEqual(dict.get('key'), nested);
+  }
+  const before = dict.get('key');
+  t.throws(() => dict.set('key', JSON.parse('['.repeat(2500) + ']'.repeat(2500))), { code: 'ERR_SHM_VALUE' });
+  t.deepEqual(dict.get('key'), before);
 });
 
 test('Map and typed arrays of another context are what they are', (t) => {

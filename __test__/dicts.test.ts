@@ -4,24 +4,25 @@ import test from 'ava';
 
 import { run } from './lifetime/run.js';
 
-test.serial(
-  'a share of the command for dicts: processes killed at random points, and in commits',
-  async (t) => {
-    const script = fileURLToPath(new URL('dicts/main.ts', import.meta.url));
-    const { code, signal, output } = await run(process.execPath, [
-      '--import=tsx',
-      script,
-      '--kills',
-      '60',
-      '--seed',
-      '7',
-    ]);
+const script = (file: string): string => fileURLToPath(new URL(`dicts/${file}`, import.meta.url));
+
+for (const [what, file, ...options] of [
+  ['processes killed at random points, and in commits', 'main.ts', '--kills', '60', '--seed', '7'],
+  ['the same operations on lmdb, in three processes', 'lmdb.ts', '--ops', '30000', '--seed', '7'],
+  ['one who writes and three who read', 'soak.ts', '--seconds', '4', '--seed', '7'],
+] as const) {
+  test.serial(`a share of the commands for dicts: ${what}`, async (t) => {
+    const { code, signal, output } = await run(process.execPath, ['--import=tsx', script(file), ...options]);
     t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-  },
-);
+  });
+}
 
 test.serial('a reader that is stopped while the table moves away and comes back misses no key', async (t) => {
-  const script = fileURLToPath(new URL('dicts/stops.js', import.meta.url));
-  const { code, signal, output } = await run(process.execPath, [script, '10']);
+  const { code, signal, output } = await run(process.execPath, [script('stops.js'), '10']);
+  t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
+});
+
+test.serial('a dict of which every byte is flipped, one after the other', async (t) => {
+  const { code, signal, output } = await run(process.execPath, [script('flips.js'), '7']);
   t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
 });

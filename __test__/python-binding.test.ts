@@ -21,7 +21,7 @@ const names = sources.flatMap((file) =>
   ),
 );
 
-const NEEDS_NUMPY = new Set(['arrays_outlive_their_segment']);
+const NEEDS_NUMPY = new Set(['arrays_of_numpy_in_a_dict', 'arrays_outlive_their_segment']);
 
 for (const { version, path } of await findPythons()) {
   for (const name of names) {

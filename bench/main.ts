@@ -9,6 +9,8 @@ import type { Outcome, Row } from './harness.js';
 import { Python } from './python.js';
 import { environment, table } from './report.js';
 import { ratio } from './statistics.js';
+import { dictSuite } from './suites/dict.js';
+import { arraySuite } from './suites/array.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
 import { queueSuite } from './suites/queue.js';
@@ -20,6 +22,8 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   list: listSuite,
   tracker: trackerSuite,
   lock: lockSuite,
+  dict: dictSuite,
+  array: arraySuite,
   queue: queueSuite,
 };
 

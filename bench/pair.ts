@@ -1,6 +1,5 @@
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +8,9 @@ import { SharedEvent, SharedMemory, SharedMutex, SharedQueue } from 'shmkit';
 
 import type { Cleanup } from './cleanup.js';
 import type { Run } from './harness.js';
+import { answer, startPartner } from './partners.js';
 
 const PARTNER = new URL('partner.js', import.meta.url);
-/** The watchdog: both are ended when one has not answered. A run takes a fraction of a second. */
-const WITHIN = 30_000;
 const SIZE = 4096;
 /** Words of the segment, as partner.js has them. */
 const [READY, TURN, COUNT] = [0, 16, 32] as const;
@@ -79,7 +77,7 @@ export class Pair {
     });
     const path = PATHS.includes(role) ? join(await ownDirectory(cleanup), 'way') : undefined;
     if (role === 'pipes') execFileSync('mkfifo', [`${path}.0`, `${path}.1`]);
-    const children = [0, 1].map((side) => startPartner(cleanup, { role, side, name, spin, path }));
+    const children = [0, 1].map((side) => startPartner(cleanup, PARTNER, { role, side, name, spin, path }));
     await Promise.all(children.map(answer));
     return new Pair(role, shm, children);
   }
@@ -120,7 +118,7 @@ export class Pair {
 
 /** Lets another process read in a txn of the segment, once. */
 export async function letReadOnce(cleanup: Cleanup, { name }: SharedMemory): Promise<void> {
-  await answer(startPartner(cleanup, { role: 'read', side: 0, name }));
+  await answer(startPartner(cleanup, PARTNER, { role: 'read', side: 0, name }));
 }
 
 function makeQueues(name: string, role: Role): SharedQueue<'uint8'>[] {
@@ -134,38 +132,4 @@ async function ownDirectory(cleanup: Cleanup): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'shmkit-bench-'));
   cleanup.defer(() => rm(dir, { recursive: true }));
   return dir;
-}
-
-function startPartner(cleanup: Cleanup, what: object): ChildProcess {
-  const child = fork(PARTNER, [JSON.stringify(what)], { execArgv: [] });
-  // Of one that died before it was told to begin; whoever waits for it sees that it did.
-  child.on('error', () => {});
-  cleanup.defer(async () => {
-    if (hasEnded(child)) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL'); // it may block
-    await exited;
-  });
-  return child;
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
-/** The next message. */
-function answer(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const done = (settle: () => void) => {
-      clearTimeout(timer);
-      child.off('message', onMessage).off('exit', onExit);
-      settle();
-    };
-    const onMessage = (message: unknown) => done(() => resolve(message));
-    const onExit = (code: number | null, signal: string | null) =>
-      done(() => reject(new Error(`one of two processes ended: ${signal ?? code}`)));
-    const timer = setTimeout(() => done(() => reject(new Error('one of two processes hangs'))), WITHIN);
-    child.on('message', onMessage).on('exit', onExit);
-    if (hasEnded(child)) onExit(child.exitCode, child.signalCode);
-  });
 }

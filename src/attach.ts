@@ -1,3 +1,4 @@
+import { SharedArray } from './array.js';
 import { checkDescriptor } from './arguments.js';
 import { SharedDict } from './dict.js';
 import { shmError } from './errors.js';
@@ -11,7 +12,8 @@ import { SharedQueue } from './queue.js';
 import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
-export type Shared = SharedMemory | ShareableList | SharedDict | SharedQueue | SharedMutex | SharedEvent;
+export type Shared =
+  SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedMutex | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -24,6 +26,8 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return SharedMemory.attach(descriptor, options);
     case 'list':
       return ShareableList.attach(descriptor, options);
+    case 'array':
+      return SharedArray.attach(descriptor, options);
     case 'dict':
       return SharedDict.attach(descriptor, options);
     case 'queue':

@@ -72,7 +72,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly #readOnly: boolean;
   readonly #lockTimeout: number;
   readonly #owner: Owner = { readers: 0, closed: false };
-  readonly #hold: Hold = { owner: this.#owner, reading: false };
+  readonly #hold: Hold = { owner: this.#owner, reading: false, left: undefined };
   readonly #reader: Reader;
   #lock: Lock | undefined;
   #closed = false;
@@ -143,6 +143,18 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return binding.dictByteLength(this.#native);
   }
 
+  /** Bytes that it may take, as `maxByteLength` was said when it was made. */
+  get maxByteLength(): number {
+    this.#checkOpen();
+    return binding.dictFill(this.#native).most;
+  }
+
+  /** @internal For `shm inspect`. */
+  get fill(): binding.DictFill {
+    this.#checkOpen();
+    return binding.dictFill(this.#native);
+  }
+
   // ---- reading
 
   /**
@@ -164,8 +176,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   #ask(key: string): unknown {
     this.#checkOpen();
-    const value = decode(calls.get(this.#number, key, scratch));
-    return value === Busy ? this.#insist(() => calls.get(this.#number, key, scratch)) : value;
+    const look = (): unknown => calls.get(this.#number, key, scratch);
+    const value = decode(look());
+    return value === Busy ? this.#insist(look) : value;
   }
 
   /**
@@ -197,11 +210,17 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** A look that others have kept from its end by writing: with the lock, or where there is none again and again. */
   #insist(look: () => unknown): unknown {
-    if (!this.#readOnly) return this.#withLock(() => decode(look()));
+    if (!this.#readOnly) return this.#withLock(() => this.#settled(decode(look())));
     return this.#retry(this.#lockTimeout, () => {
       const value = decode(look());
       return value === Busy ? undefined : { value };
     });
+  }
+
+  /** What somebody who has the lock has read. */
+  #settled(value: unknown): unknown {
+    if (value !== Busy) return value;
+    throw shmError('ERR_SHM_CORRUPT', 'the value was damaged by another process', this.name);
   }
 
   /** For a handle that cannot put in order what a dead writer left, and so must not have the lock. */
@@ -266,11 +285,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       try {
         this.#put(key, value);
       } finally {
-        lock.unlock(this.#hold, 'consistent');
+        this.#hold.left = 'consistent';
+        this.#leave(lock, this.#hold);
       }
       return this;
     }
-    const encoded = encode(value);
+    const encoded = encode(value, true);
     this.#withLock(() => calls.set(this.#number, key, encoded.value, encoded.kind));
     return this;
   }
@@ -287,7 +307,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** The value that there is, or this one from now on. */
   getOrInsert(key: string, value: V): V {
-    const { value: encoded, kind } = encode(value);
+    const { value: encoded, kind } = encode(value, true);
     return this.#withLock(() => {
       const known = this.#now(key);
       if (known !== undefined) return known;
@@ -309,7 +329,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** With the lock. */
   #now(key: string): V | undefined {
     const value = this.#reader.get(key);
-    return (value === Unsure ? decode(calls.get(this.#number, key, scratch)) : value) as V | undefined;
+    if (value !== Unsure) return value as V | undefined;
+    return this.#settled(decode(calls.get(this.#number, key, scratch))) as V | undefined;
   }
 
   /** With the lock. */
@@ -317,7 +338,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     if (lay(this.#number, key, value)) {
       calls.set_laid();
     } else {
-      const encoded = encode(value);
+      const encoded = encode(value, true);
       calls.set(this.#number, key, encoded.value, encoded.kind);
     }
   }
@@ -332,7 +353,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * `util.isDeepStrictEqual` has it, other values when they are stored as the same bytes.
    */
   compareAndSet(key: string, expected: V | undefined, value: V): boolean {
-    const [before, after] = [expected === undefined ? undefined : encode(expected), encode(value)];
+    const [before, after] = [
+      expected === undefined ? undefined : encode(expected, true),
+      encode(value, true),
+    ];
     return this.#withLock(() => {
       const equal =
         before === undefined || before.kind >= OBJECTS
@@ -383,7 +407,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       if (this.#readOnly) throw this.#busyError(Math.min(timeout, this.#lockTimeout));
     }
     const lock = this.#writable();
-    const hold = { owner: this.#owner, reading: false };
+    const hold: Hold = { owner: this.#owner, reading: false, left: undefined };
     // At once where nobody has it: what the caller does next may want it too.
     const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
@@ -405,7 +429,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       }
     }
     const lock = this.#writable();
-    const hold = { owner: this.#owner, reading: false };
+    const hold: Hold = { owner: this.#owner, reading: false, left: undefined };
     const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
     return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
   }
@@ -418,7 +442,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       needsLock = true;
       throw shmError('ERR_SHM_BUSY', `'${key}' is looked at in place once this txn has the lock`, this.name);
     };
-    for (let round = 0; round < TRIES && !needsLock; round++) {
+    for (let round = 0; round < TRIES; round++) {
+      if (needsLock) return undefined;
       const version = this.#reader.version;
       if ((version & 1) !== 0) continue;
       const isSame = (): boolean => this.#reader.version === version && !needsLock;
@@ -507,8 +532,16 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       return act();
     } finally {
-      lock.unlock(this.#hold, 'consistent');
+      this.#hold.left = 'consistent';
+      this.#leave(lock, this.#hold);
     }
+  }
+
+  /** Where a damaged dict has ended a commit in the middle, somebody has to put it in order. */
+  #leave(lock: Lock, hold: Hold): void {
+    const left = (this.#reader.version & 1) === 0 || this.#closed ? 'consistent' : 'inconsistent';
+    hold.left = left;
+    lock.unlock(hold, left);
   }
 
   #inLock<T>(lock: Lock, hold: Hold, ownerDied: boolean, act: () => T): T {
@@ -516,7 +549,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       return act();
     } finally {
-      lock.unlock(hold, 'consistent');
+      hold.left = 'consistent';
+      this.#leave(lock, hold);
     }
   }
 

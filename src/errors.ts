@@ -19,9 +19,14 @@ export function shmError(code: string, message: string, segment?: string): Error
   return withCode(new Error(message), code, segment);
 }
 
+/** A RangeError in so many words. */
+export function rangeError(message: string): RangeError {
+  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}
+
 /** A number that is none of those allowed. */
 export function outOfRange(what: string, wanted: string, got: unknown): RangeError {
-  return withCode(new RangeError(`${what} must be ${wanted}, and is ${show(got)}`), 'ERR_OUT_OF_RANGE');
+  return rangeError(`${what} must be ${wanted}, and is ${show(got)}`);
 }
 
 /** An argument of the wrong type. */
@@ -62,4 +67,9 @@ export function show(value: unknown): string {
   if (typeof value === 'object' && value !== null)
     return `an object (${value.constructor?.name ?? 'no prototype'})`;
   return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** Whether it is that the stack has no room left. */
+export function isOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith('Maximum call stack size exceeded');
 }

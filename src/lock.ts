@@ -1,5 +1,5 @@
 import * as binding from '#binding';
-import { closedError, shmError } from './errors.js';
+import { closedError, shmError, isOverflow } from './errors.js';
 import { block, Looks, settleWait, startWait, timeoutError, Waiter } from './waits.js';
 
 /** @internal */
@@ -35,8 +35,13 @@ export interface Owner {
 export interface Hold {
   readonly owner: Owner;
   reading: boolean;
+  /**
+   * How it is left, said before `unlock` is called: there may be no stack left for the call. Whoever wants the lock next in
+   * this environment calls it then.
+   */
+  left: Left | undefined;
 }
-const CLOSED: Hold = { owner: { readers: 0, closed: true }, reading: false };
+const CLOSED: Hold = { owner: { readers: 0, closed: true }, reading: false, left: undefined };
 
 /** @internal How a writer leaves what the lock guards. */
 export type Left = 'consistent' | 'inconsistent' | 'as-found';
@@ -115,13 +120,20 @@ export class Lock {
       binding.unlock(this.native, 'as-found');
       return false;
     }
+    hold.left = undefined;
     this.#held = hold;
     return true;
+  }
+
+  /** Lets go for a holder who has, and whose call came to nothing. */
+  #catchUp(): void {
+    if (this.#held?.left !== undefined) this.unlock(this.#held, this.#held.left);
   }
 
   /** Blocks until `hold` has the lock; whether what it guards has to be checked. */
   lockSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
     if (this.takeNow(hold)) return false;
+    this.#catchUp();
     this.#checkFree(true);
     return this.#block(hold, true, timeout, spin);
   }
@@ -129,6 +141,7 @@ export class Lock {
   /** Takes it if that takes no waiting; undefined if it does. */
   tryLock(hold: Hold): boolean | undefined {
     if (this.#held === CLOSED) throw closedError(this.name);
+    this.#catchUp();
     if (this.#held !== undefined || this.#readers > 0) return undefined;
     if (this.takeNow(hold)) return false;
     try {
@@ -143,11 +156,16 @@ export class Lock {
   /** Lets go of it, if `hold` has it. */
   unlock(hold: Hold, left: Left): void {
     if (this.#held !== hold) return;
-    this.#held = undefined;
+    hold.left = left;
     try {
       if (left !== 'consistent' || !this.#free()) binding.unlock(this.native, left);
+      this.#held = undefined;
+    } catch (error) {
+      // It is had still where there was no stack for it, and else lost.
+      if (!isOverflow(error)) this.#held = undefined;
+      throw error;
     } finally {
-      if (this.#queue.length > 0) this.#next();
+      if (this.#held === undefined && this.#queue.length > 0) this.#next();
     }
   }
 
@@ -167,6 +185,7 @@ export class Lock {
 
   /** Blocks until `hold` reads; whether what the lock guards has to be checked. */
   readSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
+    this.#catchUp();
     if (this.#held === undefined) {
       // Beside one who reads here already: to wait for somebody who waits for that one would be for ever.
       if (this.#readers > 0) return this.#grant(hold, false, this.#beside());
@@ -222,6 +241,7 @@ export class Lock {
   wait(hold: Hold, write: boolean, timeout: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#held === CLOSED) throw closedError(this.name);
     signal?.throwIfAborted();
+    this.#catchUp();
     if (this.#queue.length === 0) {
       const status = this.#tryOnce(write);
       if (status !== 0) return Promise.resolve(this.#grant(hold, write, status));
@@ -324,6 +344,7 @@ export class Lock {
 
   #grant(hold: Hold, write: boolean, status: number): boolean {
     if (write) {
+      hold.left = undefined;
       this.#held = hold;
     } else {
       hold.reading = true;

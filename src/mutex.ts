@@ -5,7 +5,7 @@ import { checkBoolean, checkMode, checkName, checkOptions, checkTarget } from '.
 import { closedError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import { Lock } from './lock.js';
-import type { Owner } from './lock.js';
+import type { Left, Owner } from './lock.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, waitOptions } from './waits.js';
@@ -50,6 +50,8 @@ export class Guard implements Disposable {
   readonly owner: Owner;
   /** @internal */
   reading = false;
+  /** @internal */
+  left: Left | undefined = undefined;
   readonly #lock: Lock;
 
   /** @internal */
@@ -69,6 +71,7 @@ export class Guard implements Disposable {
    * @throws `ERR_SHM_LOCK_LOST` where another process took this one for dead, or overwrote the lock.
    */
   unlock(): void {
+    this.left = 'consistent';
     this.#lock.unlock(this, 'consistent');
   }
 

@@ -7,7 +7,8 @@ import type { LimitFunction } from 'p-limit';
 import pMap from 'p-map';
 
 import { checkCount, checkOptions } from './arguments.js';
-import { shmError, wrongType } from './errors.js';
+import { SharedArray } from './array.js';
+import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { pack } from './pool/parcel.js';
 import type { Parcel } from './pool/parcel.js';
 import { Died, workerDied, WorkerProcess } from './pool/worker-process.js';
@@ -108,20 +109,48 @@ export class Pool implements AsyncDisposable {
     if (items === null || items === undefined || typeof items[Symbol.iterator] !== 'function') {
       throw wrongType('items', 'iterable', items);
     }
-    const { chunk, onProgress, signal } = checkOptions(options, ['chunk', 'onProgress', 'signal']);
+    const { chunk, onProgress, signal } = checkMapOptions(options);
     const count = countOf(items);
-    const size =
-      chunk === undefined
-        ? Math.max(1, Math.ceil((count ?? 0) / (this.#workers * ROUNDS)))
-        : checkCount('chunk', chunk);
-    if (onProgress !== undefined && typeof onProgress !== 'function') {
-      throw wrongType('onProgress', 'a function', onProgress);
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw wrongType('signal', 'an AbortSignal', signal);
-    }
-    signal?.throwIfAborted();
+    const size = chunk ?? Math.max(1, Math.ceil((count ?? 0) / (this.#workers * ROUNDS)));
     return this.#track(this.#map<R>(method, items, size, count, onProgress, signal));
+  }
+
+  /**
+   * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
+   * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
+   *
+   * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
+   * function must not take its input from where it writes its output.
+   * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
+   */
+  async mapArray(
+    method: string,
+    input: SharedArray,
+    output: SharedArray,
+    options?: MapOptions,
+  ): Promise<void> {
+    this.#check(method);
+    const rows = rowsOf(input, output);
+    const { chunk, onProgress, signal } = checkMapOptions(options);
+    const size = chunk ?? Math.max(1, Math.ceil(rows / (this.#workers * ROUNDS)));
+    const parts = Math.ceil(rows / size);
+    const opened: SharedArray[] = [];
+    function* cut(): Generator<unknown[]> {
+      for (let from = 0; from < rows; from += size) {
+        const range = [from, Math.min(from + size, rows)] as const;
+        const part = [input.slice(range), output.slice(range)];
+        opened.push(...part);
+        yield [...part, from];
+      }
+    }
+    const progress = onProgress && ((done: number) => onProgress(Math.min(done * size, rows), rows));
+    try {
+      await this.#track(this.#map(method, cut(), 1, parts, progress, signal, true));
+    } catch (error) {
+      throw inRows(error, size, rows);
+    } finally {
+      for (const part of opened) part.close();
+    }
   }
 
   /**
@@ -149,6 +178,7 @@ export class Pool implements AsyncDisposable {
     count: number | undefined,
     onProgress: MapOptions['onProgress'],
     signal: AbortSignal | undefined,
+    spread = false,
   ): Promise<R[]> {
     const opened: SharedObject[] = [];
     const stops = new Set<() => void>();
@@ -159,7 +189,7 @@ export class Pool implements AsyncDisposable {
     const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
       const { from } = chunk;
       const parcel = packItems(method, chunk);
-      const job = { method, parcel, each: true, wanted: () => wanted };
+      const job: Job = { method, parcel, each: spread ? 'spread' : true, wanted: () => wanted };
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
       if (!wanted) {
@@ -251,6 +281,44 @@ export class Pool implements AsyncDisposable {
     if (typeof method !== 'string') throw wrongType('method', 'the name of a function', method);
     if (this.#closing !== undefined) throw shmError('ERR_SHM_CLOSED', 'the pool is closed');
   }
+}
+
+function checkMapOptions(options: MapOptions | undefined): MapOptions {
+  const given = checkOptions(options, ['chunk', 'onProgress', 'signal']);
+  const { chunk, onProgress, signal } = given;
+  if (chunk !== undefined) checkCount('chunk', chunk);
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw wrongType('onProgress', 'a function', onProgress);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw wrongType('signal', 'an AbortSignal', signal);
+  }
+  signal?.throwIfAborted();
+  return given;
+}
+
+/** An error that counts parts, as one that counts indexes. */
+function inRows(error: unknown, size: number, rows: number): unknown {
+  const told = error as { item?: unknown; items?: { from: number; to: number } } | undefined;
+  if (typeof told?.item === 'number') told.item *= size;
+  if (typeof told?.items === 'object') {
+    const { from, to } = told.items;
+    told.items = { from: from * size, to: Math.min(to * size, rows) };
+  }
+  return error;
+}
+
+/** How long the first dimension of both is. */
+function rowsOf(input: unknown, output: unknown): number {
+  const [rows, others] = [input, output].map((array, index) => {
+    const what = index === 0 ? 'the input' : 'the output';
+    if (!(array instanceof SharedArray)) throw wrongType(what, 'a SharedArray', array);
+    if (array.closed) throw closedError(array.name);
+    if (array.ndim === 0) throw outOfRange(`${what}'s shape`, 'of one dimension or more', '[]');
+    return array.shape[0]!;
+  }) as [number, number];
+  if (rows !== others) throw outOfRange("the output's first dimension", `${rows}, as the input's`, others);
+  return rows;
 }
 
 function checkModule(module: unknown): string {

@@ -4,8 +4,8 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from './arguments.js';
-import { arrayClass } from './dtypes.js';
-import type { DType, DTypes, TypedArrayClass } from './dtypes.js';
+import { checkType } from './array/dtype.js';
+import type { DType, DTypes, TypedClass } from './array/dtype.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import type { CreateOptions } from './memory.js';
@@ -26,6 +26,12 @@ import {
   waitOptions,
 } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
+
+/** What makes typed arrays of the queue's type. */
+interface ItemClass<D extends DType> extends TypedClass {
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): DTypes[D];
+  new (length: number): DTypes[D];
+}
 
 /** How to make a ring of items of one size. */
 export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
@@ -97,7 +103,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   readonly #room: Line;
   readonly #itemLooks = new Looks();
   readonly #roomLooks = new Looks();
-  readonly #Class: TypedArrayClass<D>;
+  readonly #Class: ItemClass<D>;
   /** Elements of an item. */
   readonly #length: number;
   /** Where in its slot an item is, in bytes. */
@@ -117,7 +123,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.dtype = facts.dtype as D;
     this.shape = Object.freeze(facts.shape);
     this.#id = facts.id;
-    this.#Class = arrayClass(this.dtype);
+    this.#Class = checkType(facts.dtype).Class as ItemClass<D>;
     this.#length = facts.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
@@ -141,12 +147,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     ) as QueueOptions<D>;
     if (mode !== undefined && mode !== 'spsc' && mode !== 'mpmc')
       throw outOfRange('mode', "'spsc' or 'mpmc'; permission bits are the option permissions", mode);
-    if (dtype !== undefined && typeof dtype !== 'string')
-      throw wrongType('dtype', 'the name of an element type', dtype);
     const tracked = checkBoolean('track', track, true);
     const native = binding.createQueue(
       checkSlots(slots),
-      dtype ?? 'float64',
+      dtype === undefined ? 'float64' : checkType(dtype).name,
       checkShape(shape),
       mode === 'spsc',
       name === undefined ? undefined : checkName(name),
@@ -200,7 +204,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   tryPush(item: DTypes[D]): boolean {
-    if (!(item instanceof this.#Class) || item.length !== this.#length) throw this.#wrongItem(item);
+    if (!(item instanceof this.#Class) || item.length !== this.#length) this.#checkItem(item);
     const slot = this.#ring.claim();
     if (slot < 0) return this.#mayPush(slot);
     this.#write(slot, item);
@@ -240,7 +244,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   /** Copies the next item into `out`; false where there is none now. Throws as `tryPop`. */
   tryPopInto(out: DTypes[D]): boolean {
-    if (!(out instanceof this.#Class) || out.length !== this.#length) throw this.#wrongItem(out);
+    if (!(out instanceof this.#Class) || out.length !== this.#length) this.#checkItem(out);
     const slot = this.#ring.take();
     if (slot < 0) return false;
     const { lap } = this.#ring;
@@ -474,15 +478,12 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   #checkItem(item: unknown): void {
-    if (!(item instanceof this.#Class) || item.length !== this.#length) throw this.#wrongItem(item);
-  }
-
-  #wrongItem(item: unknown): Error {
-    if (this.#closed) return closedError(this.name);
-    const wanted = `a ${this.#Class.name} of length ${this.#length}`;
-    if (item instanceof this.#Class)
-      return outOfRange('the length of an item', `${this.#length}`, item.length);
-    return wrongType(`an item of '${this.name}'`, wanted, item);
+    if (this.#closed) throw closedError(this.name);
+    // By its name: one of another realm (a vm's context, Jest's) is as good.
+    if (!types.isTypedArray(item) || item[Symbol.toStringTag] !== this.#Class.name)
+      throw wrongType(`an item of '${this.name}'`, `a ${this.#Class.name} of length ${this.#length}`, item);
+    if (item.length !== this.#length)
+      throw outOfRange('the length of an item', `${this.#length}`, item.length);
   }
 }
 

@@ -59,6 +59,7 @@ export class SegmentTxn implements Txn, Hold {
   readonly readOnly: boolean;
   ownerDied = false;
   reading = false;
+  left: Left | undefined = undefined;
   /** Undefined once it has ended. */
   #lock: Lock | undefined;
   #view: Buffer | undefined;
@@ -79,6 +80,7 @@ export class SegmentTxn implements Txn, Hold {
   finish(left: Left): void {
     const lock = this.#lock;
     if (lock === undefined) return;
+    this.left = left;
     this.#lock = undefined;
     if (this.readOnly) lock.unlockRead(this);
     else lock.unlock(this, left);

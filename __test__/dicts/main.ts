@@ -4,24 +4,17 @@
  * every txn saw the dict of one moment, every value was whole, no key that is always there was missing, whoever is left
  * went on each time, and no memory is lost.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { SharedDict, SharedMemory } from 'shmkit';
 
 import { Random } from '../torture/random.js';
+import { atFault, ended, faulty, start, within } from './children.js';
+import type { Child } from './children.js';
 import { ACCOUNTS, ALWAYS, checked, fill, TOTAL, whole } from './values.js';
 
-type Child = ChildProcessByStdio<null, Readable, null>;
-
 const LANES = 3;
-/** What anything may take before it counts as hung. */
-const WATCHDOG = 30_000;
 /** Where a dict's version is, in 32-bit words: odd in the middle of a commit. */
 const VERSION = 16;
 const { values } = parseArgs({
@@ -34,7 +27,6 @@ const words = new Int32Array(state.buffer);
 const dict = SharedDict.create<unknown>({ name, maxByteLength: 1 << 30 });
 const raw = SharedMemory.attach(name);
 const version = new Int32Array(raw.buffer, 0, 1024);
-const children = new Set<Child>();
 let seed = Number(values.seed) * 1_000_000;
 let inCommit = 0;
 /** From a kill to the next write of each of the others, in milliseconds. */
@@ -42,36 +34,13 @@ const gaps: number[] = [];
 /** Bytes of the dict, one after each kill. */
 const lengths: number[] = [];
 
-function faulty(why: string): never {
-  console.error(why);
-  for (const child of children) child.kill('SIGKILL');
-  dict.unlink();
-  state.unlink();
-  process.exit(1);
-}
-
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  const watchdog = setTimeout(
-    () => faulty(`${what}: hangs; ${words.slice(0, 4).join(' ')}; ${words.slice(16, 24).join(' ')}`),
-    WATCHDOG,
-  );
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(watchdog);
-  }
-}
-
-async function start(id: number): Promise<Child> {
-  const path = fileURLToPath(new URL('actor.js', import.meta.url));
-  const child = spawn(process.execPath, [path, name, String(++seed), String(id)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  children.add(child);
-  child.once('exit', () => children.delete(child));
-  await within('an actor that starts', Promise.race([once(child.stdout, 'data'), once(child, 'exit')]));
-  return child;
-}
+atFault(
+  () => {
+    dict.unlink();
+    state.unlink();
+  },
+  () => `${words.slice(0, 4).join(' ')}; ${words.slice(16, 24).join(' ')}`,
+);
 
 function spin(microseconds: number): void {
   const end = performance.now() + microseconds / 1000;
@@ -104,18 +73,19 @@ dict.txnSync((txn) => {
   for (let i = 0; i < ALWAYS; i++) txn.set(`always ${i}`, checked(random.below, i));
 });
 
+const actor = (id: number): Promise<Child> => start('actor.js', [name, String(++seed), String(id)]);
+
 let left = Number(values.kills);
 async function lane(id: number): Promise<void> {
   while (left-- > 0) {
-    const child = await start(id);
+    const child = await actor(id);
     await sleep(random.below(40));
     if (left % 2 === 0 && catchInCommit(child)) inCommit++;
     const before = words[16]!;
     const began = performance.now();
     child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null)
-      await within('an actor that was killed', once(child, 'exit'));
-    if (child.signalCode !== 'SIGKILL') faulty(`an actor ended with ${child.exitCode} by itself`);
+    const how = await ended(child, 'an actor that was killed');
+    if (how !== 'SIGKILL') faulty(`an actor ended with ${how} by itself`);
     await within(
       'who is left',
       (async () => {
@@ -128,7 +98,7 @@ async function lane(id: number): Promise<void> {
 }
 
 /** One that is never killed, so that there always is one who is left. */
-const witness = await start(0);
+const witness = await actor(0);
 const began = performance.now();
 await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index + 1)));
 if (witness.exitCode !== null) faulty(`the witness ended with ${witness.exitCode}`);
@@ -143,7 +113,7 @@ await within(
 );
 const later = dict.byteLength;
 witness.kill('SIGKILL');
-await once(witness, 'exit');
+await ended(witness, 'the witness that was killed');
 
 let bytes = 0;
 const sum = dict.txnSync((txn) => {

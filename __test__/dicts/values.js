@@ -6,8 +6,8 @@ export const ACCOUNTS = 10;
 export const TOTAL = ACCOUNTS * 1000;
 export const ALWAYS = 20;
 
-/** Node 20.15 has no `crc32`. */
-const sum =
+/** Of bytes. Node 20.15 has no `crc32`. */
+export const sum =
   crc32 ??
   ((bytes) => {
     let a = 1;

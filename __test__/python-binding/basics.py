@@ -169,9 +169,10 @@ def the_stub_says_what_there_is():
     assert (folder / "py.typed").exists()
     tree = ast.parse((folder / "__init__.pyi").read_text())
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    public = {name for name in shmkit.__all__ if name != "__version__"}
+    public = set(shmkit.__all__)
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert public == {name for name in classes if not name.startswith("_")} | functions
+    constants = {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)}
+    assert public == {name for name in classes if not name.startswith("_")} | functions | constants
     for name in public & set(classes):
         stub = {node.name for node in classes[name].body if isinstance(node, ast.FunctionDef)}
         real = vars(getattr(shmkit, name))

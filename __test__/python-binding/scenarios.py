@@ -8,6 +8,7 @@ import sys
 import basics  # noqa: F401
 import counting  # noqa: F401
 import deaths  # noqa: F401
+import dicts  # noqa: F401
 import forks  # noqa: F401
 import readers  # noqa: F401
 import segments  # noqa: F401

@@ -18,13 +18,14 @@ import {
   lockState,
   segments,
   ShareableList,
+  SharedArray,
   SharedEvent,
   SharedMemory,
   SharedMutex,
   SharedQueue,
   unlink,
 } from 'shmkit';
-import type { Descriptor, Guard, ListItem, Txn, WaitOptions } from 'shmkit';
+import type { Descriptor, DType, Guard, ListItem, Txn, WaitOptions } from 'shmkit';
 
 import { Random } from './random.js';
 
@@ -67,6 +68,21 @@ function segment<T>(use: (shm: SharedMemory) => T, size = 4096): T {
   } finally {
     shm.close();
     either(() => shm.unlink());
+  }
+}
+
+const DTYPES: DType[] = ['int8', 'uint16', 'int32', 'uint64', 'float16', 'float32', 'float64', 'bool'];
+
+/** An array for one misuse. */
+function array<T>(use: (a: SharedArray) => T): T {
+  const shape = Array.from({ length: random.below(4) }, () => random.below(6));
+  const [dtype, header] = [random.pick(DTYPES), random.pick(['npy', 'none'] as const)];
+  const a: SharedArray = SharedArray.create(shape, { dtype, header, order: random.pick(['C', 'F']) });
+  try {
+    return use(a);
+  } finally {
+    a.close();
+    either(() => a.unlink());
   }
 }
 
@@ -322,6 +338,82 @@ const misuses: Record<string, () => unknown> = {
       either(() => items.indexOf(random.pick(ITEMS)));
       either(() => items.count('abc'));
       either(() => ShareableList.attach(items.name).close());
+    }),
+  'an array that changes under our hands, and parts of it': () =>
+    array((a) => {
+      const any = () =>
+        random.pick<number | null | (number | null)[]>([null, 0, -1, 3, [1], [null, null, -1], [-2, 9, 2]]);
+      let view = a;
+      for (let i = 0; i < 30; i++) {
+        const value = random.pick<number | bigint>([0, 1, -1.5, NaN, 300, 2n ** 63n, 7n]);
+        const index = Array.from({ length: random.below(5) }, () => random.below(8) - 4);
+        either(() => view.set(value, ...index));
+        either(() => view.get(...index));
+        either(
+          () =>
+            (view = random
+              .pick([a, view])
+              .slice(...Array.from({ length: random.below(4) }, () => wrong<null>(any())))),
+        );
+        either(() => (view = random.pick([view, view.T, view.reshape([-1])])));
+        either(() => random.pick([() => view.fill(value), () => view.scale(value), () => view.add(value)])());
+        either(() => view.copyFrom(random.pick([a, view, a.T])));
+        either(() => view.add(random.pick([a, view, a.T])));
+        for (const kernel of ['sum', 'mean', 'min', 'max', 'argmin', 'argmax', 'toArray'] as const)
+          either(() => view[kernel]());
+        either(() => view.dot(view));
+        either(() => attach(view.toJSON()).close());
+      }
+      either(() => SharedArray.attach(a.name).close());
+      either(() => SharedArray.attach(a.name, { dtype: a.dtype, shape: a.shape, header: 'none' }).close());
+      either(() => a.toString() + JSON.stringify(a));
+    }),
+  'descriptors of arrays with one thing wrong': () =>
+    array((a) => {
+      const odd = random.pick<unknown>([
+        -1,
+        0,
+        1,
+        2 ** 31,
+        2 ** 53,
+        NaN,
+        1.5,
+        '1',
+        null,
+        [],
+        [1e15],
+        [-1, 1, 2],
+        undefined,
+      ]);
+      const key = random.pick(['shape', 'strides', 'offset', 'byteOffset', 'dtype', 'name', 'id', 'kind']);
+      either(() => {
+        using b = attach({ ...a.toJSON(), [key]: odd });
+        assert(b instanceof SharedArray);
+        b.sum();
+        b.toTypedArray();
+      });
+    }),
+  'arrays and views after close': () =>
+    array((a) => {
+      const view = a.T;
+      const { data } = a;
+      random.pick([a, a.shm]).close();
+      view.close();
+      assert.equal(data.length, 0);
+      for (const one of [a, view]) {
+        for (const use of [
+          () => one.data,
+          () => one.sum(),
+          () => one.fill(1),
+          () => one.T,
+          () => one.slice(),
+          () => one.toArray(),
+          () => one.copyFrom(a),
+        ]) {
+          refused(use, 'ERR_SHM_CLOSED', 'ERR_INVALID_ARG_TYPE');
+        }
+        refused(() => one.get(...one.shape.map(() => 0)));
+      }
     }),
   'reads and writes outside': () =>
     segment((shm) => {

@@ -10,6 +10,8 @@ import signal
 import sys
 import traceback
 
+import dicts
+import arrays
 import handover
 import held
 import lists
@@ -25,6 +27,8 @@ def main():
         **lists.SNIPPETS,
         **handover.SNIPPETS,
         **locks.SNIPPETS,
+        **dicts.SNIPPETS,
+        **arrays.SNIPPETS,
         "release": held.release_all,
     }
     try:

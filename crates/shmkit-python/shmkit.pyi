@@ -1,9 +1,17 @@
-"""Locks, events and transactions for named shared memory, between Python and Node."""
+"""Locks, events, transactions and dicts for named shared memory, between Python and Node."""
 
+from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
 from types import TracebackType
-from typing import Any, Optional, Protocol, Type, Union, overload, final
+from typing import Any, Optional, Protocol, Type, Union, final, overload
 
 __version__: str
+
+@final
+class _Missing:
+    def __bool__(self) -> bool: ...
+
+MISSING: _Missing
+"""What stands for no value where None is one."""
 
 class _BytesLike(Protocol):
     """What `memoryview` takes: bytes, bytearray, array.array, a numpy array."""
@@ -190,6 +198,150 @@ class Txn:
         /,
     ) -> None:
         """Lets go of the lock; after an exception the data are said to be inconsistent."""
+
+@final
+class SharedDict(MutableMapping[str, Any]):
+    """A dict that lives in shared memory, the same that Node has.
+
+    Any number of processes read it without a lock, and one at a time writes. Whoever is killed while he writes leaves
+    the old value or the new one. Values are None, bool, int, float, str, bytes, arrays, aware datetimes, and dicts and
+    lists of them; each look gives a fresh copy.
+    """
+
+    @staticmethod
+    def create(
+        *,
+        name: Optional[str] = None,
+        mode: int = 0o600,
+        track: bool = True,
+        byte_length: int = 65536,
+        max_byte_length: Optional[int] = None,
+        lock_timeout: Optional[float] = 10.0,
+    ) -> SharedDict:
+        """Makes an empty dict of `byte_length`, which may grow to `max_byte_length` (a quarter of what there is).
+
+        Who writes waits `lock_timeout` seconds for others who do (else TimeoutError).
+        """
+    @staticmethod
+    def create_or_attach(
+        name: str,
+        *,
+        mode: int = 0o600,
+        track: bool = True,
+        byte_length: int = 65536,
+        max_byte_length: Optional[int] = None,
+        lock_timeout: Optional[float] = 10.0,
+    ) -> SharedDict:
+        """The dict of this name, made where there is none."""
+    @staticmethod
+    def attach(
+        name: str,
+        *,
+        read_only: bool = False,
+        foreign: bool = False,
+        lock_timeout: Optional[float] = 10.0,
+    ) -> SharedDict:
+        """An existing dict; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def byte_length(self) -> int:
+        """Bytes that it has taken of /dev/shm."""
+    def __len__(self) -> int: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]:
+        """The keys of now."""
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __setitem__(self, key: str, value: Any, /) -> None: ...
+    def __delitem__(self, key: str, /) -> None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """A fresh copy of the value of a key; or this, where there is none."""
+    def keys(self) -> KeysView[str]: ...
+    def values(self) -> ValuesView[Any]: ...
+    def items(self) -> ItemsView[str, Any]:
+        """The keys of the beginning, each with its value of now; those that were deleted are left out."""
+    def pop(self, key: str, default: Any = ...) -> Any: ...
+    def popitem(self) -> tuple[str, Any]: ...
+    def setdefault(self, key: str, default: Any = None) -> Any: ...
+    def update(self, *args: Any, **named: Any) -> None:
+        """Sets all of these at once: a mapping, or pairs, and what is named."""
+    def clear(self) -> None: ...
+    def copy(self) -> dict[str, Any]:
+        """A dict of all entries, as they are at one moment."""
+    def increment(self, key: str, by: float = 1) -> float:
+        """Adds to a number, from 0 where there is none, while nobody else writes; returns the sum."""
+    def compare_and_set(self, key: str, expected: Any, value: Any) -> bool:
+        """Sets the value if it is as `expected`, MISSING for none, while nobody else writes; whether it did."""
+    def modify(self, key: str, function: Callable[[Any], Any]) -> Any:
+        """Sets what the function makes of the value, MISSING for none, while nobody else writes; returns that."""
+    def txn(self, *, read_only: bool = False, timeout: Optional[float] = None) -> DictTxn:
+        """To read and write several keys as one. The lock is taken where `with` begins."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the dict goes."""
+    def close(self) -> None:
+        """Closes this handle. Transactions that were made of it are not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name, and the lock that goes with it. Who has the dict open keeps it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same dict."""
+    def __enter__(self) -> SharedDict: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class DictTxn(MutableMapping[str, Any]):
+    """A dict's entries inside of a `with`: others see all of its changes or none."""
+
+    @property
+    def read_only(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]:
+        """The keys of now."""
+    def __getitem__(self, key: str, /) -> Any: ...
+    def __setitem__(self, key: str, value: Any, /) -> None: ...
+    def __delitem__(self, key: str, /) -> None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def get(self, key: str, default: Any = None) -> Any:
+        """A fresh copy of the value of a key; or this, where there is none."""
+    def keys(self) -> KeysView[str]: ...
+    def values(self) -> ValuesView[Any]: ...
+    def items(self) -> ItemsView[str, Any]:
+        """The keys of the beginning, each with its value of now; those that were deleted are left out."""
+    def pop(self, key: str, default: Any = ...) -> Any: ...
+    def popitem(self) -> tuple[str, Any]: ...
+    def setdefault(self, key: str, default: Any = None) -> Any: ...
+    def update(self, *args: Any, **named: Any) -> None:
+        """Sets all of these at once: a mapping, or pairs, and what is named."""
+    def clear(self) -> None: ...
+    def copy(self) -> dict[str, Any]:
+        """A dict of all entries, as they are at one moment."""
+    def increment(self, key: str, by: float = 1) -> float:
+        """Adds to a number, from 0 where there is none, while nobody else writes; returns the sum."""
+    def compare_and_set(self, key: str, expected: Any, value: Any) -> bool:
+        """Sets the value if it is as `expected`, MISSING for none, while nobody else writes; whether it did."""
+    def modify(self, key: str, function: Callable[[Any], Any]) -> Any:
+        """Sets what the function makes of the value, MISSING for none, while nobody else writes; returns that."""
+    def __enter__(self) -> DictTxn:
+        """Takes the lock, and waits for it as long as the timeout allows (else TimeoutError)."""
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None:
+        """Makes its changes, or after an exception none of them, and lets go of the lock."""
 
 def txn(
     shm: Union[str, SharedMemory, _Standard, _StandardList],

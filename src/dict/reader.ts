@@ -66,7 +66,7 @@ export class Reader {
   /** The value, undefined where there is none, `Unsure` where Rust is to look. */
   get(key: string): unknown {
     const record = this.#find(key);
-    if (record > MISSING) return this.#value(record);
+    if (record > MISSING) return this.#value(record, key.length);
     return record === MISSING ? undefined : Unsure;
   }
 
@@ -107,13 +107,13 @@ export class Reader {
   }
 
   /** The value of the record that was found. */
-  #value(record: number): unknown {
+  #value(record: number, keyLength: number): unknown {
     const words = this.#words;
     const head = words[record + 1]!;
     const length = words[record + 2]!;
     // From here on in bytes.
     const from = record * 4;
-    const start = from + 16 + ((words[record]! + 7) & ~7);
+    const start = from + 16 + ((keyLength + 7) & ~7);
     const end = start + length;
     const room = ROOMS[head & 0xff];
     if (length < 0 || length > LONGEST || words[record + 3] !== 0) return Unsure;
@@ -133,6 +133,7 @@ export class Reader {
         break;
       case kinds.NUMBER:
       case kinds.FLOAT:
+        if (length !== 8) return Unsure;
         value = this.#doubles[start / 8];
         break;
       case kinds.LATIN1:

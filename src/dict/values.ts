@@ -2,10 +2,9 @@ import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
-import { Packr } from 'msgpackr';
-
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
-import { shmError, valueError, wrongType } from '../errors.js';
+import { pack, unpack } from './message-pack.js';
+import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
 
 /** Typed arrays, by their place in this list. */
 const ARRAYS = [
@@ -25,14 +24,8 @@ const ARRAYS = [
 export const scratch = Buffer.alloc(64 << 10);
 const head = new Uint32Array(scratch.buffer, scratch.byteOffset, 2);
 const HEAD = 8;
-const packer = new Packr({
-  useRecords: false,
-  variableMapSize: true,
-  int64AsType: 'bigint',
-  copyBuffers: true,
-});
-/** Its own, until the next call. */
-const range = { start: 0, end: 0 };
+/** How deep a clone may be nested: whoever reads it has another stack. */
+const DEEPEST = 500;
 
 /** @internal A value as the binding takes it: a primitive, or bytes and their kind. */
 export interface Encoded {
@@ -50,8 +43,11 @@ export function checkKey(key: unknown): string {
   return key;
 }
 
-/** @internal A value that can be stored, or an error that says why it cannot. */
-export function encode(value: unknown): Encoded {
+/**
+ * @internal A value that can be stored, or an error that says why it cannot. `borrowed`: it is stored before anything else
+ * happens, so that bytes need not be copied.
+ */
+export function encode(value: unknown, borrowed = false): Encoded {
   switch (typeof value) {
     case 'number':
     case 'string':
@@ -59,7 +55,7 @@ export function encode(value: unknown): Encoded {
     case 'bigint':
       return { value, kind: 0 };
     case 'object':
-      return value === null ? { value, kind: 0 } : encodeObject(value);
+      return value === null ? { value, kind: 0 } : encodeObject(value, borrowed);
     default:
       throw valueError(
         `a dict has no ${typeof value === 'undefined' ? 'undefined: delete() the key, or store null' : typeof value}`,
@@ -67,87 +63,29 @@ export function encode(value: unknown): Encoded {
   }
 }
 
-function encodeObject(value: object): Encoded {
-  if (types.isUint8Array(value)) return { value: Buffer.from(value), kind: BYTES };
+function encodeObject(value: object, borrowed: boolean): Encoded {
   if (types.isTypedArray(value)) {
     const array = ARRAYS.findIndex(({ name }) => name === value[Symbol.toStringTag]);
-    if (array >= 0) {
-      return {
-        value: Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength),
-        kind: ARRAY + array,
-      };
+    const kind = types.isUint8Array(value) ? BYTES : array < 0 ? undefined : ARRAY + array;
+    if (kind !== undefined) {
+      const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+      return { value: borrowed ? bytes : Buffer.from(bytes), kind };
     }
   }
   try {
-    if (isPortable(value, new Met(), 0)) return { value: packer.pack(value), kind: MESSAGE_PACK };
-    checkPlain(value, new Set());
+    const packed = pack(value);
+    if (packed !== undefined) return { value: packed, kind: MESSAGE_PACK };
+    checkPlain(value, new Set(), 0);
     return { value: serialize(value), kind: CLONE };
   } catch (error) {
     throw valueError(`the value cannot be stored: ${(error as Error).message}`);
   }
 }
 
-/** How deep what goes to MessagePack may be nested: whoever reads it does so with a stack of his own. */
-const DEEPEST = 100;
-
-/**
- * Whether MessagePack gives it back as it is. It would change or refuse -0, lone surrogates, undefined, bigints of more
- * than 64 bits, an own `__proto__` or `toJSON`, what is there twice or in a cycle, and all objects but plain ones, arrays, Date and
- * bytes.
- */
-function isPortable(value: unknown, met: Met, depth: number): boolean {
-  switch (typeof value) {
-    case 'string':
-      return value.isWellFormed();
-    case 'number':
-      return value !== 0 || !Object.is(value, -0);
-    case 'boolean':
-      return true;
-    case 'bigint':
-      return value === BigInt.asIntN(64, value) || value === BigInt.asUintN(64, value);
-    case 'object':
-      return (
-        value === null || (depth < DEEPEST && met.isNew(value) && isPortableObject(value, met, depth + 1))
-      );
-    default:
-      return false;
-  }
-}
-
-function isPortableObject(value: object, met: Met, depth: number): boolean {
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (!isPortable(value[i], met, depth)) return false;
-    return true;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype) {
-    return prototype === Date.prototype ? !Number.isNaN(+(value as Date)) : types.isUint8Array(value);
-  }
-  for (const key in value) {
-    if (key === '__proto__' || key === 'toJSON' || !key.isWellFormed()) return false;
-    if (!isPortable((value as Record<string, unknown>)[key], met, depth)) return false;
-  }
-  return true;
-}
-
-/** The objects of one value. */
-class Met {
-  readonly #few: object[] = [];
-  #many: Set<object> | undefined;
-
-  isNew(value: object): boolean {
-    if (this.#many === undefined) {
-      if (this.#few.includes(value)) return false;
-      if (this.#few.push(value) > 16) this.#many = new Set(this.#few);
-      return true;
-    }
-    return this.#many.size < this.#many.add(value).size;
-  }
-}
-
 /** Of an instance of a class nothing but its fields would be left, without a word. */
-function checkPlain(value: unknown, seen: Set<object>): void {
+function checkPlain(value: unknown, seen: Set<object>, depth: number): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  if (depth > DEEPEST) throw valueError(`it is nested more than ${DEEPEST} levels deep`);
   seen.add(value);
   let parts: Iterable<unknown>;
   if (Array.isArray(value) || types.isSet(value)) parts = value;
@@ -161,7 +99,7 @@ function checkPlain(value: unknown, seen: Set<object>): void {
     }
     parts = Object.values(value);
   }
-  for (const part of parts) checkPlain(part, seen);
+  for (const part of parts) checkPlain(part, seen, depth + 1);
 }
 
 /** What is cloned as a whole, or refused by V8 itself. */
@@ -216,18 +154,13 @@ export function viewOf(buffer: ArrayBuffer, kind: number): NodeJS.TypedArray | u
 
 function decodeObject(bytes: Buffer, kind: number, start: number, end: number): unknown {
   try {
-    if (kind === MESSAGE_PACK) {
-      range.start = start;
-      range.end = end;
-      return packer.unpack(bytes, range);
-    }
+    if (kind === MESSAGE_PACK) return unpack(bytes, start, end);
     // Memory of its own: typed arrays inside are views of it.
     const { buffer } = new Uint8Array(bytes.subarray(start, end));
     return deserialize(Buffer.from(buffer));
   } catch (error) {
-    throw shmError(
-      'ERR_SHM_CORRUPT',
-      `the value was damaged by another process: ${(error as Error).message}`,
-    );
+    if (isOverflow(error)) throw error;
+    const why = (error as Error).message;
+    throw shmError('ERR_SHM_CORRUPT', `the value was damaged by another process: ${why}`);
   }
 }

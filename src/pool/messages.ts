@@ -2,8 +2,8 @@
 
 /** To a worker: one call at a time. */
 export type Order =
-  /** Call the function with these arguments, or (`each`) once with each of these items. */
-  | { shmkit: 'call'; id: number; method: string; each: boolean; parcel: Uint8Array }
+  /** Call the function with these arguments, or (`each`) once with each of these items, which may be lists of arguments. */
+  | { shmkit: 'call'; id: number; method: string; each: boolean | 'spread'; parcel: Uint8Array }
   /** Nobody wants the rest of a call any more. */
   | { shmkit: 'stop'; id: number }
   /** The answer's shared objects are attached to, and adopted; or nobody wants them. */

@@ -20,7 +20,7 @@ export interface Job {
   readonly method: string;
   /** The arguments, or with `each` the items. */
   readonly parcel: Parcel;
-  readonly each: boolean;
+  readonly each: boolean | 'spread';
   /** Whether anybody still wants it. */
   readonly wanted: () => boolean;
 }

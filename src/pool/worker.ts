@@ -58,7 +58,8 @@ async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): P
       return object;
     }) as unknown[];
     report({ shmkit: 'began', id });
-    const result = each ? await runEach(run, args, id, at) : await run(...args);
+    const one: Method = each === 'spread' ? (item) => run(...(item as unknown[])) : run;
+    const result = each === false ? await run(...args) : await runEach(one, args, id, at);
     delete at.item;
     answer(id, true, pack(result, `the result of '${method}'`, sending(attached)), attached);
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { DType, DTypes } from '../dtypes.js';
+import type { DType, DTypes } from '../array/dtype.js';
 import { shmError } from '../errors.js';
 import type { Ring } from './ring.js';
 

@@ -1,6 +1,7 @@
 //! The Node-API binding of shmkit: argument conversion, lifetimes of buffers, errors. No logic of its own;
 //! the facade in `src/*.ts` has checked the arguments.
 
+mod array;
 mod buffers;
 mod dict;
 mod errors;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
+use shmkit::bytes::SharedBytes;
 use shmkit::list::Layout;
 use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 
@@ -43,6 +44,10 @@ impl NativeSegment {
 
     pub(crate) fn open(&self) -> Outcome<&Segment> {
         self.segment.as_ref().ok_or_else(|| closed(self.name.as_str()))
+    }
+
+    pub(crate) fn id(&self) -> Identity {
+        self.id
     }
 
     pub(crate) fn about(&self, error: shmkit::Error) -> shmkit::Error {
@@ -270,7 +275,7 @@ fn out_of_range() -> shmkit::Error {
 }
 
 /// Address and length of a `Uint8Array`, never as a slice: it may be a view of shared memory.
-fn uint8_array(env: &Env, value: &Unknown<'_>) -> Result<(*mut u8, usize)> {
+pub(crate) fn uint8_array(env: &Env, value: &Unknown<'_>) -> Result<(*mut u8, usize)> {
     let (mut kind, mut len, mut start) = (0, 0, std::ptr::null_mut());
     // SAFETY: a live value of this environment; the call checks that it is a typed array.
     let status = unsafe {
@@ -295,6 +300,18 @@ fn uint8_array(env: &Env, value: &Unknown<'_>) -> Result<(*mut u8, usize)> {
         start = std::ptr::dangling_mut(); // a detached one has no address
     }
     Ok((start.cast(), len))
+}
+
+/// The bytes of a `Uint8Array` as shared ones, and which of them is the first: shared bytes begin at a multiple of 8.
+pub(crate) fn private_bytes<'a>(env: &Env, value: &'a Unknown<'_>) -> Result<(SharedBytes<'a>, usize)> {
+    let (start, len) = uint8_array(env, value)?;
+    if len == 0 {
+        return Ok((SharedBytes::over(&mut []), 0));
+    }
+    let skipped = start.addr() % 8;
+    // SAFETY: the array is alive for this call, and nothing of ours refers to its bytes. The few before its first are in
+    // the same 8 bytes of memory; they count for alignment, and nobody touches them who begins at `skipped`.
+    Ok((unsafe { SharedBytes::new(start.sub(skipped), skipped + len) }, skipped))
 }
 
 /// Set by JavaScript to call off a creation that another thread is at.
@@ -333,12 +350,18 @@ impl Task for CreateTask {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> Result<Made> {
-        output.map(|segment| Made(NativeSegment::handle(segment, None))).map_err(|error| to_js(&env, error))
+        output.map(Made::new).map_err(|error| to_js(&env, error))
     }
 }
 
 /// A handle that a task resolves to.
 pub struct Made(Handle);
+
+impl Made {
+    pub(crate) fn new(segment: Segment) -> Self {
+        Made(NativeSegment::handle(segment, None))
+    }
+}
 
 impl TypeName for Made {
     fn type_name() -> &'static str {

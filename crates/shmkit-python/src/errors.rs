@@ -20,10 +20,11 @@ pyo3::create_exception!(
 );
 
 /// What the engine calls as JavaScript does, and how that is called here.
-const WORDS: [(&str, &str); 3] = [
+const WORDS: [(&str, &str); 4] = [
     ("{ foreign: true }", "foreign=True"),
     ("{ readOnly: true }", "read_only=True"),
     ("createOrAttach()", "create_or_attach()"),
+    ("maxByteLength", "max_byte_length"),
 ];
 
 /// Turns the engine's failures into exceptions.

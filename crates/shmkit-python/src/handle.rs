@@ -1,5 +1,6 @@
 //! A lock as this process has it: one participant, whatever its threads and handles.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::thread::{ThreadId, current};
@@ -26,6 +27,9 @@ enum Key {
 /// The open locks. Two handles on one lock are one participant, so that a thread that waits for itself is told.
 static OPEN: LazyLock<Mutex<HashMap<Key, Weak<Handle>>>> = LazyLock::new(Mutex::default);
 
+/// What has the segment of a lock open.
+type Kept = Arc<dyn Any + Send + Sync>;
+
 /// A lock and the threads in front of it.
 #[derive(Debug)]
 pub(crate) struct Handle {
@@ -33,7 +37,7 @@ pub(crate) struct Handle {
     gate: Gate,
     name: String,
     /// Kept open, so that no other segment gets its inode.
-    _of: Option<Arc<Segment>>,
+    _of: Option<Kept>,
 }
 
 impl Handle {
@@ -44,18 +48,23 @@ impl Handle {
         Self::known(Key::Mutex(lock.file().id()), lock, name, None)
     }
 
-    /// This process's handle on the lock beside a segment.
-    pub(crate) fn beside(py: Python<'_>, segment: &Arc<Segment>) -> PyResult<Arc<Self>> {
+    /// This process's handle on the lock beside a segment, which `of` has open.
+    pub(crate) fn beside<T: Any + Send + Sync>(
+        py: Python<'_>,
+        segment: &Segment,
+        of: &Arc<T>,
+    ) -> PyResult<Arc<Self>> {
         let key = Key::Beside(segment.id());
         if let Some(known) = open().get(&key).and_then(Weak::upgrade) {
             return Ok(known);
         }
         let lock = SharedLock::beside(segment).raise(py)?; // with the GIL: see `of_mutex`
-        Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(Arc::clone(segment))))
+        let of: Kept = Arc::<T>::clone(of);
+        Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(of)))
     }
 
     /// The one that is known already, or this.
-    fn known(key: Key, lock: SharedLock, name: String, of: Option<Arc<Segment>>) -> Arc<Self> {
+    fn known(key: Key, lock: SharedLock, name: String, of: Option<Kept>) -> Arc<Self> {
         let mut open = open();
         if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
             return known;

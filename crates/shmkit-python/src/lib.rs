@@ -1,4 +1,4 @@
-//! The Python binding of shmkit: locks, events, and segments with transactions.
+//! The Python binding of shmkit: locks, events, segments with transactions, and dicts.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
 //! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
@@ -9,6 +9,7 @@
 //! half changed and no mutex is locked. Who has what is stamped with the count of forks ([`forks`]) and is nothing in
 //! the child.
 
+mod dict;
 mod errors;
 mod event;
 mod forks;
@@ -24,9 +25,11 @@ mod waiting;
 
 use pyo3::prelude::*;
 
-/// Locks, events and transactions for named shared memory, between Python and Node.
+/// Locks, events, transactions and dicts for named shared memory, between Python and Node.
 #[pymodule(name = "shmkit", gil_used = true)]
 mod module {
+    #[pymodule_export]
+    use crate::dict::{DictTxn, SharedDict};
     #[pymodule_export]
     use crate::errors::{DeadlockError, ShmError};
     #[pymodule_export]
@@ -45,6 +48,8 @@ mod module {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::forks::hook();
+        crate::dict::register(module.py())?;
+        module.add("MISSING", crate::dict::missing(module.py())?)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -7,9 +7,9 @@ import { dtypeOf } from './dtype.js';
 import { hexdump } from './hexdump.js';
 import type { Inspected, Inspector } from './inspector.js';
 import { inspectMemory } from './memory.js';
-import { npyHeader, parseNpy, PREAMBLE } from './npy.js';
-import type { Npy } from './npy.js';
-import type { Literal } from './python-literal.js';
+import { PREAMBLE, readNpy } from '../../array/npy.js';
+import type { Npy } from '../../array/npy.js';
+import type { Literal } from '../../array/python-literal.js';
 import { jsonValue, shownValue } from './values.js';
 
 const VALUES_SHOWN = 20;
@@ -44,12 +44,8 @@ export const inspectArray: Inspector = (info, limit) => {
 };
 
 function headerOf(memory: SharedMemory): Npy {
-  const start = memory.read(0, Math.min(PREAMBLE, memory.size));
-  if (start.length < PREAMBLE) throw new Error('its header is cut');
-  const { offset, length } = npyHeader(start);
-  if (offset + length > memory.size) throw new Error('its header is cut');
-  const text = memory.read(offset, length).toString(start[6]! >= 3 ? 'utf8' : 'latin1');
-  return parseNpy(text, offset + length);
+  if (memory.size < PREAMBLE) throw new Error('its header is cut');
+  return readNpy(memory.size, (offset, length) => memory.read(offset, length));
 }
 
 interface Data extends Pick<Inspected, 'body'> {

@@ -9,7 +9,8 @@ const ENTRIES_SHOWN = 20;
 /** A dict: how full it is, and its first entries. */
 export const inspectDict: Inspector = ({ name }, limit = ENTRIES_SHOWN) => {
   using dict = SharedDict.attach(name, { readOnly: true, foreign: true });
-  const { size, byteLength } = dict;
+  const { size, fill } = dict;
+  const { used, taken, most, generation } = fill;
   const shown: [string, unknown][] = [];
   for (const entry of dict) {
     if (shown.length >= limit) break;
@@ -19,12 +20,16 @@ export const inspectDict: Inspector = ({ name }, limit = ENTRIES_SHOWN) => {
   return {
     contents: {
       size,
-      byteLength,
+      byteLength: taken,
+      usedBytes: used,
+      maxByteLength: most,
+      generation,
       entries: Object.fromEntries(shown.map(([key, value]) => [key, jsonValue(value)])),
     },
     facts: [
       ['entries', String(size)],
-      ['taken', humanSize(byteLength)],
+      ['fill', `${humanSize(used)} used, ${humanSize(taken)} taken, up to ${humanSize(most)}`],
+      ['generation', String(generation)],
     ],
     body: [
       ...shown.map(([key, value]) => `${shownValue(key)}: ${shownValue(value)}`),

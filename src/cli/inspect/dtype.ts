@@ -1,4 +1,4 @@
-import type { Literal } from './python-literal.js';
+import type { Literal } from '../../array/python-literal.js';
 
 /** How numpy's numbers, text and truths lie in memory. */
 export interface Dtype {

@@ -222,6 +222,33 @@ pub fn dict_byte_length(env: Env, dict: &DictHandle) -> Result<f64> {
     length.map(|length| length as f64).map_err(|error| to_js(&env, error))
 }
 
+/// How full a dict is.
+#[napi(object)]
+pub struct DictFill {
+    /// Bytes that its entries and their table have.
+    pub used: f64,
+    /// Bytes that it has taken.
+    pub taken: f64,
+    /// Bytes that it may take.
+    pub most: f64,
+    /// How many commits there were.
+    pub generation: f64,
+}
+
+/// How full it is, about.
+#[napi]
+pub fn dict_fill(env: Env, dict: &DictHandle) -> Result<DictFill> {
+    let fill = raw::with(dict.number, |open| {
+        Ok(DictFill {
+            used: open.dict.used()? as f64,
+            taken: open.dict.byte_length()? as f64,
+            most: open.dict.mapping().raw().1 as f64,
+            generation: (open.dict.version()? / 2 - 1) as f64,
+        })
+    });
+    fill.map_err(|error| to_js(&env, error))
+}
+
 /// All keys.
 #[napi]
 pub fn dict_keys(env: Env, dict: &DictHandle) -> Result<Vec<String>> {

@@ -41,6 +41,19 @@ struct All {
     other: Vec<u8>,
 }
 
+/// So much memory is kept for the next call.
+const KEPT: usize = 1 << 20;
+
+impl All {
+    fn forget_large(&mut self) {
+        for bytes in [&mut self.value, &mut self.other] {
+            if bytes.capacity() > KEPT {
+                *bytes = Vec::new();
+            }
+        }
+    }
+}
+
 thread_local! {
     /// Of this thread, which is an environment's.
     static ALL: RefCell<All> = RefCell::default();
@@ -357,7 +370,11 @@ unsafe fn run(env: sys::napi_env, info: sys::napi_callback_info, raw: Raw) -> sy
     // SAFETY: the caller's promise.
     let Ok(call) = (unsafe { Call::new(env, info) }) else { return ptr::null_mut() };
     let ended = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => raw(&call, &mut all),
+        Ok(mut all) => {
+            let ended = raw(&call, &mut all);
+            all.forget_large();
+            ended
+        }
         Err(_) => Err(Ended::Failed), // none of these calls runs JavaScript
     });
     match ended {

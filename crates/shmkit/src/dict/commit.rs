@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::heap::Block;
-use super::layout::{COUNT, REDO, REDO_AT, USED, corrupt};
+use super::layout::{COUNT, LIST, REDO, REDO_AT, SPARES, USED, corrupt};
 use super::write::{deleted, word};
 use super::{SharedDict, step};
 use crate::Result;
@@ -25,15 +25,23 @@ pub struct Batch {
 struct Change {
     key: Range<usize>,
     hash: u32,
-    /// `None` deletes.
-    record: Option<Block>,
+    becomes: Becomes,
+}
+
+/// What a key's value becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    Nothing,
+    Record(Block),
+    /// One word, at this place.
+    Word(usize, u64),
 }
 
 impl Batch {
-    fn push(&mut self, key: &[u8], record: Option<Block>) {
+    fn push(&mut self, key: &[u8], hash: u32, becomes: Becomes) {
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
-        self.changes.push(Change { key: start..self.keys.len(), hash: SharedDict::hash(key), record });
+        self.changes.push(Change { key: start..self.keys.len(), hash, becomes });
     }
 
     /// Each change with its key.
@@ -43,7 +51,11 @@ impl Batch {
 
     /// The records that no slot tells of yet.
     pub(super) fn blocks(&self) -> Vec<Block> {
-        self.changes.iter().filter_map(|change| change.record).collect()
+        let block = |change: &Change| match change.becomes {
+            Becomes::Record(block) => Some(block),
+            _ => None,
+        };
+        self.changes.iter().filter_map(block).collect()
     }
 }
 
@@ -53,15 +65,19 @@ impl SharedDict {
     /// # Errors
     /// As `set`; the batch is as it was.
     pub fn stage(&self, batch: &mut Batch, key: &[u8], kind: u8, value: &[u8]) -> Result<()> {
-        let record = self.write_record(key, kind, value, batch)?;
+        let hash = Self::hash(key);
+        let becomes = match self.in_place(self.find(hash, key, |_| true)?, kind, value)? {
+            Some((at, word)) => Becomes::Word(at, word),
+            None => Becomes::Record(self.write_record(key, kind, value, batch)?),
+        };
         step("staged");
-        batch.push(key, Some(record));
+        batch.push(key, hash, becomes);
         Ok(())
     }
 
     /// Adds a deletion to the batch; each key once.
     pub fn stage_delete(&self, batch: &mut Batch, key: &[u8]) {
-        batch.push(key, None);
+        batch.push(key, Self::hash(key), Becomes::Nothing);
     }
 
     /// Drops a batch: nothing has changed.
@@ -92,8 +108,8 @@ impl SharedDict {
     /// Whether it deletes all that there is, and does nothing else.
     fn is_all(&self, batch: &Batch) -> Result<bool> {
         let mut there = 0;
-        for (key, Change { hash, record, .. }) in batch.iter() {
-            if record.is_some() {
+        for (key, Change { hash, becomes, .. }) in batch.iter() {
+            if *becomes != Becomes::Nothing {
                 return Ok(false);
             }
             there += u64::from(self.find(*hash, key, |_| true)?.record.is_some());
@@ -105,8 +121,9 @@ impl SharedDict {
         // Which are new is looked up only where there may be too many of them.
         if !self.has_room(batch.changes.len())? {
             let mut fresh = 0;
-            for (key, Change { hash, record, .. }) in batch.iter() {
-                fresh += usize::from(record.is_some() && self.find(*hash, key, |_| true)?.record.is_none());
+            for (key, Change { hash, becomes, .. }) in batch.iter() {
+                let is_record = matches!(becomes, Becomes::Record(_));
+                fresh += usize::from(is_record && self.find(*hash, key, |_| true)?.record.is_none());
             }
             self.make_room(fresh, batch)?;
         }
@@ -114,42 +131,47 @@ impl SharedDict {
         let mut taken = HashSet::new();
         let (mut count, mut used) = (self.memory.load(COUNT)?, self.memory.load(USED)?);
         let version = self.version()? & !1;
-        for (key, Change { hash, record, .. }) in batch.iter() {
+        for (key, Change { hash, becomes, .. }) in batch.iter() {
+            if let Becomes::Word(at, word) = becomes {
+                plan.words.push((*at, *word));
+                continue;
+            }
             let place = self.find(*hash, key, |at| !taken.contains(&at))?;
             if let Some(old) = place.record {
                 plan.freed.push(self.block_of(old)?);
             }
-            match (record, place.record) {
-                (None, None) => {}
-                (None, Some(_)) => {
-                    plan.words.push((place.slot.at, deleted(version)));
-                    count = count.wrapping_sub(1);
+            if let Becomes::Record(record) = becomes {
+                if place.record.is_none() {
+                    // Nobody looks at the hash of a slot that has no record.
+                    self.memory.store(place.slot.at + 8, u64::from(*hash))?;
+                    taken.insert(place.slot.at);
+                    count = count.wrapping_add(1);
+                    used += u64::from(!place.slot.was_used());
                 }
-                (Some(record), old) => {
-                    if old.is_none() {
-                        // Nobody looks at the hash of a slot that has no record.
-                        self.memory.store(place.slot.at + 8, u64::from(*hash))?;
-                        taken.insert(place.slot.at);
-                        count = count.wrapping_add(1);
-                        used += u64::from(!place.slot.was_used());
-                    }
-                    plan.words.push((place.slot.at, word(version, record.at)));
-                }
+                plan.words.push((place.slot.at, word(version, record.at)));
+            } else if place.record.is_some() {
+                plan.words.push((place.slot.at, deleted(version)));
+                count = count.wrapping_sub(1);
             }
         }
         plan.words.extend([(COUNT, count), (USED, used)]);
-        let list = self.allocate(plan.words.len() * 16, batch)?;
-        for (index, (at, value)) in plan.words.iter().enumerate() {
-            self.memory.store(list.at + index * 16, *at as u64)?;
-            self.memory.store(list.at + index * 16 + 8, *value)?;
+        let size = plan.words.len() * 16;
+        if size <= SPARES - LIST {
+            plan.list = LIST;
+        } else {
+            let list = self.allocate(size, batch)?;
+            plan.list = list.at;
+            plan.freed.push(list);
         }
-        plan.list = Some(list);
+        for (index, (at, value)) in plan.words.iter().enumerate() {
+            self.memory.store(plan.list + index * 16, *at as u64)?;
+            self.memory.store(plan.list + index * 16 + 8, *value)?;
+        }
         Ok(plan)
     }
 
     fn carry_out(&self, plan: Plan) -> Result<()> {
-        let Some(list) = plan.list else { return Ok(()) };
-        self.memory.store(REDO_AT, list.at as u64)?;
+        self.memory.store(REDO_AT, plan.list as u64)?;
         step("listed");
         self.memory.store(REDO, plan.words.len() as u64)?;
         step("committed");
@@ -162,7 +184,7 @@ impl SharedDict {
         step("applied all");
         self.memory.store(REDO, 0)?;
         step("forgotten");
-        plan.freed.into_iter().chain([list]).try_for_each(|block| self.memory.free(block))
+        plan.freed.into_iter().try_for_each(|block| self.memory.free(block))
     }
 
     /// Stores the words of a commit that was interrupted; whether there was one.
@@ -186,6 +208,8 @@ impl SharedDict {
 #[derive(Debug, Default)]
 struct Plan {
     words: Vec<(usize, u64)>,
-    list: Option<Block>,
+    /// Where they are listed.
+    list: usize,
+    /// What is free once they are stored.
     freed: Vec<Block>,
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{Ordering, fence};
 
 use super::SharedDict;
-use super::layout::{RECORD, ROOT};
+use super::layout::{RECORD, ROOT, class_room};
 use super::read::Slot;
 use crate::Result;
 
@@ -22,6 +22,19 @@ impl SharedDict {
                 return collected;
             }
         }
+    }
+
+    /// Bytes of the blocks that entries and their table have, about: others may write meanwhile.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`
+    pub fn used(&self) -> Result<usize> {
+        let table = self.table(self.memory.load(ROOT)?)?;
+        let records = self.slots(table).map(|slot| {
+            let room = |record| Ok(class_room(self.head(record)?.class).unwrap_or(0));
+            slot?.record().map_or(Ok(0), room)
+        });
+        records.sum::<Result<usize>>().map(|records| records + table.bytes())
     }
 
     fn collect(&self, root: u64) -> Result<(Vec<u8>, Vec<usize>)> {

@@ -12,6 +12,7 @@
 //! 192   8   REDO: so many words of a commit are to be stored, wherever it was interrupted
 //! 200   8   REDO_AT: where those are, as pairs of an offset and a word
 //! 256       FREE: for each size of blocks the first one that is free, which begins with the next one
+//! 1536      the words of a commit, where they are few
 //! 4096      two small tables, of which a dict that is cleared gets the one that it has not
 //! 6144      blocks: tables, records, lists of words
 //!
@@ -22,8 +23,8 @@
 //!           key, padding to 8, value
 //! ```
 //!
-//! A record is written once and never changed: a new value is a new record, and one store of its slot's word
-//! publishes it. So whoever reads finds the old value or the new one, and sees by the same word whether what it has
+//! A record is written once: a new value is a new record, and one store of its slot's word publishes it. (A number in
+//! place of a number is one store as well, over the old one.) So whoever reads finds the old value or the new one, and sees by the same word whether what it has
 //! read was still there at the end. Everything else in the header can be told from the slots, and is, when a writer
 //! died.
 
@@ -43,7 +44,9 @@ pub(super) const TOP: usize = 144;
 pub(super) const REDO: usize = 192;
 pub(super) const REDO_AT: usize = 200;
 pub(super) const FREE: usize = 256;
-const SPARES: usize = 4096;
+/// Room for the words of small commits.
+pub(super) const LIST: usize = 1536;
+pub(super) const SPARES: usize = 4096;
 pub(super) const BLOCKS: usize = 6144;
 
 pub(super) const SLOT: usize = 16;
@@ -61,7 +64,7 @@ pub(super) const CLASSES: usize = SMALL + 4 * 31;
 
 const SPARE: usize = SLOT << FIRST_TABLE;
 
-const _: () = assert!(SPARES + 2 * SPARE == BLOCKS && FREE + CLASSES * 8 <= SPARES);
+const _: () = assert!(SPARES + 2 * SPARE == BLOCKS && FREE + CLASSES * 8 <= LIST && LIST < SPARES);
 const _: () = assert!(class_size(CLASSES - 1) == 1 << 40);
 
 /// Bytes of the blocks of a class.

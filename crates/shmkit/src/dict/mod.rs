@@ -29,6 +29,9 @@ use crate::segment::{AttachOptions, CreateOptions, Mapping, Name, Segment};
 
 /// The longest key, in bytes of UTF-8.
 pub const KEY_MAX: usize = 1 << 16;
+/// Kinds whose value is one word, which is written over in place where it stays of its kind: numbers, and Python's whole
+/// floats. A single store of 8 bytes is as atomic as that of a slot's word is.
+pub const WORDS: [u8; 2] = [3, 7];
 /// The shortest file.
 pub const LEAST: usize = 8 << 10;
 /// The longest file: 64 GB, as far as slots can say.

@@ -133,7 +133,14 @@ impl SharedDict {
         }
         self.check_head(record, head)?;
         if let Some(value) = value {
-            self.memory.copy(record + head.value_at(), head.value, value)?;
+            let at = record + head.value_at();
+            if head.value == 8 {
+                // Of one moment, also where it is written over.
+                value.clear();
+                value.extend_from_slice(&self.memory.load(at)?.to_ne_bytes());
+            } else {
+                self.memory.copy(at, head.value, value)?;
+            }
         }
         Ok(Some(head.kind))
     }

@@ -6,7 +6,7 @@ use super::commit::Batch;
 use super::heap::Block;
 use super::layout::{COUNT, DELETED, FIRST_TABLE, Head, RECORD, ROOT, Table, USED, VERSION, corrupt};
 use super::read::Slot;
-use super::{KEY_MAX, SharedDict, step};
+use super::{KEY_MAX, SharedDict, WORDS, step};
 use crate::{Error, Result};
 
 /// Where a key is, or would be.
@@ -25,15 +25,19 @@ impl SharedDict {
     pub fn set(&self, key: &[u8], kind: u8, value: &[u8]) -> Result<bool> {
         let hash = Self::hash(key);
         let held = Batch::default();
-        self.make_room(1, &held)?;
+        let mut place = self.find(hash, key, |_| true)?;
+        if let Some((at, word)) = self.in_place(place, kind, value)? {
+            let version = self.begin()?;
+            self.memory.store(at, word)?;
+            step("written over");
+            self.end(version)?;
+            return Ok(false);
+        }
+        if place.record.is_none() && !self.has_room(1)? {
+            self.make_room(1, &held)?;
+            place = self.find(hash, key, |_| true)?;
+        }
         let record = self.write_record(key, kind, value, &held)?;
-        let place = match self.find(hash, key, |_| true) {
-            Ok(place) => place,
-            Err(error) => {
-                self.memory.free(record)?;
-                return Err(error);
-            }
-        };
         step("recorded");
         let old = place.record.map(|at| self.block_of(at)).transpose()?;
         let version = self.begin()?;
@@ -49,6 +53,19 @@ impl SharedDict {
         step("ended");
         old.map_or(Ok(()), |block| self.memory.free(block))?;
         Ok(old.is_none())
+    }
+
+    /// Where a value of one word has another of its kind, which it can be written over; and the word.
+    pub(super) fn in_place(&self, place: Place, kind: u8, value: &[u8]) -> Result<Option<(usize, u64)>> {
+        let (Some(record), Ok(word), true) = (place.record, value.try_into(), WORDS.contains(&kind)) else {
+            return Ok(None);
+        };
+        let head = self.head(record)?;
+        if head.kind != kind || head.value != 8 {
+            return Ok(None);
+        }
+        self.check_head(record, head)?;
+        Ok(Some((record + head.value_at(), u64::from_ne_bytes(word))))
     }
 
     /// Removes a key; whether it was there.
@@ -79,6 +96,8 @@ impl SharedDict {
         let version = self.begin()?;
         self.memory.store(ROOT, table.word())?;
         step("table swapped");
+        self.memory.store(COUNT, 0)?;
+        self.memory.store(USED, 0)?;
         self.end(version)?;
         self.derive(&[])
     }

@@ -1,0 +1,33 @@
+/** What `pool.mapArray` calls. */
+import { existsSync, writeFileSync } from 'node:fs';
+
+import type { SharedArray } from 'shmkit';
+
+type Floats = SharedArray<'float64'>;
+
+export function roots(input: Floats, output: Floats, from: number): void {
+  for (let i = 0; i < input.size; i++) output.set(Math.sqrt(input.get(i)) + from * 0, i);
+}
+
+/** Each row's first element becomes the row's index. */
+export function index(input: SharedArray, output: Floats, from: number): void {
+  for (let row = 0; row < input.shape[0]!; row++) output.set(from + row, row, 0);
+}
+
+/** Of the part that begins with that element the worker dies, the first time. */
+export function dieOnce(input: Floats, output: Floats, from: number): void {
+  const [at, marker] = (process.env['SHMKIT_TEST_DIE'] ?? '').split(',');
+  roots(input, output, from);
+  if (from === Number(at) && !existsSync(marker!)) {
+    writeFileSync(marker!, '');
+    process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+export function dieAlways(_input: Floats, _output: Floats, from: number): void {
+  if (from >= 500) process.kill(process.pid, 'SIGKILL');
+}
+
+export function failAt(_input: Floats, _output: Floats, from: number): void {
+  if (from >= 500) throw new RangeError('no');
+}

@@ -1,0 +1,259 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { SharedDict } from 'shmkit';
+
+import type { Context } from '../context.js';
+import { ownLoops } from '../dict/loops.js';
+import type { Store } from '../dict/loops.js';
+import { timed } from '../harness.js';
+import type { Contest, Peer, Row, Run, Target } from '../harness.js';
+import { openLmdb } from '../dict/lmdb.js';
+import type { Database } from '../dict/lmdb.js';
+import { BATCH, distant } from '../dict/peers.js';
+import type { Sources } from '../dict/peers.js';
+import { entries, keyOf, KINDS, useAllKinds, WEIGHTS, weightOf } from '../dict/values.js';
+import type { Entries, Kind, Values } from '../dict/values.js';
+
+/** So many values are remembered by a handle, once it has looked for them so many times and nobody wrote. */
+const REMEMBERED = 10_000;
+const LOOKS = 4;
+
+const NAMES: Record<Kind, string> = {
+  int: 'int',
+  text: 'str of 20',
+  object: 'object',
+  kilobyte: 'str of 1 KB',
+  bytes: 'Buffer of 1 KB',
+};
+
+const time = (limit: number): Target => ({ time: limit });
+const faster = (times: number): Target => ({ faster: times });
+
+const GET_MAP: Partial<Record<Kind, Target>> = {
+  int: time(4),
+  text: time(4),
+  object: time(12),
+  kilobyte: time(12),
+};
+const SET_MAP: Partial<Record<Kind, Target>> = { int: time(5), text: time(8) };
+
+/** Bytes are only there to be seen. */
+function unlessBytes(kind: Kind, target: Target): Target | undefined {
+  return kind === 'bytes' ? undefined : target;
+}
+
+/** Contenders in this process that hold the same first values. */
+interface Arena<K extends Kind> {
+  readonly kind: K;
+  readonly given: Entries<Values[K]>;
+  readonly dict: SharedDict<Values[K]>;
+  readonly map: Map<string, Values[K]>;
+  readonly lmdb: Database<Values[K]>['db'];
+}
+
+async function arena<K extends Kind>(
+  { prefix, cleanup }: Context,
+  kind: K,
+  count: number,
+): Promise<Arena<K>> {
+  useAllKinds(prefix);
+  const given = entries(kind, count);
+  const { keys, first } = given;
+  const dict = SharedDict.create<Values[K]>({ name: `${prefix}-dict` });
+  cleanup.defer(() => {
+    dict.close();
+    dict.unlink();
+  });
+  const map = new Map<string, Values[K]>();
+  const { db: lmdb } = await openLmdb<Values[K]>(cleanup, prefix);
+  lmdb.transactionSync(() => {
+    keys.forEach((key, i) => {
+      dict.set(key, first[i]!);
+      map.set(key, first[i]!);
+      lmdb.putSync(key, first[i]!);
+    });
+  });
+  return { kind, given, dict, map, lmdb };
+}
+
+/** `get` of keys that are there. */
+export function getRows(context: Context, known: Sources, count: number): Row[] {
+  /**
+   * The cache of a handle is good for one version of the dict: whatever anybody sets ends it. With a write before each pass,
+   * which is one in as many gets as there are keys, no key is looked at twice in one version, and none comes from the cache.
+   * What it costs to put them there is in the time.
+   */
+  const written = (kind: Kind): Row => ({
+    name: `get ${NAMES[kind]}, a write before each pass`,
+    ops: count,
+    async open() {
+      const its = await arena(context, kind, count);
+      const dict = its.dict as SharedDict<unknown>;
+      let writes = 0;
+      const { shmkit, peers } = await getting(
+        its,
+        (): void => void dict.set('written', ++writes),
+        GET_MAP[kind],
+        unlessBytes(kind, faster(4)),
+      );
+      const others = await distant(context, known, 'get', kind, its.given, unlessBytes(kind, faster(300)));
+      return { shmkit, peers: [...peers, ...others] };
+    },
+  });
+  /** Nobody writes, and the cache is full of others: what it costs to put them there is not in the time. */
+  const crowded = (kind: Kind): Row => ({
+    name: `get ${NAMES[kind]}, not among the remembered`,
+    ops: count,
+    async open() {
+      const its = await arena(context, kind, count);
+      const dict = its.dict as SharedDict<unknown>;
+      const others = Array.from({ length: REMEMBERED + 1 }, (_, i) => `other-${keyOf(i)}`);
+      for (const key of others) dict.set(key, 1);
+      for (let look = 0; look < LOOKS; look++) {
+        for (const key of others) dict.get(key);
+      }
+      return getting(its, () => {}, GET_MAP[kind], faster(4));
+    },
+  });
+  /** Nobody writes, and the cache has room for all. */
+  const remembered = (kind: Kind): Row => ({
+    name: `get ${NAMES[kind]}, remembered`,
+    ops: count,
+    async open() {
+      return getting(await arena(context, kind, count), () => {}, time(2.5));
+    },
+  });
+  return [
+    ...KINDS.map(written),
+    ...(['int', 'text', 'kilobyte'] as const).map(crowded),
+    ...(['int', 'text'] as const).map(remembered),
+  ];
+}
+
+async function getting<K extends Kind>(
+  { kind, given, dict, map, lmdb }: Arena<K>,
+  before: () => void,
+  mapTarget?: Target,
+  lmdbTarget?: Target,
+): Promise<Contest> {
+  const weight = WEIGHTS[kind] as (value: Values[K]) => number;
+  const expected = weightOf(kind, given, given.keys.length);
+  const run = async (store: Store<Values[K]>, first: () => void): Promise<Run> => {
+    const { getAll } = await ownLoops();
+    return timed((passes) => {
+      const sum = getAll(store, given.wanted, weight, passes, first);
+      if (sum !== expected * passes) throw new Error(`the values come to ${sum / passes}, not ${expected}`);
+      return sum;
+    });
+  };
+  return {
+    shmkit: await run(dict, before),
+    peers: [
+      peer('Map', await run(map, () => {}), mapTarget),
+      peer('lmdb', await run(lmdbStore(lmdb), () => {}), lmdbTarget),
+    ],
+  };
+}
+
+/** `set` of keys that are there, to values that they do not have. */
+export function setRows(context: Context, known: Sources, count: number): Row[] {
+  return KINDS.map((kind) => ({
+    name: `set ${NAMES[kind]}`,
+    ops: count,
+    async open() {
+      const its = await arena(context, kind, count);
+      const { given, dict, map, lmdb } = its;
+      const run = async (store: Store<Values[Kind]>): Promise<Run> => {
+        const { setAll } = await ownLoops();
+        return timed((passes) => setAll(store, given.wanted, given.next, passes));
+      };
+      return {
+        shmkit: await run(dict),
+        peers: [
+          peer('Map', await run(map), SET_MAP[kind]),
+          peer('lmdb putSync', await run(lmdbStore(lmdb)), unlessBytes(kind, faster(30))),
+          ...(await distant(context, known, 'set', kind, given, unlessBytes(kind, faster(300)))),
+        ],
+        verify: () => verify(its),
+      };
+    },
+  }));
+}
+
+type Batch<V> = readonly (readonly [string, V])[];
+
+/** `set` of so many keys at once. */
+export function batchRows(context: Context, known: Sources, count: number): Row[] {
+  const row = (
+    name: string,
+    kind: Kind,
+    write: (dict: SharedDict<Values[Kind]>, batch: Batch<Values[Kind]>) => void,
+  ): Row => ({
+    name: `${name} of ${BATCH} × ${NAMES[kind]}, a key`,
+    ops: count,
+    async open() {
+      const its = await arena(context, kind, count);
+      const { given, dict, map, lmdb } = its;
+      const batches = (values: readonly Values[Kind][]): Batch<Values[Kind]>[] => {
+        const all = given.wanted.map((key, i) => [key, values[i]!] as const);
+        return Array.from({ length: count / BATCH }, (_, i) => all.slice(i * BATCH, (i + 1) * BATCH));
+      };
+      const rows = [batches(given.next[0]), batches(given.next[1])] as const;
+      const run = async (writing: (batch: Batch<Values[Kind]>) => void): Promise<Run> => {
+        const { writeAll } = await ownLoops();
+        return timed((passes) => writeAll(writing, rows, passes));
+      };
+      const inMap = (batch: Batch<Values[Kind]>) => {
+        for (const [key, value] of batch) map.set(key, value);
+      };
+      const inLmdb = (batch: Batch<Values[Kind]>) =>
+        lmdb.transactionSync(() => {
+          for (const [key, value] of batch) lmdb.putSync(key, value);
+        });
+      return {
+        shmkit: await run((batch) => write(dict, batch)),
+        peers: [
+          peer('Map', await run(inMap)),
+          peer('lmdb transactionSync', await run(inLmdb)),
+          ...(await distant(context, known, 'update', kind, given)),
+        ],
+        verify: () => verify(its),
+      };
+    },
+  });
+  return [
+    ...(['int', 'object'] as const).map((kind) =>
+      row('assign', kind, (dict, batch) => dict.assign(batch as [string, Values[Kind]][])),
+    ),
+    ...(['int', 'text', 'object', 'kilobyte'] as const).map((kind) =>
+      row('txnSync', kind, (dict, batch) =>
+        dict.txnSync((txn) => {
+          for (const [key, value] of batch) txn.set(key, value);
+        }),
+      ),
+    ),
+  ];
+}
+
+function lmdbStore<V>(db: {
+  get(key: string): V | undefined;
+  putSync(key: string, value: V): void;
+}): Store<V> {
+  return { get: (key) => db.get(key), set: (key, value) => db.putSync(key, value) };
+}
+
+function peer(name: string, run: Run, target?: Target): Peer {
+  return { name, run, ...(target && { target }) };
+}
+
+/** That all have the values that were set last. */
+function verify({ given, dict, map, lmdb }: Arena<Kind>): void {
+  lmdb.resetReadTxn();
+  for (const store of [dict, map, lmdb] as Pick<Store<unknown>, 'get'>[]) {
+    given.wanted.forEach((key, i) => {
+      if (!isDeepStrictEqual(store.get(key), given.next[0][i])) {
+        throw new Error(`${store.constructor.name} has another value at '${key}'`);
+      }
+    });
+  }
+}

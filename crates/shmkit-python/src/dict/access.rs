@@ -1,0 +1,305 @@
+//! An open dict as its handle and its txns use it: looks, the lock, and all entries of one moment.
+
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use shmkit::dict::{Batch, Look, SharedDict as Dict};
+use shmkit::segment::{Access, Identity, Name};
+use shmkit::sync::{Left, Want};
+
+use super::entries::{Changes, Entries};
+use super::value::Encoded;
+use crate::errors::{Raise, closed, timed_out, to_py};
+use crate::handle::{Handle, Hold};
+use crate::waiting::Deadline;
+
+/// So often all entries are read beside those who write, before it is done with the lock.
+const TRIES: u32 = 3;
+/// Between two tries of one who cannot take the lock.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// What a handle has.
+pub(super) struct Opened {
+    pub(super) name: Name,
+    pub(super) id: Identity,
+    pub(super) read_only: bool,
+    pub(super) foreign: bool,
+    /// How long it waits for others who write.
+    pub(super) patience: Option<f64>,
+    state: Mutex<Option<State>>,
+}
+
+struct State {
+    dict: Arc<Dict>,
+    /// Once it was locked.
+    lock: Option<Arc<Handle>>,
+}
+
+impl Opened {
+    pub(super) fn new(dict: Dict, foreign: bool, patience: Option<f64>) -> Self {
+        let segment = dict.segment();
+        Opened {
+            name: segment.name().clone(),
+            id: segment.id(),
+            read_only: segment.access() == Access::ReadOnly,
+            foreign,
+            patience,
+            state: Mutex::new(Some(State { dict: Arc::new(dict), lock: None })),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_none()
+    }
+
+    pub(super) fn close(&self) {
+        let state = self.state().take();
+        drop(state); // no longer under the lock
+    }
+
+    pub(super) fn dict(&self, py: Python<'_>) -> PyResult<Arc<Dict>> {
+        let dict = self.state().as_ref().map(|state| Arc::clone(&state.dict));
+        dict.ok_or_else(|| closed(py, self.name.as_str()))
+    }
+
+    /// The dict, and the lock of those who write.
+    pub(super) fn writable(&self, py: Python<'_>) -> PyResult<(Arc<Dict>, Arc<Handle>)> {
+        let dict = self.dict(py)?;
+        if self.read_only {
+            return Err(error(
+                py,
+                &self.name,
+                "ERR_SHM_READ_ONLY",
+                "the dict is attached read-only in this handle",
+            ));
+        }
+        let known = self.state().as_ref().and_then(|state| state.lock.clone());
+        let lock = match known {
+            Some(lock) => lock,
+            None => Handle::beside(py, dict.segment(), &dict)?,
+        };
+        if let Some(state) = &mut *self.state() {
+            state.lock = Some(Arc::clone(&lock));
+        }
+        Ok((dict, lock))
+    }
+
+    pub(super) fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        let dict = self.dict(py)?;
+        match look(&dict, key).raise(py)? {
+            Some(found) => Ok(found),
+            None => self.insist(py, &dict, |dict| look(dict, key)),
+        }
+    }
+
+    pub(super) fn has(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+        let dict = self.dict(py)?;
+        match has(&dict, key).raise(py)? {
+            Some(there) => Ok(there),
+            None => self.insist(py, &dict, |dict| has(dict, key)),
+        }
+    }
+
+    /// All entries of one moment.
+    pub(super) fn all(&self, py: Python<'_>) -> PyResult<Changes> {
+        let dict = self.dict(py)?;
+        for _ in 0..TRIES {
+            if let Some(all) = all(&dict).raise(py)? {
+                return Ok(all);
+            }
+        }
+        self.insist(py, &dict, all)
+    }
+
+    /// What others have kept from its end by writing: with the lock, or where there is none again and again.
+    fn insist<T>(
+        &self,
+        py: Python<'_>,
+        dict: &Dict,
+        attempt: impl Fn(&Dict) -> shmkit::Result<Option<T>>,
+    ) -> PyResult<T> {
+        if self.read_only {
+            return retry(py, dict, Deadline::after(self.patience)?, attempt);
+        }
+        self.locked(py, |locked| attempt(&locked.dict).raise(py)?.ok_or_else(|| busy(py, &self.name)))
+    }
+
+    /// With the lock.
+    pub(super) fn locked<T>(&self, py: Python<'_>, act: impl FnOnce(&Locked) -> PyResult<T>) -> PyResult<T> {
+        let (dict, lock) = self.writable(py)?;
+        let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
+        let mut locked = Locked { dict, hold };
+        let result = act(&locked);
+        let released = locked.hold.release(Left::Consistent).raise(py);
+        result.and_then(|value| released.map(|()| value))
+    }
+}
+
+/// Takes the lock, and puts in order what a writer left who died.
+pub(super) fn begin(py: Python<'_>, dict: &Dict, lock: &Arc<Handle>, deadline: Deadline) -> PyResult<Hold> {
+    let Some(mut hold) = lock.acquire(py, Want::Write, deadline)? else {
+        return Err(timed_out(py, lock.name()));
+    };
+    if hold.inconsistent()
+        && let Err(error) = dict.recover()
+    {
+        hold.release(Left::AsFound).raise(py)?; // the next one has to
+        return Err(to_py(py, error));
+    }
+    Ok(hold)
+}
+
+/// Tries until it succeeds.
+pub(super) fn retry<T>(
+    py: Python<'_>,
+    dict: &Dict,
+    deadline: Deadline,
+    attempt: impl Fn(&Dict) -> shmkit::Result<Option<T>>,
+) -> PyResult<T> {
+    loop {
+        if let Some(value) = attempt(dict).raise(py)? {
+            return Ok(value);
+        }
+        if deadline.is_over() {
+            return Err(busy(py, dict.segment().name()));
+        }
+        py.detach(|| std::thread::sleep(PAUSE));
+        py.check_signals()?;
+    }
+}
+
+fn busy(py: Python<'_>, name: &Name) -> PyErr {
+    let message = "others write to the dict all the time, or one of them died at it; this handle only reads";
+    error(py, name, "ERR_SHM_BUSY", message)
+}
+
+pub(super) fn error(py: Python<'_>, name: &Name, code: &'static str, message: &str) -> PyErr {
+    let name = name.as_str();
+    to_py(py, shmkit::Error::own(code, format!("'{name}': {message}")).about(name))
+}
+
+/// The value of a key; None where others wrote all the time.
+pub(super) fn look(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
+    let mut bytes = Vec::new();
+    Ok(match dict.get(key.as_bytes(), &mut bytes)? {
+        Look::Found(kind) => Some(Some(Encoded { kind, bytes })),
+        Look::Missing => Some(None),
+        Look::Busy => None,
+    })
+}
+
+/// Whether there is a key; None as above.
+pub(super) fn has(dict: &Dict, key: &str) -> shmkit::Result<Option<bool>> {
+    Ok(match dict.has(key.as_bytes())? {
+        Look::Found(_) => Some(true),
+        Look::Missing => Some(false),
+        Look::Busy => None,
+    })
+}
+
+/// The keys that there are.
+pub(super) fn names(dict: &Dict) -> shmkit::Result<Vec<String>> {
+    let (bytes, ends) = dict.keys()?;
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    let name = |(start, end): (usize, &usize)| {
+        let name = bytes.get(start..*end).map(|name| String::from_utf8(name.to_vec()));
+        match name {
+            Some(Ok(name)) => Ok(name),
+            _ => Err(corrupt("a key is not UTF-8")),
+        }
+    };
+    starts.zip(&ends).map(name).collect()
+}
+
+/// All entries of one moment; None where others wrote meanwhile.
+pub(super) fn all(dict: &Dict) -> shmkit::Result<Option<Changes>> {
+    let version = dict.version()?;
+    if version & 1 != 0 {
+        return Ok(None);
+    }
+    let read = || {
+        let mut all = Changes::new();
+        for name in names(dict)? {
+            let value = look(dict, &name)?.flatten().ok_or_else(|| corrupt("a key has no value"))?;
+            all.insert(name, Some(value));
+        }
+        Ok(all)
+    };
+    let all = read();
+    fence(Ordering::Acquire);
+    if dict.version()? == version { all.map(Some) } else { Ok(None) }
+}
+
+fn corrupt(why: &str) -> shmkit::Error {
+    shmkit::Error::own("ERR_SHM_CORRUPT", format!("the dict was damaged by another process: {why}"))
+}
+
+/// Makes all changes at once, for the one who has the lock.
+pub(super) fn commit(dict: &Dict, mut changes: Changes) -> shmkit::Result<()> {
+    if changes.len() == 1
+        && let Some((key, value)) = changes.pop_first()
+    {
+        return store(dict, &key, value.as_ref());
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    for (key, value) in &changes {
+        match value {
+            None => dict.stage_delete(&mut batch, key.as_bytes()),
+            Some(value) => {
+                if let Err(error) = dict.stage(&mut batch, key.as_bytes(), value.kind, &value.bytes) {
+                    dict.roll_back(batch)?;
+                    return Err(error);
+                }
+            }
+        }
+    }
+    dict.commit(batch)
+}
+
+fn store(dict: &Dict, key: &str, value: Option<&Encoded>) -> shmkit::Result<()> {
+    match value {
+        Some(value) => dict.set(key.as_bytes(), value.kind, &value.bytes).map(drop),
+        None => dict.delete(key.as_bytes()).map(drop),
+    }
+}
+
+/// A dict to which nobody else writes.
+pub(super) struct Locked {
+    pub(super) dict: Arc<Dict>,
+    hold: Hold,
+}
+
+impl Locked {
+    /// What a function of the user's was called before may have forked: the child has no lock.
+    pub(super) fn check(&self, py: Python<'_>) -> PyResult<()> {
+        if self.hold.is_ours() {
+            return Ok(());
+        }
+        let message = "the lock is the parent's, and this is a child that was forked meanwhile";
+        Err(error(py, self.dict.segment().name(), "ERR_SHM_TXN_ENDED", message))
+    }
+}
+
+impl Entries for Locked {
+    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        look(&self.dict, key).raise(py)?.ok_or_else(|| busy(py, self.dict.segment().name()))
+    }
+
+    fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()> {
+        self.check(py)?;
+        store(&self.dict, key, to.as_ref()).raise(py)
+    }
+
+    fn names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        names(&self.dict).raise(py)
+    }
+}

@@ -1,0 +1,135 @@
+/** The types of elements, as JavaScript has them. The engine says which there are. */
+import { types } from 'node:util';
+
+import { arrayTypes } from '#binding';
+import { outOfRange, wrongType } from '../errors.js';
+
+/** The typed array of each type. */
+export interface DTypes {
+  int8: Int8Array;
+  uint8: Uint8Array;
+  int16: Int16Array;
+  uint16: Uint16Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  int64: BigInt64Array;
+  uint64: BigUint64Array;
+  float32: Float32Array;
+  float64: Float64Array;
+  /** A `Float16Array` where the runtime has one; else the numbers' bits. */
+  float16: Uint16Array;
+  /** A byte each: 0 is false, all else is true. */
+  bool: Uint8Array;
+}
+
+/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
+export type DType = keyof DTypes;
+
+/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
+export type Element<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+
+/** A typed array that says by its class what its elements are. */
+export type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
+
+/** The type of a typed array's elements. */
+export type DTypeOf<T extends Typed> = T extends Int8Array
+  ? 'int8'
+  : T extends Int16Array
+    ? 'int16'
+    : T extends Uint16Array
+      ? 'uint16'
+      : T extends Int32Array
+        ? 'int32'
+        : T extends Uint32Array
+          ? 'uint32'
+          : T extends BigInt64Array
+            ? 'int64'
+            : T extends BigUint64Array
+              ? 'uint64'
+              : T extends Float32Array
+                ? 'float32'
+                : T extends Float64Array
+                  ? 'float64'
+                  : 'uint8';
+
+export interface TypedClass {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly name: string;
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): DTypes[DType];
+  new (length: number): DTypes[DType];
+}
+
+const { Float16Array } = globalThis as { Float16Array?: unknown };
+
+const CLASSES = {
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: (Float16Array ?? Uint16Array) as TypedClass,
+  bool: Uint8Array,
+} satisfies Record<DType, TypedClass>;
+
+/** What is known of a type. */
+export interface TypeFacts {
+  readonly name: DType;
+  /** What numpy writes into headers. */
+  readonly typestr: string;
+  /** Bytes of one element. */
+  readonly itemSize: number;
+  /** The engine's number for it. */
+  readonly number: number;
+  readonly Class: TypedClass;
+  /** Its elements are `bigint`. */
+  readonly big: boolean;
+}
+
+const ALL: readonly TypeFacts[] = arrayTypes().map(({ name, typestr, itemSize }, number) => {
+  const Class = CLASSES[name as DType] as TypedClass;
+  return { name: name as DType, typestr, itemSize, number, Class, big: name.endsWith('int64') };
+});
+const NAMES = ALL.map(({ name }) => name).join(', ');
+
+/** numpy's other ways to write a type: `<f8`, `=f8`, `f8`, `?`. */
+const TYPESTR = /^([<>|=]?)([a-z])(\d+)$/;
+
+/** The type of numpy's name or string, or why it is none of ours. */
+export function findType(text: string): TypeFacts | string {
+  const named = ALL.find(({ name }) => name === text);
+  if (named !== undefined) return named;
+  const [, order, ...rest] = TYPESTR.exec(text === '?' ? '|b1' : text) ?? [];
+  const found = ALL.find(({ typestr }) => typestr.slice(1) === rest.join(''));
+  if (found === undefined) return `one of ${NAMES}, or numpy's string for one of these`;
+  if (order === '>' && found.itemSize > 1) {
+    return `in this machine's byte order, '${found.typestr}' (in numpy: a.astype('${found.typestr}'))`;
+  }
+  return found;
+}
+
+/** A type that somebody asked for. */
+export function checkType(dtype: unknown): TypeFacts {
+  if (typeof dtype !== 'string') throw wrongType('dtype', `one of ${NAMES}`, dtype);
+  const found = findType(dtype);
+  if (typeof found === 'string') throw outOfRange('dtype', found, dtype);
+  return found;
+}
+
+/** The type that a typed array's class says, of those that TypeScript can tell, too. */
+export function typeOfArray(value: unknown): TypeFacts | undefined {
+  if (!types.isTypedArray(value)) return undefined;
+  const tag = value[Symbol.toStringTag];
+  return ALL.find(({ name, Class }) => name !== 'bool' && name !== 'float16' && Class.name === tag);
+}
+
+/** Whether a typed array has elements of this type, as they lie in memory. */
+export function holds(value: unknown, { name, Class }: TypeFacts): value is DTypes[DType] {
+  if (!types.isTypedArray(value)) return false;
+  const tag = value[Symbol.toStringTag];
+  return tag === Class.name || (name === 'float16' && tag === 'Uint16Array');
+}

@@ -1,0 +1,190 @@
+/** Where the elements of a segment are: what its header says, what its descriptor does, and what the caller. */
+import { checkIndex, checkTarget } from '../arguments.js';
+import { outOfRange, rangeError, shmError, show, wrongType } from '../errors.js';
+import type { SharedMemory } from '../memory.js';
+import type { Descriptor } from '../shared-object.js';
+import { checkType, findType } from './dtype.js';
+import type { TypeFacts } from './dtype.js';
+import { isNpy, PREAMBLE, readNpy } from './npy.js';
+import {
+  checkOrder,
+  checkShape,
+  isContiguous,
+  reachOf,
+  sameShape,
+  shown,
+  sizeOf,
+  stridesOf,
+} from './shape.js';
+import type { Layout, Order } from './shape.js';
+
+/** What somebody who attaches says of the array. */
+export interface Wanted {
+  readonly shape: number[] | undefined;
+  readonly type: TypeFacts | undefined;
+  readonly order: Order | undefined;
+  /** Bytes. */
+  readonly offset: number | undefined;
+  readonly header: 'npy' | 'none' | undefined;
+}
+
+/** A type, and where its elements are. */
+export interface Place {
+  readonly type: TypeFacts;
+  readonly layout: Layout;
+  /** Bytes before element 0. */
+  readonly start: number;
+}
+
+export function checkHeader(header: unknown): 'npy' | 'none' | undefined {
+  if (header === undefined || header === 'npy' || header === 'none') return header;
+  throw wrongType('header', "'npy' or 'none'", header);
+}
+
+export function checkWanted(given: {
+  shape?: unknown;
+  dtype?: unknown;
+  order?: unknown;
+  offset?: unknown;
+  header?: unknown;
+}): Wanted {
+  return {
+    shape: given.shape === undefined ? undefined : checkShape(given.shape),
+    type: given.dtype === undefined ? undefined : checkType(given.dtype),
+    order: checkOrder(given.order),
+    offset:
+      given.offset === undefined ? undefined : checkIndex('offset', given.offset, Number.MAX_SAFE_INTEGER),
+    header: checkHeader(given.header),
+  };
+}
+
+/**
+ * Where the array of a segment is.
+ * @throws `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_ALIGNMENT`, `ERR_SHM_SIZE`,
+ * `ERR_SHM_MISMATCH`.
+ */
+export function locate(memory: SharedMemory, target: string | Descriptor, wanted: Wanted): Place {
+  const described = typeof target === 'string' ? undefined : placeOf(target);
+  if (described !== undefined) return agreed(memory, fitting(memory, described), wanted);
+  const bare = wanted.header === 'none' || wanted.offset !== undefined;
+  if (bare && wanted.header === 'npy') {
+    throw rangeError("offset is for segments without a header, and header is 'npy'");
+  }
+  const start = bare ? undefined : memory.read(0, Math.min(PREAMBLE, memory.size));
+  if (start !== undefined && isNpy(start)) return agreed(memory, placeOfNpy(memory), wanted);
+  if (wanted.header === 'npy' || wanted.shape === undefined || wanted.type === undefined) {
+    const advice =
+      wanted.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
+    const what = bare ? 'is to be read without a header' : 'does not begin with a .npy header';
+    throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${memory.name}' ${what}; ${advice}`, memory.name);
+  }
+  const { shape, type, order = 'C', offset = 0 } = wanted;
+  if (offset % type.itemSize !== 0)
+    throw outOfRange('offset', `a multiple of ${type.itemSize} bytes (${type.name})`, offset);
+  return fitting(memory, {
+    type,
+    layout: { shape, strides: stridesOf(shape, order), offset: 0 },
+    start: offset,
+  });
+}
+
+/** What a header says. */
+function placeOfNpy(memory: SharedMemory): Place {
+  const { name, size } = memory;
+  let npy;
+  try {
+    npy = readNpy(size, (offset, length) => memory.read(offset, length));
+  } catch (error) {
+    throw shmError('ERR_SHM_CORRUPT', `'${name}' is no array: ${(error as Error).message}`, name);
+  }
+  const type = typeOfDescr(npy.descr, `'${name}'`, name);
+  if (npy.offset % type.itemSize !== 0) {
+    const what = `the elements of '${name}' begin at byte ${npy.offset}, which is no multiple of ${type.itemSize} (${type.name})`;
+    throw shmError(
+      'ERR_SHM_ALIGNMENT',
+      `${what}; numpy writes headers of a multiple of 64 bytes, and load() one too`,
+      name,
+    );
+  }
+  const shape = shapeOfNpy(npy.shape, `'${name}'`, name);
+  const order = npy.order === 'C' ? 'C' : 'F';
+  return fitting(memory, {
+    type,
+    layout: { shape, strides: stridesOf(shape, order), offset: 0 },
+    start: npy.offset,
+  });
+}
+
+/** The type of a header, whose place messages call `where`. */
+export function typeOfDescr(descr: unknown, where: string, segment?: string): TypeFacts {
+  const found = typeof descr === 'string' ? findType(descr) : 'one type, and no record of several';
+  if (typeof found !== 'string') return found;
+  const shownDescr = typeof descr === 'string' ? show(descr) : 'a record';
+  throw shmError(
+    'ERR_SHM_DTYPE',
+    `the elements of ${where} are ${shownDescr}, and must be ${found}`,
+    segment,
+  );
+}
+
+/** The shape of a header. */
+export function shapeOfNpy(shape: readonly number[], where: string, segment?: string): number[] {
+  try {
+    return checkShape(shape);
+  } catch (error) {
+    throw shmError('ERR_SHM_CORRUPT', `${where} is no array: ${(error as Error).message}`, segment);
+  }
+}
+
+/** What a descriptor says; undefined where it says nothing. */
+function placeOf(descriptor: Descriptor): Place | undefined {
+  const { dtype, shape, strides, offset, byteOffset } = descriptor;
+  checkTarget(descriptor, 'array');
+  if (shape === undefined) return undefined;
+  const type = checkType(dtype);
+  const checked = checkShape(shape);
+  if (!Array.isArray(strides) || strides.length !== checked.length || !strides.every(Number.isSafeInteger)) {
+    throw wrongType("the descriptor's strides", `an array of ${checked.length} whole numbers`, strides);
+  }
+  const start = checkIndex("the descriptor's byteOffset", byteOffset, Number.MAX_SAFE_INTEGER);
+  if (start % type.itemSize !== 0)
+    throw outOfRange("the descriptor's byteOffset", `a multiple of ${type.itemSize} (${type.name})`, start);
+  const first = checkIndex("the descriptor's offset", offset, Number.MAX_SAFE_INTEGER);
+  return { type, layout: { shape: checked, strides: [...(strides as number[])], offset: first }, start };
+}
+
+/** The place, if all of it is inside of the segment. */
+function fitting({ name, size }: SharedMemory, place: Place): Place {
+  const { type, layout, start } = place;
+  const [least, most] = sizeOf(layout.shape) === 0 ? [0, -1] : reachOf(layout);
+  if (least < 0) {
+    const what = `strides ${shown(layout.strides)} from element ${layout.offset} on`;
+    throw shmError(
+      'ERR_SHM_SIZE',
+      `shape ${shown(layout.shape)} with ${what} begins before '${name}' does`,
+      name,
+    );
+  }
+  const needed = start + Math.max(most + 1, layout.offset) * type.itemSize;
+  if (needed > size) {
+    const what = `${type.name} of shape ${shown(layout.shape)} from byte ${start} on`;
+    throw shmError('ERR_SHM_SIZE', `${what} needs ${needed} bytes, and '${name}' has ${size}`, name);
+  }
+  return place;
+}
+
+/** The place, if it is what the caller takes it for. */
+function agreed({ name }: SharedMemory, place: Place, { shape, type, order, header, offset }: Wanted): Place {
+  const { layout, start } = place;
+  const differences: string[] = [];
+  if (header === 'none') differences.push("its descriptor says where it is, and header is 'none'");
+  if (type !== undefined && type !== place.type)
+    differences.push(`its elements are ${place.type.name}, not ${type.name}`);
+  if (shape !== undefined && !sameShape(shape, layout.shape))
+    differences.push(`its shape is ${shown(layout.shape)}, not ${shown(shape)}`);
+  if (order !== undefined && !isContiguous(layout, order)) differences.push(`its order is not '${order}'`);
+  if (offset !== undefined && offset !== start)
+    differences.push(`its elements begin at byte ${start}, not ${offset}`);
+  if (differences.length === 0) return place;
+  throw shmError('ERR_SHM_MISMATCH', `'${name}' is another array: ${differences.join('; ')}`, name);
+}
