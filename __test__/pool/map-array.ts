@@ -5,8 +5,8 @@ import type { SharedArray } from 'shmkit';
 
 type Floats = SharedArray<'float64'>;
 
-export function roots(input: Floats, output: Floats, from: number): void {
-  for (let i = 0; i < input.size; i++) output.set(Math.sqrt(input.get(i)) + from * 0, i);
+export function roots(input: Floats, output: Floats): void {
+  for (let i = 0; i < input.size; i++) output.set(Math.sqrt(input.get(i)), i);
 }
 
 /** Each row's first element becomes the row's index. */
@@ -17,7 +17,7 @@ export function index(input: SharedArray, output: Floats, from: number): void {
 /** Of the part that begins with that element the worker dies, the first time. */
 export function dieOnce(input: Floats, output: Floats, from: number): void {
   const [at, marker] = (process.env['SHMKIT_TEST_DIE'] ?? '').split(',');
-  roots(input, output, from);
+  roots(input, output);
   if (from === Number(at) && !existsSync(marker!)) {
     writeFileSync(marker!, '');
     process.kill(process.pid, 'SIGKILL');
