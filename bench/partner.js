@@ -168,7 +168,7 @@ const roles = {
     };
   },
 
-  ...queueRoles({ name, first, spin, accepted, connected }),
+  ...queueRoles({ name, first, accepted, connected }),
 
   /** There is nothing to repeat: from now on somebody has read. */
   read() {

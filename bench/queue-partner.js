@@ -7,8 +7,7 @@ import { SharedQueue } from 'shmkit';
 const SIZE = 64;
 const RECEIVER = new URL('receiver.js', import.meta.url);
 
-export function queueRoles({ name, first, spin, accepted, connected }) {
-  const options = spin === undefined ? undefined : { spin };
+export function queueRoles({ name, first, accepted, connected }) {
   /** This one pushes to its own, and takes from the other's. */
   const queues = () => [0, 1].map((end) => SharedQueue.attach(`${name}-q${first ? end : 1 - end}`));
   const item = new Uint8Array(SIZE).fill(1);
@@ -29,7 +28,7 @@ export function queueRoles({ name, first, spin, accepted, connected }) {
     const [mine, theirs] = queues();
     const out = new Uint8Array(SIZE);
     const answer = () => {
-      if (!theirs.tryPopInto(out)) out.set(theirs.popSync(options));
+      if (!theirs.tryPopInto(out)) out.set(theirs.popSync());
     };
     return (n, laps) => {
       for (let i = 0; i < n; i++) {
