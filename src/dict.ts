@@ -163,14 +163,22 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   get(key: string): V | undefined {
     const version = this.#reader.version;
-    if (version === this.#knownVersion && this.#looks === 0) {
+    if (version === this.#knownVersion) {
+      if (this.#looks > 0) {
+        this.#looks--;
+        const value = this.#reader.get(key);
+        return (value === Unsure ? this.#ask(key) : value) as V | undefined;
+      }
       const known = this.#known.get(key);
       if (known !== undefined) return known;
     }
+    return this.#look(key, version);
+  }
+
+  #look(key: string, version: number): V | undefined {
     let value = this.#reader.get(key);
     if (value === Unsure) value = this.#ask(key);
-    if (value === null || (value !== undefined && typeof value !== 'object'))
-      this.#remember(key, value as V, version);
+    this.#remember(key, value as V | undefined, version);
     return value as V | undefined;
   }
 
@@ -185,15 +193,14 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * Once one has looked as often as there are keys and nobody wrote, some were looked at twice. Before that it would be
    * for nothing where there is a write for every few reads.
    */
-  #remember(key: string, value: V, version: number): void {
+  #remember(key: string, value: V | undefined, version: number): void {
     if (version !== this.#knownVersion) {
       if ((version & 1) !== 0) return;
       if (this.#known.size > 0) this.#known.clear();
       this.#knownVersion = version;
       this.#looks = Math.min(this.#reader.count, REMEMBERED);
-    } else if (this.#looks > 0) this.#looks--;
-    else if (this.#known.size < REMEMBERED && !(typeof value === 'string' && value.length > LONGEST)) {
-      this.#known.set(key, value);
+    } else if (this.#known.size < REMEMBERED && isKept(value)) {
+      this.#known.set(key, value as V);
     }
   }
 
@@ -284,10 +291,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       this.#begin(lock);
       try {
         this.#put(key, value);
-      } finally {
-        this.#hold.left = 'consistent';
+      } catch (error) {
         this.#leave(lock, this.#hold);
+        throw error;
       }
+      this.#hold.left = 'consistent';
+      lock.unlock(this.#hold, 'consistent');
       return this;
     }
     const encoded = encode(value, true);
@@ -613,6 +622,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #checkOpen(): void {
     if (this.#closed) throw closedError(this.name);
   }
+}
+
+/** Whether `get` remembers such a value: no object, which whoever has it could change. */
+function isKept(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= LONGEST;
+  return value === null || (value !== undefined && typeof value !== 'object');
 }
 
 function checkBody(body: unknown): void {
