@@ -115,8 +115,10 @@ impl Default for AttachOptions {
 
 /// Tries of an attach while a creator is between `shm_open` and `ftruncate` (gh-92408), 1 ms apart.
 const EMPTY_TRIES: u32 = 100;
-/// Tries of an attach while somebody makes sure that he unlinks the right segment, 1 ms apart.
+/// Tries of an attach while somebody makes sure that he unlinks the right segment, 1 ms apart;
 const MOVING_TRIES: u32 = 20;
+/// and where he may have been killed at it, until somebody puts it in order.
+const MOVED_TRIES: u32 = 2000;
 /// Rounds of `create_or_attach`, or of drawing a random name, against others who create and unlink.
 const RACE_TRIES: u32 = 1000;
 
@@ -220,11 +222,14 @@ impl Segment {
     fn attach_inner(name: &Name, options: &AttachOptions) -> Result<Self> {
         let open = || platform::Object::open(name, options.access).and_then(|it| Ok((it.stat()?, it)));
         let mut opened = open();
-        for _ in 0..MOVING_TRIES {
+        for tries in 0..MOVED_TRIES {
             if opened.as_ref().err().is_none_or(|error| error.code != "ERR_SHM_NOT_A_SEGMENT") {
                 break;
             }
-            // A directory may be in its place for a moment: see `ledger::home`.
+            // A directory may be in its place for a moment: see `ledger::take`.
+            if tries >= MOVING_TRIES && !platform::is_in_the_way(name) {
+                break;
+            }
             sleep(Duration::from_millis(1));
             opened = open();
         }

@@ -51,6 +51,15 @@ fn link_by_proc(file: &OwnedFd, directory: impl AsFd, name: &str) -> rustix::io:
     fs::linkat(CWD, source, directory, name, AtFlags::SYMLINK_FOLLOW)
 }
 
+/// Whether the name belongs to a directory such as is put in a segment's place while that is unlinked.
+pub(super) fn is_in_the_way(name: &Name) -> bool {
+    let Ok(stat) = fs::lstat(path(name)) else { return false };
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+        && stat.st_uid == rustix::process::geteuid().as_raw()
+        && stat.st_mode & 0o777 == 0o700
+        && stat.st_nlink == 2
+}
+
 fn not_a_segment() -> Error {
     Error::own("ERR_SHM_NOT_A_SEGMENT", "this name belongs to a folder, a fifo or the like, not to a segment")
 }
