@@ -68,6 +68,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly uncloneable = UNCLONEABLE;
   readonly #native: binding.DictHandle;
   readonly #number: number;
+  readonly #most: number;
   readonly #id: string;
   readonly #readOnly: boolean;
   readonly #lockTimeout: number;
@@ -86,9 +87,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
     if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
     this.#native = native;
-    const { number, name, id } = binding.dictFacts(native);
+    const { number, name, id, most } = binding.dictFacts(native);
     this.name = name;
     this.#number = number;
+    this.#most = most;
     this.#id = id;
     this.#readOnly = readOnly;
     this.#lockTimeout = lockTimeout;
@@ -146,7 +148,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** Bytes that it may take, as `maxByteLength` was said when it was made. */
   get maxByteLength(): number {
     this.#checkOpen();
-    return binding.dictFill(this.#native).most;
+    return this.#most;
   }
 
   /** @internal For `shm inspect`. */
@@ -538,12 +540,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #withLock<T>(act: () => T): T {
     const lock = this.#writable();
     this.#begin(lock);
-    try {
-      return act();
-    } finally {
-      this.#hold.left = 'consistent';
-      this.#leave(lock, this.#hold);
-    }
+    return this.#inLock(lock, this.#hold, false, act);
   }
 
   /** Where a damaged dict has ended a commit in the middle, somebody has to put it in order. */

@@ -1,5 +1,5 @@
 import * as binding from '#binding';
-import { closedError, shmError, isOverflow } from './errors.js';
+import { closedError, isOverflow, shmError } from './errors.js';
 import { block, Looks, settleWait, startWait, timeoutError, Waiter } from './waits.js';
 
 /** @internal */

@@ -19,9 +19,6 @@ function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** @internal What is read is no value. */
-export class Damaged extends Error {}
-
 // ---- writing
 
 class Writer {
@@ -247,7 +244,7 @@ let end = 0;
 
 /**
  * @internal The value of the bytes from `start` to before `stop`, which nobody writes to meanwhile.
- * @throws Damaged
+ * @throws An `Error` that says what is wrong with them.
  */
 export function unpack(source: Buffer, start: number, stop: number): unknown {
   if (bytes !== source) {
@@ -257,14 +254,14 @@ export function unpack(source: Buffer, start: number, stop: number): unknown {
   at = start;
   end = stop;
   const value = readValue(0);
-  if (at !== end) throw new Damaged('there are bytes behind the value');
+  if (at !== end) throw new Error('there are bytes behind the value');
   return value;
 }
 
 /** Where the next so many bytes are. */
 function take(length: number): number {
   const from = at;
-  if (length > end - from) throw new Damaged('it ends too early');
+  if (length > end - from) throw new Error('it ends too early');
   at = from + length;
   return from;
 }
@@ -290,7 +287,7 @@ function readValue(depth: number): unknown {
     case 0xc6:
       return readBuffer(view.getUint32(take(4)));
     case 0xc7:
-      if (bytes[take(1)] !== 12) throw new Damaged('it has a type that is unknown');
+      if (bytes[take(1)] !== 12) throw new Error('it has a type that is unknown');
       return readDate(12);
     case 0xca:
       return view.getFloat32(take(4));
@@ -331,14 +328,14 @@ function readValue(depth: number): unknown {
     case 0xdf:
       return readMap(view.getUint32(take(4)), depth);
     default:
-      throw new Damaged('it has a type that is unknown');
+      throw new Error('it has a type that is unknown');
   }
 }
 
 function checkNested(count: number, depth: number): void {
   // Each part has a byte at least.
-  if (count > end - at) throw new Damaged('it ends too early');
-  if (depth >= DEEPEST) throw new Damaged('it is nested too deeply');
+  if (count > end - at) throw new Error('it ends too early');
+  if (depth >= DEEPEST) throw new Error('it is nested too deeply');
 }
 
 function readArray(length: number, depth: number): unknown[] {
@@ -353,7 +350,7 @@ function readMap(size: number, depth: number): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (let i = 0; i < size; i++) {
     const key = readKey();
-    if (key === '__proto__') throw new Damaged('it has a key that is never written');
+    if (key === '__proto__') throw new Error('it has a key that is never written');
     object[key] = readValue(depth + 1);
   }
   return object;
@@ -373,7 +370,7 @@ function readKey(): string {
     // Python's keys may be numbers, and long ones have their length in front.
     at--;
     const key = readValue(DEEPEST);
-    if (typeof key === 'object' || typeof key === 'boolean') throw new Damaged('it has a key that is none');
+    if (typeof key === 'object' || typeof key === 'boolean') throw new Error('it has a key that is none');
     return String(key);
   }
   const length = type & 0x1f;
@@ -419,7 +416,7 @@ function readBuffer(length: number): Buffer {
 }
 
 function readDate(length: 4 | 8 | 12): Date {
-  if (bytes[take(1)] !== 0xff) throw new Damaged('it has a type that is unknown');
+  if (bytes[take(1)] !== 0xff) throw new Error('it has a type that is unknown');
   const from = take(length);
   if (length === 4) return new Date(view.getUint32(from) * 1000);
   const first = view.getUint32(from);

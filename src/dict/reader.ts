@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 
 import * as binding from '#binding';
+import { IN_ORDER, load } from '../loads.js';
 import { hash, keyHash, keyWords, LAYOUT } from './desk.js';
 import * as kinds from './kinds.js';
 import { decodeBytes, scratch } from './values.js';
@@ -20,11 +21,7 @@ const STEPS = 64;
 const LARGEST = 24;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
-/**
- * Whether loads are done in the order in which they are written. Where they are not, all of them are atomic, which costs a
- * call of 4 ns each, and a store comes before those that have to be the last ones.
- */
-const IN_ORDER = process.arch === 'x64';
+/** Stored to before loads that have to be the last ones, where the processor would do them earlier. */
 const fence = new Int32Array(1);
 
 /** @internal In place of a value: Rust is to look. */
@@ -199,10 +196,6 @@ interface Sliceable extends Buffer {
 
 function sliceable(buffer: ArrayBuffer): Sliceable {
   return Buffer.from(buffer) as Sliceable;
-}
-
-function load(words: Int32Array, at: number): number {
-  return IN_ORDER ? words[at]! : Atomics.load(words, at);
 }
 
 /** Whether the table is that one, now that everything before was read. */

@@ -139,10 +139,10 @@ export function copyOf({ value, kind }: Encoded): unknown {
 export function decodeBytes(bytes: Buffer, kind: number, start: number, end: number): unknown {
   if (kind === MESSAGE_PACK || kind === CLONE) return decodeObject(bytes, kind, start, end);
   if (kind === BYTES) return Buffer.from(bytes.subarray(start, end));
-  const array = ARRAYS[kind - ARRAY];
+  const { buffer } = new Uint8Array(bytes.subarray(start, end)); // aligned
+  const array = viewOf(buffer, kind);
   if (array === undefined) throw valueError(`a newer version of shmkit stored this value (kind ${kind})`);
-  const copy = new Uint8Array(bytes.subarray(start, end)); // aligned
-  return new array(copy.buffer, 0, Math.floor(copy.length / array.BYTES_PER_ELEMENT));
+  return array;
 }
 
 /** @internal The same over bytes in place; undefined for what cannot be so. */

@@ -1,5 +1,6 @@
 import * as binding from '#binding';
 import { closedError, detachedError, shmError } from '../errors.js';
+import { IN_ORDER, load } from '../loads.js';
 
 const {
   tail: TAIL,
@@ -32,15 +33,6 @@ export const OVER = -2;
 /** What the words of a closed queue are: they lead to where it is seen that it is closed. */
 const CLOSED = new Int32Array(SLOTS);
 CLOSED[ENDED] = 1;
-
-/**
- * Whether loads and stores are done in the order in which they are written. Where they are not, all of them are atomic.
- */
-const IN_ORDER = process.arch === 'x64';
-
-function load(words: Int32Array, at: number): number {
-  return IN_ORDER ? words[at]! : Atomics.load(words, at);
-}
 
 /**
  * The quick steps on a queue's memory, as `crates/shmkit/src/queue/ring.rs` has them, in the same order. A slot is named

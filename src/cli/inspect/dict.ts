@@ -9,8 +9,8 @@ const ENTRIES_SHOWN = 20;
 /** A dict: how full it is, and its first entries. */
 export const inspectDict: Inspector = ({ name }, limit = ENTRIES_SHOWN) => {
   using dict = SharedDict.attach(name, { readOnly: true, foreign: true });
-  const { size, fill } = dict;
-  const { used, taken, most, generation } = fill;
+  const { size, byteLength, maxByteLength, fill } = dict;
+  const { used, generation } = fill;
   const shown: [string, unknown][] = [];
   for (const entry of dict) {
     if (shown.length >= limit) break;
@@ -20,15 +20,15 @@ export const inspectDict: Inspector = ({ name }, limit = ENTRIES_SHOWN) => {
   return {
     contents: {
       size,
-      byteLength: taken,
+      byteLength,
       usedBytes: used,
-      maxByteLength: most,
+      maxByteLength,
       generation,
       entries: Object.fromEntries(shown.map(([key, value]) => [key, jsonValue(value)])),
     },
     facts: [
       ['entries', String(size)],
-      ['fill', `${humanSize(used)} used, ${humanSize(taken)} taken, up to ${humanSize(most)}`],
+      ['fill', `${humanSize(used)} used, ${humanSize(byteLength)} taken, up to ${humanSize(maxByteLength)}`],
       ['generation', String(generation)],
     ],
     body: [

@@ -22,6 +22,7 @@ pub struct NativeDict {
     number: u32,
     name: Name,
     id: Identity,
+    most: usize,
 }
 
 /// How JavaScript holds one.
@@ -31,8 +32,9 @@ pub type DictHandle = External<NativeDict>;
 impl NativeDict {
     fn handle(dict: SharedDict) -> Outcome<DictHandle> {
         let (name, id) = (dict.segment().name().clone(), dict.segment().id());
+        let most = dict.mapping().raw().1;
         let number = raw::note(raw::Open { dict, batch: Batch::default(), views: None })?;
-        Ok(External::new(NativeDict { number, name, id }))
+        Ok(External::new(NativeDict { number, name, id, most }))
     }
 }
 
@@ -97,6 +99,8 @@ pub struct DictFacts {
     pub name: String,
     /// What tells it from others that had its name.
     pub id: String,
+    /// Bytes that it may take.
+    pub most: f64,
 }
 
 /// Where a dict's buffer has what JavaScript looks at itself, in 32-bit words.
@@ -140,6 +144,7 @@ pub fn dict_facts(dict: &DictHandle) -> DictFacts {
         number: dict.number,
         name: dict.name.as_str().to_owned(),
         id: format!("{}:{}", dict.id.device, dict.id.inode),
+        most: dict.most as f64,
     }
 }
 
@@ -227,10 +232,6 @@ pub fn dict_byte_length(env: Env, dict: &DictHandle) -> Result<f64> {
 pub struct DictFill {
     /// Bytes that its entries and their table have.
     pub used: f64,
-    /// Bytes that it has taken.
-    pub taken: f64,
-    /// Bytes that it may take.
-    pub most: f64,
     /// How many commits there were.
     pub generation: f64,
 }
@@ -239,12 +240,7 @@ pub struct DictFill {
 #[napi]
 pub fn dict_fill(env: Env, dict: &DictHandle) -> Result<DictFill> {
     let fill = raw::with(dict.number, |open| {
-        Ok(DictFill {
-            used: open.dict.used()? as f64,
-            taken: open.dict.byte_length()? as f64,
-            most: open.dict.mapping().raw().1 as f64,
-            generation: (open.dict.version()? / 2 - 1) as f64,
-        })
+        Ok(DictFill { used: open.dict.used()? as f64, generation: (open.dict.version()? / 2 - 1) as f64 })
     });
     fill.map_err(|error| to_js(&env, error))
 }

@@ -33,8 +33,7 @@ impl SharedDict {
             self.end(version)?;
             return Ok(false);
         }
-        if place.record.is_none() && !self.has_room(1)? {
-            self.make_room(1, &held)?;
+        if place.record.is_none() && self.make_room(1, &held)? {
             place = self.find(hash, key, |_| true)?;
         }
         let record = self.write_record(key, kind, value, &held)?;
@@ -109,16 +108,18 @@ impl SharedDict {
         Ok(used.saturating_add(keys) <= table.slots() / 4 * 3)
     }
 
-    /// Room in the table for so many new keys: a larger one, or one without what was deleted, where it is scarce.
-    pub(super) fn make_room(&self, keys: usize, held: &Batch) -> Result<()> {
+    /// Room in the table for so many new keys: a larger one, or one without what was deleted, where it is scarce. Whether it
+    /// is another one now.
+    pub(super) fn make_room(&self, keys: usize, held: &Batch) -> Result<bool> {
         if keys == 0 || self.has_room(keys)? {
-            return Ok(());
+            return Ok(false);
         }
         let table = self.table(self.memory.load(ROOT)?)?;
         let count = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(table.slots());
         // Half full at most, so that it lasts.
         let log = ((count + keys) * 2).next_power_of_two().ilog2().max(FIRST_TABLE);
-        self.rebuild(table, log, held)
+        self.rebuild(table, log, held)?;
+        Ok(true)
     }
 
     /// Moves all entries to a table of so many slots.
