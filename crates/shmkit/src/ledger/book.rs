@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::fstat;
 
 use super::format::{self, Entry, FREE, Token};
-use super::home::{Home, Lock, Locked, There, busy, write_at};
+use super::home::{Home, Lock, Locked, Probe, There, busy, write_at};
 use super::reap::{self, Owners};
 use crate::fork::Descriptor;
 use crate::process::Process;
@@ -143,6 +143,23 @@ impl Ledger {
         added?;
         python_tracker::register(name);
         Ok(())
+    }
+
+    /// Ends this process's ownership of a segment that another one owns by now: the one whose ledger is `heir`'s, or one
+    /// that has no ledger, as CPython's managers. False where the heir is dead and forgotten: then nothing has changed.
+    ///
+    /// # Errors
+    /// `ERR_SHM_BUSY`; else what the system says.
+    pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
+        // While this is held, no ledger goes: of a dead heir a reaper finds the segment on that one.
+        let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+        if heir.is_some_and(|heir| locked.probe(heir) == Probe::None) {
+            return Ok(false);
+        }
+        self.strike(id);
+        drop(locked);
+        python_tracker::unregister(name);
+        Ok(true)
     }
 
     /// Strikes a segment off that has no name any more.

@@ -18,6 +18,8 @@ use crate::segment::{Identity, LEDGERS, Name, identity, link_nameless, os};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
+/// The socket of a manager, beside its ledger.
+const MANAGER: &str = ".manager";
 const UNFINISHED: &str = ".new";
 /// Where segments are looked at: see `take`.
 pub(super) const MOVED: &str = "moved";
@@ -72,6 +74,21 @@ impl Home {
     /// The directory of the ledgers.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where the manager listens whose ledger has this token, unless it was told to elsewhere. Nobody else can look into
+    /// the directory, and the socket is removed with the ledger.
+    pub fn manager_socket(&self, token: Token) -> PathBuf {
+        self.directory.join(format!("{token}{MANAGER}"))
+    }
+
+    /// Does something while no other process of this user's does so.
+    ///
+    /// # Errors
+    /// `ERR_SHM_BUSY` where it was not to be had in time.
+    pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
+        let _locked = self.make_locked(Lock::Exclusive, patience)?.keep();
+        Ok(action())
     }
 
     /// The directory of the segments.
@@ -355,6 +372,7 @@ impl Directory {
 
     /// Removes a ledger whose process is gone, or is going.
     pub(super) fn remove(&self, token: Token) {
+        let _ = unlinkat(&self.fd, format!("{token}{MANAGER}"), AtFlags::empty());
         let _ = unlinkat(&self.fd, format!("{token}{LEDGER}"), AtFlags::empty());
     }
 }
