@@ -1,7 +1,5 @@
 import { setTimeout as later } from 'node:timers/promises';
 
-import pLimit from 'p-limit';
-
 import { shmError } from '../errors.js';
 import { Connection, connectionError, showAddress } from './connection.js';
 import type { Address, Answer } from './connection.js';
@@ -10,19 +8,18 @@ import type { Address, Answer } from './connection.js';
 const REQUESTS = 4;
 /** A server that is slow to let clients in is asked again so much later. */
 const PAUSE = 5;
-/** Node's timers take no more. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Who asks a manager for things. */
 export class Client {
   readonly #address: Address;
   readonly #key: Uint8Array;
   readonly #timeout: number;
-  readonly #limit = pLimit(REQUESTS);
   /** Connections that nobody needs at the moment. */
   readonly #idle: Connection[] = [];
   /** Whether the server goes on after a request. CPython's does not. */
   #stays: boolean;
+  #underway = 0;
+  readonly #queue: (() => void)[] = [];
 
   constructor(address: Address, key: Uint8Array, timeout: number, stays = false) {
     Connection.check(address);
@@ -40,41 +37,37 @@ export class Client {
   /** Makes a request, and resolves to what the method returned. */
   async ask(method: string, ...args: string[]): Promise<Answer> {
     const until = performance.now() + this.#timeout;
-    return this.#limit(() => this.#ask(until, method, args));
-  }
-
-  async #ask(until: number, method: string, args: string[]): Promise<Answer> {
-    for (;;) {
-      const connection = this.#take();
-      const { used } = connection;
-      try {
-        const answer = await this.#within(until, connection, connection.ask(method, args));
-        this.#keep(connection);
-        return answer;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        // A server may end a connection that nobody used for a while, to have room for another one.
-        const wasOver = used && (code === 'ECONNRESET' || code === 'EPIPE');
-        // Its queue of those who want to connect is full.
-        if (code === 'EAGAIN' && performance.now() < until) await later(PAUSE);
-        else if (!wasOver) throw error;
-      }
-    }
-  }
-
-  async #within(until: number, connection: Connection, answer: Promise<Answer>): Promise<Answer> {
-    const left = until - performance.now();
-    if (left > LONGEST_TIMER) return answer;
-    const timer = setTimeout(() => {
-      const message = `the manager at ${showAddress(this.#address)} did not answer within ${this.#timeout} ms`;
-      connection.close(shmError('ERR_SHM_TIMEOUT', message));
-    }, left);
+    if (this.#underway >= REQUESTS) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    this.#underway++;
     try {
-      return await answer;
+      for (;;) {
+        const connection = this.#take();
+        const { used } = connection;
+        try {
+          const answer = await connection.ask(method, args, until, this.#late);
+          if (this.#stays) this.#idle.push(connection);
+          else connection.close();
+          return answer;
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          // A server may end a connection that nobody used for a while, to have room for another one.
+          const wasOver = used && (code === 'ECONNRESET' || code === 'EPIPE');
+          // Its queue of those who want to connect is full.
+          if (code === 'EAGAIN' && performance.now() < until) await later(PAUSE);
+          else if (!wasOver) throw error;
+        }
+      }
     } finally {
-      clearTimeout(timer);
+      this.#underway--;
+      this.#queue.shift()?.();
     }
   }
+
+  readonly #late = (): Error =>
+    shmError(
+      'ERR_SHM_TIMEOUT',
+      `the manager at ${showAddress(this.#address)} did not answer within ${this.#timeout} ms`,
+    );
 
   #take(): Connection {
     for (;;) {
@@ -82,11 +75,6 @@ export class Client {
       if (idle === undefined) return new Connection(this.#address, this.#key);
       if (!idle.closed) return idle;
     }
-  }
-
-  #keep(connection: Connection): void {
-    if (this.#stays) this.#idle.push(connection);
-    else connection.close();
   }
 
   /** The error of a manager that has just gone. */

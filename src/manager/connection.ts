@@ -40,9 +40,15 @@ export function connectionError(address: Address, code: string, cause?: Error): 
   return Object.assign(error, { cause, ...(errno !== undefined && { errno, syscall }) });
 }
 
+/** Node's timers take no more. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Who waits for an answer, and until when. */
 interface Waiting {
   resolve(answer: Answer): void;
   reject(error: unknown): void;
+  until: number;
+  late(): Error;
 }
 
 /** A connection to a manager, on which one request is made after the other. */
@@ -51,6 +57,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #conversation: binding.ConversationHandle;
   #waiting: Waiting | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** Whether something was answered on it. */
   used = false;
   closed = false;
@@ -73,14 +80,28 @@ export class Connection {
     }
   }
 
-  /** Makes a request; after the answer, or not at all, comes the next. */
-  ask(method: string, args: string[]): Promise<Answer> {
+  /** Makes a request; after the answer, or not at all, comes the next. `late` is the error where it takes too long. */
+  ask(method: string, args: string[], until: number, late: () => Error): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting = { resolve, reject, until, late };
       this.#socket.ref();
+      this.#watch(until);
       const bytes = binding.askManager(this.#conversation, method, args);
       if (bytes.length > 0) this.#socket.write(bytes);
     });
+  }
+
+  /** Looks at the time then. The timer goes on from request to request: making one for each would take as long as all of
+   * the rest here. */
+  #watch(until: number): void {
+    if (this.#timer !== undefined || until === Infinity) return;
+    const left = Math.min(Math.max(until - performance.now(), 0), LONGEST_TIMER);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#waiting === undefined) return;
+      if (performance.now() >= this.#waiting.until) this.#end(this.#waiting.late());
+      else this.#watch(this.#waiting.until);
+    }, left).unref();
   }
 
   #hear(bytes: Uint8Array): void {
@@ -102,6 +123,7 @@ export class Connection {
   /** Ends it; what was asked for fails with this. */
   #end(error: unknown): void {
     this.closed = true;
+    clearTimeout(this.#timer);
     const waiting = this.#waiting;
     this.#waiting = undefined;
     this.#socket.destroy();

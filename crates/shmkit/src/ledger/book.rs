@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::fstat;
 
 use super::format::{self, Entry, FREE, Token};
-use super::home::{Home, Lock, Locked, Probe, There, busy, write_at};
+use super::home::{Home, Lock, Locked, There, busy, write_at};
 use super::reap::{self, Owners};
 use crate::fork::Descriptor;
 use crate::process::Process;
@@ -153,7 +153,7 @@ impl Ledger {
     pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
         // While this is held, no ledger goes: of a dead heir a reaper finds the segment on that one.
         let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
-        if heir.is_some_and(|heir| locked.probe(heir) == Probe::None) {
+        if heir.is_some_and(|heir| !locked.has(heir)) {
             return Ok(false);
         }
         self.strike(id);

@@ -6,8 +6,8 @@ use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, openat,
-    renameat_with, unlinkat,
+    self, Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat,
+    openat, renameat_with, unlinkat,
 };
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::geteuid;
@@ -318,6 +318,11 @@ impl Directory {
             Err(Errno::WOULDBLOCK) => Probe::Alive,
             Err(_) => Probe::Unknown,
         }
+    }
+
+    /// Whether there is a ledger of this token, of a process that lives or not.
+    pub(super) fn has(&self, token: Token) -> bool {
+        fs::accessat(&self.fd, format!("{token}{LEDGER}"), Access::EXISTS, AtFlags::empty()).is_ok()
     }
 
     /// What a ledger says; `None` where there is no such file of this user.

@@ -22,7 +22,7 @@ const OLD_CHALLENGE: usize = 20;
 const OLD_ANSWER: usize = 16;
 
 /// A question that only who knows the key can answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Challenge(Vec<u8>);
 
 impl Challenge {

@@ -8,7 +8,7 @@ use super::{REPLY_MAX, UNKNOWN_MAX, protocol};
 use crate::{Error, Result};
 
 /// A connection to a manager. Requests that are made before the two know each other wait until they do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Conversation {
     key: Vec<u8>,
     frames: Frames,
@@ -17,7 +17,7 @@ pub struct Conversation {
     waiting: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Step {
     /// The server's challenge is to come.
     New,

@@ -4,7 +4,7 @@ use super::protocol;
 use crate::Result;
 
 /// What has arrived and was not taken out yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Frames {
     bytes: Vec<u8>,
     /// Up to here it was taken out.

@@ -10,13 +10,13 @@ use crate::{Error, Result};
 const REPLIES_MAX: usize = 64 << 10;
 
 /// Somebody who connected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session {
     frames: Frames,
     step: Step,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Step {
     /// The challenge is to be answered.
     Challenged(Challenge),
