@@ -98,9 +98,12 @@ export class Connection {
     const left = Math.min(Math.max(until - performance.now(), 0), LONGEST_TIMER);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      if (this.#waiting === undefined) return;
-      if (performance.now() >= this.#waiting.until) this.#end(this.#waiting.late());
-      else this.#watch(this.#waiting.until);
+      // The event loop may have been held up: what has arrived meanwhile is read first.
+      setImmediate(() => {
+        if (this.#waiting === undefined || this.#timer !== undefined) return;
+        if (performance.now() >= this.#waiting.until) this.#end(this.#waiting.late());
+        else this.#watch(this.#waiting.until);
+      });
     }, left).unref();
   }
 
