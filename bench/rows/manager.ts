@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
 import { segments, SharedMemoryManager } from 'shmkit';
 import type { SharedMemory } from 'shmkit';
 
@@ -8,6 +12,8 @@ import type { Arguments } from '../python.js';
 import { settled } from '../trackers.js';
 import { SMALL } from './lifecycle.js';
 
+const NODE_STARTER = fileURLToPath(new URL('../starter.js', import.meta.url));
+const PYTHON_STARTER = fileURLToPath(new URL('../python/starter.py', import.meta.url));
 const MB = 2 ** 20;
 /** A reading starts a process. */
 const MANY_READINGS = 21;
@@ -36,9 +42,25 @@ export function managerRows({ python, cleanup }: Context): Row[] {
   });
   return [
     {
-      name: 'new SharedMemoryManager, start()',
+      name: 'new SharedMemoryManager, first start() of a process',
       readings: MANY_READINGS,
-      open: () => ({ shmkit: start, peers: peers('manager.start', {}, { faster: 5 }) }),
+      open: () => ({
+        shmkit: firstStart(process.execPath, NODE_STARTER),
+        peers: python
+          ? [
+              {
+                name: `CPython ${python.version}`,
+                run: firstStart(python.path, '-B', PYTHON_STARTER),
+                target: { faster: 5 },
+              },
+            ]
+          : [],
+      }),
+    },
+    {
+      name: 'new SharedMemoryManager, start(), again',
+      readings: MANY_READINGS,
+      open: () => ({ shmkit: start, peers: peers('manager.start', {}) }),
     },
     {
       name: `sharedMemory() ${sizeName(SMALL)}, close`,
@@ -62,6 +84,12 @@ export function managerRows({ python, cleanup }: Context): Row[] {
     memory(1000),
   ];
 }
+
+/** A process that says how long it took. */
+const firstStart =
+  (program: string, ...args: string[]): Run =>
+  async () =>
+    Number((await promisify(execFile)(program, args)).stdout);
 
 const start: Run = async (iterations) => {
   let total = 0n;
