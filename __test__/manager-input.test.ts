@@ -10,6 +10,7 @@ import { segments, SharedMemory, SharedMemoryManager } from 'shmkit';
 import type { ManagerOptions } from 'shmkit';
 
 import { answered, framed, managerOf, Raw, socketPath } from './helpers/managers.js';
+import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
 
 const KEY = 'key';
@@ -221,6 +222,46 @@ test.serial('a manager that fails later leaves nothing of what was made for it',
   await t.throwsAsync(client.array(1), { code: 'ECONNRESET' });
   await t.throwsAsync(client.dict(), { code: 'ECONNRESET' });
   t.is(mine(), before);
+});
+
+test.serial(
+  'a manager that is dead and forgotten when it has just answered owns nothing: all is taken back',
+  async (t) => {
+    const tracked = `\x80\x04\x8c\x07#RETURN\x8c\x20${'0'.repeat(32)}\x86.`;
+    const client = await new SharedMemoryManager(
+      await impostor(t, (raw) => genuine(raw, tracked, tracked, tracked)),
+    ).connect();
+    const before = segments().filter(({ owners }) => owners.includes(process.pid)).length;
+    await t.throwsAsync(client.sharedMemory(1), { code: 'ECONNRESET' });
+    await t.throwsAsync(client.dict(), { code: 'ECONNRESET' });
+    t.is(segments().filter(({ owners }) => owners.includes(process.pid)).length, before);
+  },
+);
+
+test('an answer that nobody asked for is not taken for the next one', async (t) => {
+  const answer = (text: string): Buffer => framed(`\x80\x04\x8c\x07#RETURN\x8c\x03${text}\x86.`);
+  let met = 0;
+  const options = await impostor(t, async (raw) => {
+    await genuine(raw);
+    await raw.message();
+    raw.send(++met === 1 ? Buffer.concat([answer('one'), answer('old')]) : answer('two'));
+  });
+  const client = await new SharedMemoryManager(options).connect();
+  t.deepEqual(await client.list(), ['two']);
+});
+
+test('a process that cannot be started is an error', async (t) => {
+  const program = Program.node(
+    t,
+    `for (const path of ['/no/such/program', '/proc/self/stat', '/bin/true']) {
+       process.env.SHMKIT_TRACKER = path;
+       await new SharedMemoryManager().start().catch(({ code, message }) => say(code + (message.includes(path) ? '' : message)));
+     }`,
+  );
+  t.deepEqual(
+    [await program.says(), await program.says(), await program.says()],
+    Array(3).fill('ERR_SHM_START'),
+  );
 });
 
 test('an address that cannot be had is an error, and the manager may be started after it', async (t) => {

@@ -109,7 +109,7 @@ export class Connection {
 
   #hear(bytes: Uint8Array): void {
     try {
-      const { send, answered, answer } = binding.hearManager(this.#conversation, bytes);
+      const { send, answered, answer, over } = binding.hearManager(this.#conversation, bytes);
       if (send !== undefined) this.#socket.write(send);
       if (!answered) return;
       const waiting = this.#waiting;
@@ -118,6 +118,7 @@ export class Connection {
       // It may wait for the next request for as long as there is something else to do.
       this.#socket.unref();
       waiting?.resolve(answer ?? null);
+      if (over) this.close();
     } catch (error) {
       this.#end(error);
     }

@@ -162,6 +162,8 @@ pub struct Heard {
     pub answered: bool,
     /// It: nothing, a text, or names.
     pub answer: Option<Vec<String>>,
+    /// Nothing more can be asked.
+    pub over: bool,
 }
 
 /// Takes in what arrived; throws where the conversation is over.
@@ -177,6 +179,7 @@ pub fn hear_manager(env: Env, conversation: &mut ConversationHandle, bytes: Uint
             Some(Answer::Text(text)) => Some(vec![text]),
             Some(Answer::Names(names)) => Some(names),
         },
+        over: conversation.is_over(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The wire of CPython's managers, without sockets: what both ends say, and what any bytes do to them.
 
+#![allow(clippy::expect_used)]
+
 use proptest::prelude::*;
 use shmkit::manager::pickle::{self, Value};
 use shmkit::manager::{
@@ -252,7 +254,12 @@ fn both_ends_understand_each_other_however_the_bytes_are_cut() {
 
 #[test]
 fn what_the_manager_says_about_a_failure_is_passed_on() {
-    let (_, mut conversation) = introduced();
+    let asked = || {
+        let (_, mut conversation) = introduced();
+        conversation.ask("dummy", &[]);
+        conversation
+    };
+    let mut conversation = asked();
     let reply = Reply::Failed("Traceback (most recent call last):\n  File\nKeyError: 'x'".into());
     let error = conversation.receive(&frame(&reply.write()), &mut Vec::new()).expect_err("a failure");
     assert_eq!((error.code, error.message.as_str()), ("ERR_SHM_MANAGER", "the manager says: KeyError: 'x'"));
@@ -260,10 +267,19 @@ fn what_the_manager_says_about_a_failure_is_passed_on() {
     for strange in
         [&b"\x80\x04\x8c\x06#ERRORN\x86."[..], b"\x80\x04\x8c\x07#RETURNK\x01\x86.", b"N.", b"garbage"]
     {
-        let (_, mut conversation) = introduced();
-        let error = conversation.receive(&frame(strange), &mut Vec::new()).expect_err("no answer");
+        let error = asked().receive(&frame(strange), &mut Vec::new()).expect_err("no answer");
         assert_eq!(error.code, "ERR_SHM_PROTOCOL");
     }
+    // Two answers to one request, and one to none.
+    let reply = frame(&Reply::Returned(Value::None).write());
+    let mut conversation = asked();
+    let answer = conversation.receive(&reply.repeat(2), &mut Vec::new()).expect("CPython's at its end");
+    assert_eq!(answer, Some(Answer::Nothing));
+    conversation.ask("dummy", &[]);
+    let error = conversation.receive(&reply, &mut Vec::new()).expect_err("whose is it?");
+    assert_eq!(error.code, "ERR_SHM_PROTOCOL");
+    let error = introduced().1.receive(&reply, &mut Vec::new()).expect_err("one too many");
+    assert_eq!(error.code, "ERR_SHM_PROTOCOL");
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl Home {
     }
 
     /// Whether the segment certainly has its name no more.
-    pub(super) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
+    pub(crate) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
         match self.look(name) {
             There::Nothing => true,
             There::Segment { id, .. } => id != segment,

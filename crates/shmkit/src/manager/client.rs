@@ -15,6 +15,8 @@ pub struct Conversation {
     step: Step,
     /// What is sent once the server is known.
     waiting: Vec<u8>,
+    /// Requests that have no answer yet.
+    asked: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ enum Step {
     Welcomed(Challenge),
     /// Replies.
     Open,
+    /// Nothing more.
+    Over,
 }
 
 /// What a manager's methods return.
@@ -43,17 +47,23 @@ pub enum Answer {
 impl Conversation {
     /// With the server at the other end of a connection that was just made.
     pub fn new(key: Vec<u8>) -> Self {
-        Conversation { key, frames: Frames::default(), step: Step::New, waiting: Vec::new() }
+        Conversation { key, frames: Frames::default(), step: Step::New, waiting: Vec::new(), asked: 0 }
     }
 
     /// What is to be sent now to have this done.
     pub fn ask(&mut self, method: &str, arguments: &[&str]) -> Vec<u8> {
+        self.asked += 1;
         let asked = frame(&request(method, arguments));
         if matches!(self.step, Step::Open) {
             return asked;
         }
         self.waiting.extend(asked);
         Vec::new()
+    }
+
+    /// Whether nothing more can be asked: something came that was not asked for.
+    pub fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over)
     }
 
     /// Takes in what arrived, and adds what is to be sent to `out`. The answer to the first request that had none, once
@@ -68,6 +78,7 @@ impl Conversation {
             let max = if matches!(self.step, Step::Open) { REPLY_MAX } else { UNKNOWN_MAX };
             let Some(message) = self.frames.next(max)? else { return Ok(None) };
             match &self.step {
+                Step::Over => return Err(protocol("the manager answered what it was not asked")),
                 Step::New => {
                     // Ours goes along with the answer: the server reads one after the other, and this spares a way
                     // there and back.
@@ -95,7 +106,18 @@ impl Conversation {
                     let message = "what listens there does not know the authkey, so it is not the manager";
                     return Err(Error::own("ERR_SHM_AUTH", message));
                 }
-                Step::Open => return answer(Reply::read(message)?).map(Some),
+                Step::Open => {
+                    let reply = Reply::read(message)?;
+                    if self.asked == 0 {
+                        return Err(protocol("the manager answers what it was not asked"));
+                    }
+                    self.asked -= 1;
+                    // More would be taken for the answer to what is asked next. CPython answers twice when it ends.
+                    if self.asked == 0 && self.frames.is_within() {
+                        self.step = Step::Over;
+                    }
+                    return answer(reply).map(Some);
+                }
             }
         }
     }

@@ -86,10 +86,8 @@ impl Holdings {
 
     /// The names of what it owns, and nobody has unlinked, in the order in which they came.
     fn names(&mut self) -> Vec<&str> {
-        self.segments.retain(|name, (id, _)| match segment::identify(name) {
-            Ok(there) => there == *id,
-            Err(error) => error.code != "ENOENT",
-        });
+        let home = self.ledger.home();
+        self.segments.retain(|name, (id, _)| !home.is_gone(name, *id));
         let mut names: Vec<_> =
             self.segments.iter().map(|(name, (_, count))| (count, name.as_str())).collect();
         names.sort_unstable();
