@@ -15,7 +15,7 @@ import {
   SharedMemoryManager,
 } from 'shmkit';
 
-import { isOver, managerOf, managersOf, socketPath, until } from './helpers/managers.js';
+import { isOver, managerOf, managersOf, serverOf, socketPath, until } from './helpers/managers.js';
 import { Program } from './helpers/program.js';
 import { exists } from './helpers/segments.js';
 
@@ -67,8 +67,7 @@ test('what a manager hands out is its own, and goes with it', async (t) => {
   t.true(names.every(exists));
 
   const infos = segments().filter(({ name }) => names.includes(name));
-  const [server] = infos[0]!.owners;
-  t.not(server, process.pid);
+  const server = serverOf(shm.name);
   t.deepEqual(
     infos.map(({ owners }) => owners),
     made.map(() => [server]),
@@ -77,7 +76,7 @@ test('what a manager hands out is its own, and goes with it', async (t) => {
 
   await manager.shutdown();
   t.deepEqual(names.filter(exists), []);
-  t.true(isGone(server!));
+  t.true(isGone(server));
   for (const { name } of made) t.throws(() => SharedMemory.attach(name), { code: 'ENOENT' });
   t.is(list.get(8), 8, 'who is attached stays attached');
   await t.throwsAsync(manager.list(), { code: 'ERR_SHM_CLOSED' });
@@ -136,7 +135,7 @@ test('the key is in no command line and no environment', async (t) => {
   const authkey = 'a-key-that-nobody-sees';
   const manager = await managerOf(t, { authkey });
   const { name } = await manager.sharedMemory(1);
-  const [server] = segments().find((info) => info.name === name)!.owners;
+  const server = serverOf(name);
   t.false(readFileSync(`/proc/${server}/cmdline`, 'utf8').includes(authkey));
   t.is(readFileSync(`/proc/${server}/environ`, 'utf8'), '');
 });
@@ -251,10 +250,10 @@ test('the server ends with the worker thread that started it', async (t) => {
     });`;
   const worker = new Worker(code, { eval: true });
   const name = await new Promise<string>((resolve) => worker.once('message', resolve));
-  const [server] = segments().find((info) => info.name === name)!.owners;
+  const server = serverOf(name);
   await worker.terminate();
   await until('its segment is gone', () => !exists(name));
-  await until('the server is gone', () => isGone(server!));
+  await until('the server is gone', () => isGone(server));
   t.pass();
 });
 
@@ -272,10 +271,10 @@ test.serial('of a server that is killed nothing stays, and the next request says
   const address = socketPath(t);
   const manager = await managerOf(t, { address });
   const names = [(await manager.sharedMemory(1)).name, (await manager.dict()).name];
-  const [server] = segments().find((info) => info.name === names[0])!.owners;
-  process.kill(server!, 'SIGKILL');
+  const server = serverOf(names[0]!);
+  process.kill(server, 'SIGKILL');
   await until('its segments are gone', () => !names.some(exists));
-  await until('no zombie is left', () => isGone(server!));
+  await until('no zombie is left', () => isGone(server));
   const before = segments().filter(({ owners }) => owners.includes(process.pid)).length;
   await isOver(t, manager.sharedMemory(1));
   await t.throwsAsync(manager.dict(), { code: 'ECONNREFUSED' });
@@ -293,8 +292,8 @@ test.serial(
   async (t) => {
     const manager = await managerOf(t, { timeout: 300 });
     const { name } = await manager.sharedMemory(1);
-    const [server] = segments().find((info) => info.name === name)!.owners;
-    process.kill(server!, 'SIGSTOP');
+    const server = serverOf(name);
+    process.kill(server, 'SIGSTOP');
     const before = segments().filter(({ owners }) => owners.includes(process.pid)).length;
     await Promise.all(
       Array.from({ length: 9 }, () => t.throwsAsync(manager.sharedMemory(1), { code: 'ERR_SHM_TIMEOUT' })),
@@ -302,7 +301,7 @@ test.serial(
     t.is(segments().filter(({ owners }) => owners.includes(process.pid)).length, before, 'nothing is left');
     // Killed in the middle of a request.
     const asked = manager.array([9]);
-    process.kill(server!, 'SIGKILL');
+    process.kill(server, 'SIGKILL');
     await isOver(t, asked);
     await until('its segments are gone', () => !exists(name));
     t.is(segments().filter(({ owners }) => owners.includes(process.pid)).length, before, 'nothing is left');

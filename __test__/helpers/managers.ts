@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { ExecutionContext } from 'ava';
-import { SharedMemoryManager } from 'shmkit';
+import { segments, SharedMemoryManager } from 'shmkit';
 import type { Address, ManagerOptions } from 'shmkit';
 
 import { Program } from './program.js';
@@ -44,6 +44,16 @@ export function managersOf(parent: number): number[] {
       }
     })
     .map(Number);
+}
+
+/** The one process that owns a segment, which is not this one: tests kill it. */
+export function serverOf(name: string): number {
+  const { owners = [] } = segments().find((info) => info.name === name) ?? {};
+  const [server] = owners;
+  if (owners.length !== 1 || server === undefined || server === process.pid) {
+    throw new Error(`'${name}' is owned by ${String(owners)}, and not by a manager alone`);
+  }
+  return server;
 }
 
 /** Waits until something is so; how it comes to be so is another process's business. */
