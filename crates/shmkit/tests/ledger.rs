@@ -123,6 +123,10 @@ fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
     drop(manager);
     place.reap();
     assert!(!socket.exists());
+    // One whose ledger somebody else has removed.
+    fs::write(&socket, "").expect("written");
+    place.reap();
+    assert!(!socket.exists());
     drop(other);
     place.reap();
     assert!(!place.home.directory().exists());

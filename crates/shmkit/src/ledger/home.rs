@@ -444,10 +444,14 @@ impl Locked {
         }
     }
 
-    /// Removes ledgers that were never finished: they are made under the shared lock, so nobody is at them.
-    pub(super) fn remove_unfinished(&self) {
+    /// Removes ledgers that were never finished: they are made under the shared lock, so nobody is at them. And sockets
+    /// whose ledger was removed by a version that knew nothing of managers.
+    pub(super) fn remove_strays(&self) {
+        let is_token = |name: &str, suffix: &str| name.strip_suffix(suffix).and_then(Token::parse);
         for name in self.directory.names().unwrap_or_default() {
-            if name.strip_suffix(UNFINISHED).and_then(Token::parse).is_some() {
+            if is_token(&name, UNFINISHED).is_some()
+                || is_token(&name, MANAGER).is_some_and(|token| !self.has(token))
+            {
                 let _ = unlinkat(&self.directory.fd, &name, AtFlags::empty());
             }
         }

@@ -39,7 +39,7 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
             Probe::None => {}
         }
     }
-    turn.locked.remove_unfinished();
+    turn.locked.remove_strays();
     turn.locked.recover();
     let mut failed = None;
     for token in dead {
