@@ -308,6 +308,29 @@ test.serial(
   },
 );
 
+test.serial('a server that is killed while many are made leaves none of them', async (t) => {
+  const names: string[] = [];
+  for (let round = 0; round < 6; round++) {
+    const manager = await managerOf(t);
+    const first = await manager.sharedMemory(1);
+    const making = Array.from({ length: 4 }, async () => {
+      for (;;) {
+        const shm = await manager.sharedMemory(1);
+        names.push(shm.name);
+        shm.close();
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, round));
+    process.kill(serverOf(first.name), 'SIGKILL');
+    for (const { status } of await Promise.allSettled(making)) t.is(status, 'rejected');
+  }
+  await until('all of them are gone', () => !names.some(exists));
+  t.deepEqual(
+    segments().filter(({ owners, size }) => size === 1 && owners.includes(process.pid)),
+    [],
+  );
+});
+
 test.serial('a client that is killed while it makes segments leaves none that nobody owns', async (t) => {
   const manager = await managerOf(t, { authkey: 'key' });
   for (let round = 0; round < 6; round++) {
