@@ -28,6 +28,8 @@ const MOST_CLIENTS: usize = 4096;
 /// At the end, for the reply to who asked for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// At the latest, there is a tracker so long after the start; before that, once somebody came.
+const SETTLING: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What epoll's events carry: a client's number, or one of these.
@@ -63,10 +65,11 @@ fn serve() -> Result<(), Error> {
     let mut stdout = io::stdout();
     // Nobody may be listening any more: then the standard input has ended, too.
     let _ = stdout.write_all(&report(listener.address())).and_then(|()| stdout.flush());
-    tracker::ensure(ledger.home(), ledger.token(), || {
-        tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
+    let served = manager.serve(&listener, || {
+        tracker::ensure(ledger.home(), ledger.token(), || {
+            tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
+        });
     });
-    let served = manager.serve(&listener);
     listener.leave();
     manager.end();
     served.map_err(failure)
@@ -105,11 +108,15 @@ impl Manager {
         Ok(Manager { epoll, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
     }
 
-    fn serve(&mut self, listener: &Listener) -> io::Result<()> {
+    fn serve(&mut self, listener: &Listener, settle: impl FnOnce()) -> io::Result<()> {
         let mut events = Vec::with_capacity(64);
+        let settling = Instant::now() + SETTLING;
+        let mut settle = Some(settle);
         loop {
-            let timeout = self.next_deadline().map(|deadline| {
-                Timespec::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or_default()
+            let settling = settle.is_some().then_some(settling);
+            let next = [self.next_deadline(), settling].into_iter().flatten().min();
+            let timeout = next.map(|next| {
+                Timespec::try_from(next.saturating_duration_since(Instant::now())).unwrap_or_default()
             });
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
@@ -126,6 +133,10 @@ impl Manager {
                 if self.ending {
                     return Ok(());
                 }
+            }
+            // What can wait until the starter has gone on.
+            if let Some(settle) = settle.take() {
+                settle();
             }
             let now = Instant::now();
             self.clients.retain(|_, client| client.deadline().is_none_or(|deadline| deadline > now));
