@@ -21,7 +21,12 @@ const names = sources.flatMap((file) =>
   ),
 );
 
-const NEEDS_NUMPY = new Set(['arrays_of_numpy_in_a_dict', 'arrays_outlive_their_segment']);
+const NEEDS_NUMPY = new Set([
+  'arrays_are_numpys_in_place',
+  'arrays_of_numpy_in_a_dict',
+  'arrays_outlive_their_segment',
+  'numpys_arrays_outlive_a_shared_one',
+]);
 
 for (const { version, path } of await findPythons()) {
   for (const name of names) {

@@ -5,6 +5,7 @@ import faulthandler
 import gc
 import sys
 
+import arrays  # noqa: F401
 import basics  # noqa: F401
 import counting  # noqa: F401
 import deaths  # noqa: F401

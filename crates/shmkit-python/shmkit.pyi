@@ -1,8 +1,8 @@
-"""Locks, events, transactions and dicts for named shared memory, between Python and Node."""
+"""Locks, events, transactions, dicts and arrays for named shared memory, between Python and Node."""
 
-from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, Sequence, ValuesView
 from types import TracebackType
-from typing import Any, Optional, Protocol, Type, Union, final, overload
+from typing import Any, Literal, Optional, Protocol, Type, Union, final, overload
 
 __version__: str
 
@@ -200,6 +200,95 @@ class Txn:
         """Lets go of the lock; after an exception the data are said to be inconsistent."""
 
 @final
+class SharedArray:
+    """An n-dimensional array of numbers in shared memory, as numpy and Node have it.
+
+    `numpy.asarray(a)` is the same memory, and stays valid after `close()`; `a[...]` is what numpy makes of the index.
+    There is no lock: `a.shm.txn()` is one.
+    """
+
+    @staticmethod
+    def create(
+        shape: Union[int, Sequence[int]],
+        dtype: Any = "float64",
+        order: Literal["C", "F"] = "C",
+        header: Literal["npy", "none"] = "npy",
+        *,
+        name: Optional[str] = None,
+        mode: int = 0o600,
+        track: bool = True,
+    ) -> SharedArray:
+        """Makes an array of zeros; without a name one is drawn.
+
+        With the header 'npy' `numpy.load(f'/dev/shm/{name}', mmap_mode='r+')` opens it in place; with 'none' it is
+        nothing but elements. `dtype` is one of numpy's int8 to uint64, float16 to float64 and bool.
+        """
+    @staticmethod
+    def attach(
+        target: Union[str, dict[str, Any]],
+        *,
+        read_only: Optional[bool] = None,
+        foreign: bool = False,
+        shape: Union[int, Sequence[int], None] = None,
+        dtype: Any = None,
+        order: Optional[Literal["C", "F"]] = None,
+        offset: Optional[int] = None,
+        header: Optional[Literal["npy", "none"]] = None,
+    ) -> SharedArray:
+        """An existing array, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`.
+
+        The header says what it is, or the descriptor; what is given here must agree with it. What has neither takes
+        `shape` and `dtype`, and may have an `offset` in bytes.
+        """
+    @property
+    def shm(self) -> SharedMemory:
+        """The segment that it lies in."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> str:
+        """numpy's name of the elements' type."""
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one index to the next, by dimension."""
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+    def __setitem__(self, index: Any, value: Any, /) -> None: ...
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the array goes."""
+    def close(self) -> None:
+        """Closes this handle. Arrays that numpy made of it are not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name, and the lock that goes with it. Who has the array open keeps it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same array."""
+    def __enter__(self) -> SharedArray: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
 class SharedDict(MutableMapping[str, Any]):
     """A dict that lives in shared memory, the same that Node has.
 
@@ -344,7 +433,7 @@ class DictTxn(MutableMapping[str, Any]):
         """Makes its changes, or after an exception none of them, and lets go of the lock."""
 
 def txn(
-    shm: Union[str, SharedMemory, _Standard, _StandardList],
+    shm: Union[str, SharedMemory, SharedArray, _Standard, _StandardList],
     *,
     read_only: bool = False,
     timeout: Optional[float] = None,

@@ -30,7 +30,7 @@ struct Open {
 }
 
 impl SharedMemory {
-    fn new(segment: Segment) -> Self {
+    pub(crate) fn new(segment: Segment) -> Self {
         SharedMemory {
             name: segment.name().clone(),
             id: segment.id(),
@@ -44,7 +44,11 @@ impl SharedMemory {
         self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn segment(&self, py: Python<'_>) -> PyResult<Arc<Segment>> {
+    pub(crate) fn id(&self) -> Identity {
+        self.id
+    }
+
+    pub(crate) fn segment(&self, py: Python<'_>) -> PyResult<Arc<Segment>> {
         let segment = self.state().as_ref().map(|open| Arc::clone(&open.segment));
         segment.ok_or_else(|| closed(py, self.name.as_str()))
     }
@@ -71,22 +75,22 @@ impl SharedMemory {
     }
 
     #[getter]
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.name.as_str()
     }
 
     #[getter]
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     #[getter]
-    fn read_only(&self) -> bool {
+    pub(crate) fn read_only(&self) -> bool {
         self.read_only
     }
 
     #[getter]
-    fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.state().is_none()
     }
 
@@ -102,26 +106,26 @@ impl SharedMemory {
     }
 
     /// Makes this process an owner: when its last owner is dead, the segment goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn adopt(&self, py: Python<'_>) -> PyResult<()> {
         self.segment(py)?;
         let ledger = ledger(py).raise(py)?;
         py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
     }
 
     /// Closes this handle. Transactions and arrays that were made of it are not disturbed.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let open = self.state().take();
         drop(open); // no longer under the lock
     }
 
     /// Removes the name, and the lock that goes with it. Who has the segment open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn unlink(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
     }
 
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        view::interface(py, self.segment(py)?.mapping().raise(py)?, self.read_only)
+        view::bytes_interface(py, self.segment(py)?.mapping().raise(py)?, self.read_only)
     }
 
     fn __len__(&self) -> usize {
