@@ -1092,6 +1092,8 @@ interface WorkerDiedError extends ShmError {
 interface PoolOptions {
     /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
     workers?: number;
+    /** The Python that runs a module in Python. Default `python3`. */
+    python?: string;
 }
 /** How to map. */
 interface MapOptions {
@@ -1121,7 +1123,7 @@ declare class Pool implements AsyncDisposable {
     #private;
     /**
      * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
-     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`).
+     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
      * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
      */
     constructor(module: string | URL, options?: PoolOptions);

@@ -52,7 +52,7 @@ async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): P
   const at: { item?: number } = {};
   try {
     const run = await find(method);
-    const args = unpack(parcel, (sent) => {
+    const args = unpack(parcel as Uint8Array, (sent) => {
       const object = open(sent);
       attached.push(object);
       return object;
