@@ -16,6 +16,7 @@ import handover
 import held
 import lists
 import locks
+import pipelines
 import segments
 
 
@@ -29,6 +30,7 @@ def main():
         **locks.SNIPPETS,
         **dicts.SNIPPETS,
         **arrays.SNIPPETS,
+        **pipelines.SNIPPETS,
         "release": held.release_all,
     }
     try:
