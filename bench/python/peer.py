@@ -17,6 +17,7 @@ import held
 import lists
 import locks
 import pipelines
+import queues
 import segments
 
 
@@ -31,6 +32,7 @@ def main():
         **dicts.SNIPPETS,
         **arrays.SNIPPETS,
         **pipelines.SNIPPETS,
+        **queues.SNIPPETS,
         "release": held.release_all,
     }
     try:
