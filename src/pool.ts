@@ -207,9 +207,10 @@ export class Pool implements AsyncDisposable {
       if (to > from) onProgress?.(done, count ?? taken);
       return outcome.value as R[];
     };
-    const checked = this.#track(attempt({ from: 0, items: [] }));
+    // No item is taken for a function that there is not; parts of arrays nobody misses.
+    const checked = spread && count !== 0 ? undefined : this.#track(attempt({ from: 0, items: [] }));
     async function* chunks(): AsyncGenerator<Chunk> {
-      await checked; // no item is taken for a function that there is not
+      await checked;
       for (const chunk of chunksOf(items, size)) {
         taken += chunk.items.length;
         yield chunk;
