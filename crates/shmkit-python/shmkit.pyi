@@ -1,4 +1,4 @@
-"""Locks, events, transactions, dicts and arrays for named shared memory, between Python and Node."""
+"""Locks, events, transactions, dicts, arrays and queues for named shared memory, between Python and Node."""
 
 from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, Sequence, ValuesView
 from types import TracebackType
@@ -306,6 +306,136 @@ class SharedArray:
         trace: Optional[TracebackType],
         /,
     ) -> None: ...
+
+@final
+class SharedQueue:
+    """A bounded queue of items of one size between processes, those of Node too.
+
+    An item is an array of numpy's, or a number where it has no dimensions; without numpy it is bytes. What is pushed and
+    popped is copied; `claim` and `take` give it in place. Whoever is killed loses what was in his hands, and no more.
+    """
+
+    @staticmethod
+    def create(
+        slots: int,
+        shape: Union[int, Sequence[int]] = (),
+        dtype: Any = "float64",
+        mode: Literal["mpmc", "spsc"] = "mpmc",
+        *,
+        name: Optional[str] = None,
+        permissions: int = 0o600,
+        track: bool = True,
+    ) -> SharedQueue:
+        """Makes an empty queue with room for `slots` items of this shape and type.
+
+        'mpmc' is for any number on both sides, 'spsc' for one producer and one consumer.
+        """
+    @staticmethod
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedQueue:
+        """An existing queue, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def capacity(self) -> int:
+        """Room for so many items."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of an item."""
+    @property
+    def dtype(self) -> str:
+        """numpy's name of the elements' type."""
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def ended(self) -> bool:
+        """Whether `end()` was called, by anybody."""
+    @property
+    def lost(self) -> int:
+        """How many claimed or taken slots were lost with somebody who died."""
+    def __len__(self) -> int:
+        """How many items there are, those included that are just being written."""
+    def push(self, item: Any, timeout: Optional[float] = None) -> None:
+        """Pushes a copy of the item, and waits for room `timeout` seconds at most (else TimeoutError)."""
+    def try_push(self, item: Any) -> bool:
+        """Pushes a copy of the item; False where the queue is full."""
+    def push_many(self, items: Any, timeout: Optional[float] = None) -> None:
+        """Pushes copies of all items of an array of shape (n, *shape), in `timeout` seconds at most (else TimeoutError).
+
+        Where it fails, the exception's `pushed` says how many were.
+        """
+    def pop(self, timeout: Optional[float] = None) -> Any:
+        """A copy of the next item, which is waited for `timeout` seconds at most (else TimeoutError).
+
+        None once the queue has ended and everything was taken.
+        """
+    def try_pop(self) -> Any:
+        """A copy of the next item; None where there is none now."""
+    def pop_many(self, max: int = 256, timeout: Optional[float] = None) -> Any:
+        """As many items as there are, and `max` at most, as one array of shape (n, *shape); else as `pop`."""
+    def claim(self, timeout: Optional[float] = None) -> Slot:
+        """A slot to write the next item to in place: `with queue.claim() as slot`. Room is waited for as in `push`.
+
+        Nobody sees it, nor what was claimed after it, until it is committed.
+        """
+    def try_claim(self) -> Optional[Slot]:
+        """A slot to write the next item to; None where the queue is full."""
+    def take(self, timeout: Optional[float] = None) -> Optional[Slot]:
+        """The slot of the next item, to be read in place: `with queue.take() as slot`; else as `pop`."""
+    def try_take(self) -> Optional[Slot]:
+        """The slot of the next item; None where there is none now."""
+    def __iter__(self) -> Iterator[Any]:
+        """Items as they come, until the queue has ended and everything was taken."""
+    def batches(self, max: int = 256) -> Iterator[Any]:
+        """As many items at a time as there are, and `max` at most, each time as one array of shape (n, *shape)."""
+    def end(self) -> None:
+        """Nothing is pushed any more: producers are told, consumers take what there is, and then are."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the queue goes."""
+    def close(self) -> None:
+        """Closes this handle, and gives back the slots that it has; who waits by it is told that it is closed."""
+    def unlink(self) -> None:
+        """Removes the name. Who has the queue open goes on with it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same queue."""
+    def __enter__(self) -> SharedQueue: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class Slot:
+    """A slot that this process has: to write to once it is claimed, to read from once it is taken.
+
+    Forgotten it is given back, as soon as nobody has its `data` any more.
+    """
+
+    @property
+    def data(self) -> Any:
+        """The item in place: an array of numpy's, or without numpy a memoryview of its bytes.
+
+        Once the slot is given back this is refused. An array that was kept shows the memory of the next item then.
+        """
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def commit(self) -> None:
+        """Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more."""
+    def release(self) -> None:
+        """Gives it back: nothing comes of a claimed slot that was not committed."""
+    def __enter__(self) -> Slot: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None:
+        """Commits it if it was not given back; after an exception nothing comes of a claimed one."""
 
 @final
 class SharedDict(MutableMapping[str, Any]):

@@ -22,6 +22,7 @@ mod memory;
 mod mutex;
 mod numpy;
 mod opening;
+mod queue;
 mod standard;
 mod txn;
 mod view;
@@ -46,6 +47,8 @@ mod module {
     use crate::memory::SharedMemory;
     #[pymodule_export]
     use crate::mutex::{Guard, SharedMutex};
+    #[pymodule_export]
+    use crate::queue::{SharedQueue, Slot};
     #[pymodule_export]
     use crate::standard::txn;
     #[pymodule_export]

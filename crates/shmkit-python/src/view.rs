@@ -86,8 +86,9 @@ pub(crate) fn memory<'py>(
     let kind = py.import("ctypes")?.getattr("c_ubyte")?.mul(range.len())?;
     let bytes = kind.call_method1("from_address", (start as usize + range.start,))?;
     bytes.setattr("_kept", Kept { _kept: Box::new(kept) })?;
-    let view = PyMemoryView::from(&bytes)?;
-    if read_only { view.call_method0("toreadonly") } else { Ok(view.into_any()) }
+    // Theirs has a byte order, which nothing can index.
+    let view = PyMemoryView::from(&bytes)?.call_method1("cast", ("B",))?;
+    if read_only { view.call_method0("toreadonly") } else { Ok(view) }
 }
 
 /// What numpy asks for to work on such a memoryview in place.

@@ -113,9 +113,15 @@ impl Layout {
         let item = self.shape.iter().try_fold(self.dtype.item_size(), |all, &one| all.checked_mul(one));
         let size = item.and_then(|item| item.checked_add(2 * LINE)?.checked_mul(self.slots as usize));
         match (item, size) {
-            (Some(0), _) => range("an item has no elements".to_owned()),
+            (Some(0), _) => range(format!("an item of shape {:?} has no elements", self.shape)),
             (_, Some(size)) if size <= MOST - SLOTS => Ok(()),
-            _ => range(format!("a queue of more than {} GB is not supported", MOST >> 30)),
+            _ => {
+                let (slots, dtype, shape) = (self.slots, self.dtype, &self.shape);
+                range(format!(
+                    "{slots} items of {dtype}{shape:?} are more than the {} GB that there can be",
+                    MOST >> 30
+                ))
+            }
         }
     }
 }

@@ -12,16 +12,16 @@ pub mod ring;
 mod wait;
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use layout::{DIMENSIONS, Layout, MOST, SLOTS, at};
-pub use wait::QueueWait;
+pub use wait::{QueueWait, Suspect};
 
 use layout::{PARTICIPANT, PARTICIPANTS, corrupt, not_a_queue};
 use ring::{Damaged, Field, Found, OWNERS, Ring, Shape, Side};
 
-use crate::fork::{self, Reopened};
+use crate::fork::{Number, Reopened, Turn};
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sync::presence::Presence;
 use crate::{Error, Result};
@@ -55,11 +55,9 @@ pub struct SharedQueue {
     segment: Segment,
     mapping: Arc<Mapping>,
     layout: Layout,
-    /// This participant's number, 0 once it has left.
-    me: AtomicU32,
-    forks: u32,
+    me: Number,
     /// One thread of this handle at a time puts in order what the dead left.
-    recovering: Mutex<()>,
+    recovering: Turn,
 }
 
 impl SharedQueue {
@@ -91,16 +89,15 @@ impl SharedQueue {
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
         let reopened = Reopened::note(segment.as_fd().as_raw_fd(), segment.id().inode);
-        let queue = SharedQueue {
+        let mut queue = SharedQueue {
             _reopened: reopened,
             segment,
             mapping,
             layout,
-            me: AtomicU32::new(0),
-            forks: fork::count(),
-            recovering: Mutex::new(()),
+            me: Number::new(0),
+            recovering: Turn::default(),
         };
-        queue.me.store(queue.join().map_err(|error| error.about(queue.name()))?, Ordering::Release);
+        queue.me = Number::new(queue.join()?);
         Ok(queue)
     }
 
@@ -126,14 +123,10 @@ impl SharedQueue {
     /// This participant's number.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED` after `leave`, and in a forked child, which has to attach anew.
+    /// `ERR_SHM_CLOSED` after `leave`; in a forked child, which takes part by a number of its own, as `attach`.
     pub fn me(&self) -> Result<u32> {
-        match self.me.load(Ordering::Acquire) {
+        match self.me.get(|| self.join())? {
             0 => Err(Error::own("ERR_SHM_CLOSED", format!("'{}' is closed", self.name())).about(self.name())),
-            _ if self.forks != fork::count() => {
-                let message = format!("'{}' is the parent's; attach to it in this process", self.name());
-                Err(Error::own("ERR_SHM_CLOSED", message).about(self.name()))
-            }
             me => Ok(me),
         }
     }
@@ -161,7 +154,7 @@ impl SharedQueue {
             }
         }
         let message = format!("{OWNERS} threads have this queue open, which is as many as can");
-        Err(Error::own("ERR_SHM_TOO_MANY", message))
+        Err(Error::own("ERR_SHM_TOO_MANY", message).about(self.name()))
     }
 
     /// For who holds the number.
@@ -197,11 +190,8 @@ impl SharedQueue {
 
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
-        let me = self.me.swap(0, Ordering::AcqRel);
-        if me == 0 || self.forks != fork::count() {
-            return;
-        }
-        let _ring = self.recovering();
+        let Some(me) = self.me.give_up() else { return };
+        let _ring = self.recovering.take();
         let cleared = if died {
             ring::clear_away(self, me, |other| self.is_dead(other, me))
         } else {
@@ -218,16 +208,12 @@ impl SharedQueue {
         self.segment.let_go(me - 1);
     }
 
-    fn recovering(&self) -> MutexGuard<'_, ()> {
-        self.recovering.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.
     ///
     /// # Errors
     /// `ERR_SHM_CORRUPT`; what the system says.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
-        let _one = self.recovering();
+        let Some(_one) = self.recovering.try_take() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
         ring::recover(self, me, (index, seen), |other| self.is_dead(other, me))
     }
