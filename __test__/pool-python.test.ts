@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { Pool, segments, ShareableList, SharedArray, SharedDict, SharedMemory } from 'shmkit';
+import { Pool, segments, ShareableList, SharedArray, SharedDict, SharedMemory, SharedQueue } from 'shmkit';
 
 import { venvPython } from './helpers/python.js';
 
@@ -149,6 +149,11 @@ test('shared objects of every kind arrive, and an argument that comes back is th
   t.deepEqual(await pool.run('echo', { again: [memory, memory], list }), { again: [memory, memory], list });
   await pool.run('note', list, 0, 'b');
   t.is(list.get(0), 'b');
+  const queue = kept(t, SharedQueue.create({ slots: 4, shape: [3] }));
+  const total = pool.run('forward', queue, 10);
+  for (let i = 0; i < 10; i++) await queue.push(new Float64Array([i, 1, 1]));
+  queue.end();
+  t.is(await total, 10 * (45 + 20));
   await t.throwsAsync(pool.run('closes', dict), { code: 'ERR_SHM_CLOSED' });
   t.false(dict.closed);
 });

@@ -40,7 +40,7 @@ class DeadlockError(ShmError):
 
 def attach(
     descriptor: dict[str, Any], *, foreign: bool = False
-) -> Union[SharedMemory, SharedArray, SharedDict, SharedMutex, SharedEvent]:
+) -> Union[SharedMemory, SharedArray, SharedDict, SharedQueue, SharedMutex, SharedEvent]:
     """The shared object that a descriptor names: what `to_json()` gave in another process, or `toJSON()` in Node.
 
     Of another user only if `foreign`.

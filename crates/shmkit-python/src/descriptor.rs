@@ -12,6 +12,7 @@ use crate::errors::{Raise, to_py};
 use crate::event::SharedEvent;
 use crate::memory::SharedMemory;
 use crate::mutex::SharedMutex;
+use crate::queue::SharedQueue;
 
 /// What somebody who attaches has named.
 pub(crate) struct Target<'py> {
@@ -87,6 +88,7 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
         "memory" => py.get_type::<SharedMemory>(),
         "array" => py.get_type::<SharedArray>(),
         "dict" => py.get_type::<SharedDict>(),
+        "queue" => py.get_type::<SharedQueue>(),
         "mutex" => py.get_type::<SharedMutex>(),
         "event" => py.get_type::<SharedEvent>(),
         _ => {
