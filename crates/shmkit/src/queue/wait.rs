@@ -1,49 +1,26 @@
 //! Sleeping until there is an item, or room for one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::SharedQueue;
 use super::layout::at;
 use super::ring::{self, Field, Found, Side};
 use crate::Result;
-use crate::sync::{Place, Progress, Wait};
-
-/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
-const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
+use crate::sync::{Place, Progress, Suspect, Wait};
 
 /// One who waits. It takes nothing: when it is over there was something to be had, which others may get first.
 #[derive(Debug)]
 pub struct QueueWait {
     queue: Arc<SharedQueue>,
     side: Side,
-    /// Whose slot is in the way, and its word, since when.
-    suspect: Option<((u32, u32), Instant)>,
+    /// Whose slot is in the way, and its word.
+    suspect: Suspect<(u32, u32)>,
 }
 
 impl SharedQueue {
     /// To wait at one side.
     pub fn wait(self: &Arc<Self>, side: Side) -> QueueWait {
-        QueueWait { queue: Arc::clone(self), side, suspect: None }
-    }
-}
-
-impl QueueWait {
-    fn suspects(&mut self, slot: (u32, u32)) -> bool {
-        let now = Instant::now();
-        match &mut self.suspect {
-            Some((known, since)) if *known == slot => {
-                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
-                if due {
-                    *since = now;
-                }
-                due
-            }
-            _ => {
-                self.suspect = Some((slot, now));
-                false
-            }
-        }
+        QueueWait { queue: Arc::clone(self), side, suspect: Suspect::default() }
     }
 }
 
@@ -58,7 +35,7 @@ impl Wait for QueueWait {
                 Found::Nothing(in_the_way) => in_the_way,
             };
             if let Some((index, seen)) = in_the_way
-                && self.suspects((index, seen))
+                && self.suspect.is_due((index, seen))
                 && queue.recover(index, seen)?
             {
                 continue;
