@@ -1,8 +1,6 @@
-import { Buffer } from 'node:buffer';
-
 import * as binding from '#binding';
 import { IN_ORDER, load } from '../loads.js';
-import { hash, keyHash, keyWords, LAYOUT } from './desk.js';
+import { hash, keyHash, keyWords, LAYOUT, sliceable } from './desk.js';
 import * as kinds from './kinds.js';
 import { decodeBytes, scratch } from './values.js';
 
@@ -12,6 +10,9 @@ const ROOMS = Float64Array.from(LAYOUT.rooms);
 const CLOSED = new Int32Array(1024).fill(-1).buffer;
 /** Texts and objects beyond this are Rust's to copy. */
 const LONGEST = scratch.length;
+const scratchWords = new Int32Array(scratch.buffer);
+/** Values of up to so many bytes are copied so: a call takes longer. */
+const WORD_BY_WORD = 128;
 /** As `find` says: there is none, or Rust is to look. */
 const MISSING = 0;
 const UNSURE = -1;
@@ -143,7 +144,10 @@ export class Reader {
         return Unsure;
       default:
         // Only what is known to be whole is looked into.
-        this.#bytes.copy(scratch, 0, start, end);
+        if (length > WORD_BY_WORD) this.#bytes.copy(scratch, 0, start, end);
+        else {
+          for (let from = start >> 2, to = 0; to * 4 < length; from++, to++) scratchWords[to] = words[from]!;
+        }
         return this.#isSame() ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
     return this.#isSame() ? value : Unsure;
@@ -186,16 +190,6 @@ export class Reader {
     this.#over(CLOSED);
     return buffer;
   }
-}
-
-/** With what `toString` comes down to, which takes a fifth longer. */
-interface Sliceable extends Buffer {
-  latin1Slice(start: number, end: number): string;
-  ucs2Slice(start: number, end: number): string;
-}
-
-function sliceable(buffer: ArrayBuffer): Sliceable {
-  return Buffer.from(buffer) as Sliceable;
 }
 
 /** Whether the table is that one, now that everything before was read. */
