@@ -346,6 +346,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** With the lock. */
   #put(key: string, value: V): void {
+    if (typeof value === 'number' && this.#reader.overwrite(key, value)) return;
     if (lay(this.#number, key, value)) calls.set_laid();
     else this.#putEncoded(key, encode(value, 'laid'));
   }

@@ -75,6 +75,34 @@ export class Reader {
     return record === UNSURE || !this.#isSame() ? undefined : true;
   }
 
+  /**
+   * With the lock: writes a number over the one that is there, in the three stores of `crates/shmkit/src/dict/write.rs`;
+   * whether it has. Whoever dies or is stopped between two of them leaves what he would leave there.
+   */
+  overwrite(key: string, value: number): boolean {
+    // Rust has one NaN for all.
+    if (!IN_ORDER || Number.isNaN(value)) return false;
+    const record = this.#find(key);
+    if (record <= MISSING) return false;
+    const words = this.#words;
+    const head = words[record + 1]!;
+    if (((head >>> 8) & 0xff) !== kinds.NUMBER || words[record + 2] !== 8 || words[record + 3] !== 0) {
+      return false;
+    }
+    const from = record * 4;
+    const start = from + 16 + ((key.length + 7) & ~7);
+    const room = ROOMS[head & 0xff];
+    if (room === undefined || start + 8 > from + room || from + room > this.#bytes.length) return false;
+    const version = words[VERSION]!;
+    // Beyond the last one its upper half changes too.
+    if ((version & 1) !== 0 || version === -2) return false;
+    // A call, which nothing that follows comes before; after it are plain stores, which stay in order, and the lock's.
+    Atomics.store(words, VERSION, version + 1);
+    this.#doubles[start / 8] = value;
+    words[VERSION] = version + 2;
+    return true;
+  }
+
   /** Where the key's record is, in words. */
   #find(key: string): number {
     if (!hash(key)) return UNSURE;
@@ -146,7 +174,7 @@ export class Reader {
         // Only what is known to be whole is looked into.
         if (length > WORD_BY_WORD) this.#bytes.copy(scratch, 0, start, end);
         else {
-          for (let from = start >> 2, to = 0; to * 4 < length; from++, to++) scratchWords[to] = words[from]!;
+          for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
         }
         return this.#isSame() ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }

@@ -69,7 +69,7 @@ export function encode(value: unknown, use: Use = 'kept'): Encoded {
 }
 
 function encodeObject(value: object, use: Use): Encoded {
-  if (types.isTypedArray(value)) {
+  if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
     const array = ARRAYS.findIndex(({ name }) => name === value[Symbol.toStringTag]);
     const kind = types.isUint8Array(value) ? BYTES : array < 0 ? undefined : ARRAY + array;
     if (kind !== undefined) {
