@@ -115,7 +115,7 @@ test('a getter that stores something itself', (t) => {
   const object = {
     before: 1,
     get here() {
-      for (const [key, value] of Object.entries(inner)) dict.set(key, value);
+      for (const [key, it] of Object.entries(inner)) dict.set(key, it);
       return { deep: 'x'.repeat(100) };
     },
     after: 2,
@@ -123,7 +123,7 @@ test('a getter that stores something itself', (t) => {
   for (let round = 0; round < 20; round++) {
     dict.set('outer', object);
     t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
-    for (const [key, value] of Object.entries(inner)) t.deepEqual(dict.get(key), value);
+    for (const [key, it] of Object.entries(inner)) t.deepEqual(dict.get(key), it);
   }
   dict.unlink();
 });
@@ -154,7 +154,7 @@ test('keys that differ in one byte only, where the other one is expected', (t) =
 });
 
 test('objects that are nearly alike, one after the other', (t) => {
-  const names = [
+  const some = [
     'a',
     'b',
     'id',
@@ -171,8 +171,8 @@ test('objects that are nearly alike, one after the other', (t) => {
   ];
   const one = fc.letrec<{ object: Record<string, unknown>; part: unknown }>((tie) => ({
     object: fc
-      .subarray(names, { maxLength: 7 })
-      .chain((some) => fc.tuple(...some.map((name) => fc.tuple(fc.constant(name), tie('part')))))
+      .subarray(some, { maxLength: 7 })
+      .chain((those) => fc.tuple(...those.map((name) => fc.tuple(fc.constant(name), tie('part')))))
       .map((entries) => Object.fromEntries(entries)),
     part: fc.oneof({ maxDepth: 2 }, fc.integer(), fc.string(), tie('object'), fc.array(tie('object'))),
   })).object;
@@ -194,7 +194,7 @@ test('fields that are there at times, and come in another order', (t) => {
 });
 
 test('keys that read as something else in code', (t) => {
-  const names = [
+  const odd = [
     '"',
     "'",
     '`',
@@ -209,8 +209,8 @@ test('keys that read as something else in code', (t) => {
     '*/',
   ];
   for (let i = 0; i < 20; i++) {
-    for (const name of names) isSame(t, { [name]: { [name]: i, and: name }, and: i });
-    isSame(t, Object.fromEntries(names.map((name) => [name, i])));
+    for (const name of odd) isSame(t, { [name]: { [name]: i, and: name }, and: i });
+    isSame(t, Object.fromEntries(odd.map((name) => [name, i])));
   }
   for (let i = 0; i < 20; i++) {
     t.deepEqual(read(Buffer.from('83a16101a16102a16203', 'hex')), { a: 2, b: 3 }, 'a key twice');
@@ -220,12 +220,12 @@ test('keys that read as something else in code', (t) => {
 });
 
 test('thousands of shapes', (t) => {
-  const objects = Array.from({ length: 3000 }, (_, i) => ({
+  const shapes = Array.from({ length: 3000 }, (_, i) => ({
     [`key${i}`]: i,
     [`other${i % 7}`]: { [`deep${i}`]: 1 },
   }));
   for (let round = 0; round < 2; round++) {
-    for (const object of objects) for (let i = 0; i < 10; i++) t.deepEqual(read(pack(object)!), object);
+    for (const object of shapes) for (let i = 0; i < 10; i++) t.deepEqual(read(pack(object)!), object);
   }
 });
 
@@ -236,9 +236,9 @@ test('bytes that are damaged where they were whole before', async (t) => {
     name: `name-${i}`,
     at: { x: i, y: 'é', list: [{ a: i }, { a: 1 }] },
   });
-  const attempt = (read: () => unknown): unknown => {
+  const attempt = (look: () => unknown): unknown => {
     try {
-      return read();
+      return look();
     } catch (error) {
       return (error as Error).message;
     }
