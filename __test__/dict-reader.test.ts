@@ -78,6 +78,22 @@ test('values of every other kind', (t) => {
   }
 });
 
+test('texts of every length, each character of which is another one', (t) => {
+  const { reader, number, set } = setUp(t);
+  for (let length = 0; length <= 80; length++) {
+    for (const first of [1, 0x30, 0x78, 0xaf, 0x3041]) {
+      const text = String.fromCharCode(...Array.from({ length }, (_, i) => first + i));
+      for (const key of ['k', 'key of 9']) {
+        set(key, text);
+        t.is(reader.get(key), text);
+        t.true(lay(number, key, text));
+        calls.set_laid();
+        t.is(reader.get(key), text);
+      }
+    }
+  }
+});
+
 test('NaN is stored as one value, whichever it is', (t) => {
   const { number } = setUp(t);
   const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_1234n]).buffer)[0]!;

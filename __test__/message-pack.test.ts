@@ -137,6 +137,18 @@ function isSame(t: ExecutionContext, object: object): void {
   t.deepEqual(library.unpack(bytes), object);
 }
 
+test('texts of every length, with one character that is not ASCII or none', (t) => {
+  for (let length = 0; length <= 70; length++) {
+    const plain = String.fromCharCode(...Array.from({ length }, (_, i) => 0x30 + i));
+    const texts = [
+      plain,
+      ...Array.from({ length }, (_, at) => `${plain.slice(0, at)}é${plain.slice(at + 1)}`),
+    ];
+    // Some of them are the last thing that there is.
+    for (const it of texts) for (const object of [[it], { it }, [it, it.slice(1), 1]]) isSame(t, object);
+  }
+});
+
 test('keys that differ in one byte only, where the other one is expected', (t) => {
   for (let length = 1; length <= 33; length++) {
     const key = 'k'.repeat(length);

@@ -83,20 +83,27 @@ export function lay(dict: number, key: string, value: unknown): boolean {
   }
   if (typeof value !== 'string') return false;
   const { length } = value;
-  if (length <= SHORT) {
-    let all = 0;
-    for (let i = 0; i < length; i++) {
-      const character = value.charCodeAt(i);
-      all |= character;
-      bytes[i] = character;
-    }
-    if (all < 256) return laid(dict, key, LATIN1, 0, length);
-  } else if (length > VALUE) return false;
-  // What the engine holds as bytes is not looked at.
-  else if (!BEYOND_LATIN1.test(value)) {
-    bytes.latin1Write(value, 0, length);
-    return laid(dict, key, LATIN1, 0, length);
+  if (length > SHORT) return layLong(dict, key, value);
+  let all = 0;
+  for (let i = 0; i < length; i++) {
+    const character = value.charCodeAt(i);
+    all |= character;
+    bytes[i] = character;
   }
+  return all < 256 ? laid(dict, key, LATIN1, 0, length) : layWide(dict, key, value);
+}
+
+function layLong(dict: number, key: string, value: string): boolean {
+  const { length } = value;
+  if (length > VALUE) return false;
+  // What the engine holds as bytes is not looked at.
+  if (BEYOND_LATIN1.test(value)) return layWide(dict, key, value);
+  bytes.latin1Write(value, 0, length);
+  return laid(dict, key, LATIN1, 0, length);
+}
+
+function layWide(dict: number, key: string, value: string): boolean {
+  const { length } = value;
   if (length * 2 > VALUE) return false;
   bytes.ucs2Write(value, 0, length * 2);
   return laid(dict, key, UTF16, 0, length * 2);

@@ -8,6 +8,7 @@ import { Buffer } from 'node:buffer';
 
 import { packed, sliceable } from './desk.js';
 import type { Sliceable } from './desk.js';
+import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 
 /** How deep values may be nested: whoever reads them does so on a stack of his own. Python has the same limit. */
 const DEEPEST = 100;
@@ -666,7 +667,6 @@ const BEYOND = Array.from({ length: 9 }, (_, length) => [
 ]);
 const BEYOND0 = Int32Array.from(BEYOND, ([first]) => first!);
 const BEYOND1 = Int32Array.from(BEYOND, ([, second]) => second!);
-const textOf = String.fromCharCode;
 
 function readText(length: number): string {
   const from = take(length);
@@ -677,49 +677,23 @@ function readText(length: number): string {
   }
   if (length > SHORT) return bytes.toString('utf8', from, at);
   let all = 0;
+  if (length <= LONGEST_TEXT && from + LONGEST_TEXT <= bytes.length) {
+    const whole = from + (length & ~3);
+    for (let i = from; i < whole; i += 4) all |= view.getInt32(i, true);
+    if ((length & 3) !== 0) all |= view.getInt32(whole, true) & maskOf(length & 3);
+    if ((all & 0x80808080) !== 0) return bytes.utf8Slice(from, at);
+    return mediumText(
+      length,
+      view.getInt32(from, true),
+      view.getInt32(from + 4, true),
+      view.getInt32(from + 8, true),
+      view.getInt32(from + 12, true),
+      view.getInt32(from + 16, true),
+      view.getInt32(from + 20, true),
+    );
+  }
   for (let i = from; i < at; i++) all |= bytes[i]!;
   return all < 0x80 ? bytes.latin1Slice(from, at) : bytes.utf8Slice(from, at);
-}
-
-/** A text of up to 8 characters. A call of `latin1Slice` takes four times as long. */
-function shortText(length: number, a: number, b: number): string {
-  switch (length) {
-    case 0:
-      return '';
-    case 1:
-      return textOf(a & 255);
-    case 2:
-      return textOf(a & 255, (a >> 8) & 255);
-    case 3:
-      return textOf(a & 255, (a >> 8) & 255, (a >> 16) & 255);
-    case 4:
-      return textOf(a & 255, (a >> 8) & 255, (a >> 16) & 255, a >>> 24);
-    case 5:
-      return textOf(a & 255, (a >> 8) & 255, (a >> 16) & 255, a >>> 24, b & 255);
-    case 6:
-      return textOf(a & 255, (a >> 8) & 255, (a >> 16) & 255, a >>> 24, b & 255, (b >> 8) & 255);
-    case 7:
-      return textOf(
-        a & 255,
-        (a >> 8) & 255,
-        (a >> 16) & 255,
-        a >>> 24,
-        b & 255,
-        (b >> 8) & 255,
-        (b >> 16) & 255,
-      );
-    default:
-      return textOf(
-        a & 255,
-        (a >> 8) & 255,
-        (a >> 16) & 255,
-        a >>> 24,
-        b & 255,
-        (b >> 8) & 255,
-        (b >> 16) & 255,
-        b >>> 24,
-      );
-  }
 }
 
 function readBuffer(length: number): Buffer {

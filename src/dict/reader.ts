@@ -2,6 +2,7 @@ import * as binding from '#binding';
 import { IN_ORDER, load } from '../loads.js';
 import { hash, keyHash, keyWords, LAYOUT, sliceable } from './desk.js';
 import * as kinds from './kinds.js';
+import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 import { decodeBytes, scratch } from './values.js';
 
 const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
@@ -163,7 +164,10 @@ export class Reader {
         value = this.#doubles[start / 8];
         break;
       case kinds.LATIN1:
-        value = this.#bytes.latin1Slice(start, end);
+        value =
+          length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.#bytes.length
+            ? textAt(words, start >> 2, length)
+            : this.#bytes.latin1Slice(start, end);
         break;
       case kinds.UTF16:
         value = this.#bytes.ucs2Slice(start, end);
@@ -218,6 +222,14 @@ export class Reader {
     this.#over(CLOSED);
     return buffer;
   }
+}
+
+/** A text, of which each word is read once: others may write to them. */
+function textAt(words: Int32Array, at: number, length: number): string {
+  const a = words[at]!;
+  const b = words[at + 1]!;
+  if (length <= 8) return shortText(length, a, b);
+  return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
 }
 
 /** Whether the table is that one, now that everything before was read. */
