@@ -118,6 +118,18 @@ test('frames: numpy finds the ball in every frame of the queue', async (t) => {
   t.regex(output, /^200 frames of 1280 × 720, the ball found in 200\n\d+ frames a second, \d+ MB\/s\n$/);
 });
 
+test('ticks: each reader has its own place in the stream, and knows what it lost', async (t) => {
+  const { code, output } = await node('ticks/main.ts');
+  t.is(code, 0, output);
+  const readers = [...output.matchAll(/^ {2}(\w+): (\d+) seen, (\d+) lost; /gm)];
+  t.deepEqual(
+    readers.map(([, name]) => name),
+    ['average', 'candles', 'slow'],
+    output,
+  );
+  for (const [, , seen, lost] of readers) t.is(Number(seen) + Number(lost), 1_000_000, output);
+});
+
 test('counter-board: every board is of one moment, and nothing is lost', async (t) => {
   const { code, output } = await node('counter-board/main.ts');
   t.is(code, 0, output);
