@@ -70,6 +70,10 @@ impl Member {
     /// # Errors
     /// `ERR_SHM_TOO_MANY`; what `clear` and the system say.
     pub(crate) fn join(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<()> {
+        self.take_any(what, clear).map_err(|error| error.about(self.name()))
+    }
+
+    fn take_any(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<()> {
         for number in 1..=NUMBERS {
             if !self.segment.hold(number - 1)? {
                 continue;
@@ -87,7 +91,7 @@ impl Member {
             }
         }
         let message = format!("{NUMBERS} threads have this {what} open, which is as many as can");
-        Err(Error::own("ERR_SHM_TOO_MANY", message).about(self.name()))
+        Err(Error::own("ERR_SHM_TOO_MANY", message))
     }
 
     /// For who holds the number.
