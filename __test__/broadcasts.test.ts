@@ -82,6 +82,29 @@ for (const onSlow of ['block', 'drop'] as const) {
   });
 }
 
+test.serial('of large items that are overwritten while they are read none is torn', async (t) => {
+  const [count, length] = [3000, 65_536];
+  const shape = [length];
+  const name = freshName(t);
+  using broadcast = SharedBroadcast.create({ name, slots: 2, dtype: 'uint32', shape, onSlow: 'drop' });
+  using subscription = broadcast.subscribe();
+  const publishes = Program.node(
+    t,
+    `const broadcast = SharedBroadcast.attach('${name}');
+    for (let i = 1; i <= ${count}; i++) broadcast.tryPublish(new Uint32Array(${length}).fill(i));
+    broadcast.end();
+    say('done');`,
+  );
+  let [items, last] = [0, 0];
+  for (let item; (item = subscription.nextSync()) !== undefined; items++) {
+    const [value] = item;
+    if (value! <= last || item.some((one) => one !== value)) t.fail(`${value} after ${last}, or torn`);
+    last = value!;
+  }
+  t.is(items + subscription.lost, count);
+  t.is(await publishes.says(), 'done');
+});
+
 test('a reader that is killed is in the writer’s way no longer', async (t) => {
   using broadcast = SharedBroadcast.create({ slots: 2, name: freshName(t) });
   using subscription = broadcast.subscribe();

@@ -1,7 +1,7 @@
 import * as binding from '#binding';
 import type { DType, DTypes } from '../array/dtype.js';
 import { closedError, detachedError, shmError } from '../errors.js';
-import { load } from '../loads.js';
+import { load, loadCount } from '../loads.js';
 import type { ItemClass } from '../queue/items.js';
 
 /** @internal Where the words and the counts are: see `crates/shmkit/src/broadcast/layout.rs`. */
@@ -93,8 +93,15 @@ export class Memory<D extends DType> {
   /** How many items were published. */
   get published(): number {
     this.checkOpen();
-    const head = this.counts[HEAD]!;
-    return head >= 0 && head <= Number.MAX_SAFE_INTEGER ? head : 0;
+    return Math.max(this.head(), 0);
+  }
+
+  /** The next item to be published, -1 where that makes no sense. */
+  head(): number {
+    const head = loadCount(this.counts, HEAD);
+    if (!(Number.isSafeInteger(head) && head >= 0)) return -1;
+    // Where its writer was killed it may be one behind.
+    return loadCount(this.counts, this.markOf(head % this.slots)) === head + 1 ? head + 1 : head;
   }
 
   /** No reader has an entry from here on. */

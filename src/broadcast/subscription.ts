@@ -12,7 +12,7 @@ import { LAYOUT, NOTHING, OVER } from './memory.js';
 import type { Memory } from './memory.js';
 
 const { claim: CLAIM, cursors: CURSORS, cursorStride: CURSOR, ended: ENDED, entries: ENTRIES } = LAYOUT;
-const { entryStride: ENTRY, head: HEAD, room: ROOM, waiters: WAITERS } = LAYOUT;
+const { entryStride: ENTRY, room: ROOM, waiters: WAITERS } = LAYOUT;
 
 /** In place of why not: the next item is there. */
 const THERE = 0;
@@ -91,8 +91,7 @@ export class Reader<D extends DType> implements Subscription<D> {
 
   get length(): number {
     this.#checkOpen();
-    const length = this.#memory.counts[HEAD]! - this.#next;
-    return length >= 0 ? Math.min(length, this.#memory.slots) : 0;
+    return Math.min(Math.max(this.#memory.head() - this.#next, 0), this.#memory.slots);
   }
 
   get closed(): boolean {
@@ -209,10 +208,8 @@ export class Reader<D extends DType> implements Subscription<D> {
   /** This later item is where the next one was, so that one is lost. */
   #skipTo(there: number): void {
     const { counts, slots } = this.#memory;
-    let head = loadCount(counts, HEAD);
-    if (!(head >= 0 && head <= Number.MAX_SAFE_INTEGER)) throw this.#damaged();
-    const at = this.#memory.markOf(head % slots);
-    if (loadCount(counts, at) === head + 1) head++;
+    const head = this.#memory.head();
+    if (head < 0) throw this.#damaged();
     const claimed =
       loadCount(counts, CLAIM) === head + 1 ||
       loadCount(counts, this.#memory.markOf(head % slots)) === -(head + 1);

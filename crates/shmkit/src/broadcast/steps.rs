@@ -338,20 +338,34 @@ pub fn subscribe<M: Memory, E: From<Damaged>>(
     is_dead: impl Fn(u32) -> Result<bool, E>,
 ) -> Result<Option<Reader>, E> {
     let Some((index, seen)) = reserve(memory, me, is_dead)? else { return Ok(None) };
+    let active = (index, seen | ACTIVE);
+    match activate(memory, active, oldest) {
+        Ok(next) => Ok(Some(Reader { entry: active, next, lost: 0, skip: 0 })),
+        Err(damaged) => {
+            for seen in [seen, active.1] {
+                unsubscribe(memory, (index, seen))?;
+            }
+            Err(damaged.into())
+        }
+    }
+}
+
+/// Shows the writer a reader whose entry is reserved, and sees where it begins.
+fn activate<M: Memory>(memory: &M, (index, active): (u32, u32), oldest: bool) -> Outcome<i64> {
     let begin = || -> Outcome<i64> {
         let (head, first) = ends(memory)?;
         Ok(if oldest { first } else { head })
     };
     let at_least = begin()?;
     put(memory, Count::Cursor(index), at_least)?;
-    let active = seen | ACTIVE;
-    word(memory, Field::Entry(index))?.compare_exchange(seen, active).map_err(|_| Damaged)?;
+    let reserved = active & !ACTIVE;
+    word(memory, Field::Entry(index))?.compare_exchange(reserved, active).map_err(|_| Damaged)?;
     let _ = update(word(memory, Field::Epoch)?, |epoch| Some(epoch.wrapping_add(1)));
     M::Word::fence();
     let next = begin()?.max(at_least);
     put(memory, Count::Cursor(index), next)?;
     notify(memory, Side::Room)?;
-    Ok(Some(Reader { entry: (index, active), next, lost: 0, skip: 0 }))
+    Ok(next)
 }
 
 fn entries<M: Memory>(memory: &M) -> impl Iterator<Item = (u32, &M::Word)> {

@@ -67,6 +67,10 @@ impl Member {
     /// # Errors
     /// `ERR_SHM_TOO_MANY`; what `clear` and the system say.
     pub(crate) fn take(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<u32> {
+        self.take_any(what, clear).map_err(|error| error.about(self.name()))
+    }
+
+    fn take_any(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<u32> {
         for number in 1..=NUMBERS {
             if !self.segment.hold(number - 1)? {
                 continue;
@@ -81,7 +85,7 @@ impl Member {
             }
         }
         let message = format!("{NUMBERS} threads have this {what} open, which is as many as can");
-        Err(Error::own("ERR_SHM_TOO_MANY", message).about(self.name()))
+        Err(Error::own("ERR_SHM_TOO_MANY", message))
     }
 
     /// For who holds the number.
