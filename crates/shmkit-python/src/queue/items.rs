@@ -90,12 +90,13 @@ fn array_of<'py>(layout: &Layout, object: &Bound<'py, PyAny>) -> PyResult<Bound<
     numpy.call_method1("asarray", (object, dtype))
 }
 
-/// Memory for so many items.
+/// Memory for so many items, and numpy: what else could fail once they were taken.
 pub(super) fn room_for<'py>(
     py: Python<'py>,
     layout: &Layout,
     count: usize,
 ) -> PyResult<Bound<'py, PyByteArray>> {
+    numpy(py)?;
     PyByteArray::new_with(py, layout.item() * count, |_| Ok(()))
 }
 
