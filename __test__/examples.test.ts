@@ -8,7 +8,8 @@ import { venvPython } from './helpers/python.js';
 import { run } from './lifetime/run.js';
 
 const example = (file: string): string => fileURLToPath(new URL(`../examples/${file}`, import.meta.url));
-const node = (file: string) => run(process.execPath, ['--import=tsx', example(file)]);
+const node = (file: string, env?: NodeJS.ProcessEnv) =>
+  run(process.execPath, ['--import=tsx', example(file)], 100, env);
 
 test('txn.ts: what one process writes inside of a txn the other reads', async (t) => {
   const { code, output } = await node('txn.ts');
@@ -109,6 +110,12 @@ test('cluster-cache/cache.ts: one that is full begins afresh', async (t) => {
   const { requests, hits, misses, entries } = cache.stats();
   t.deepEqual({ requests, hits, misses }, { requests: 200, hits: 100, misses: 100 });
   t.true(entries > 0 && entries < 20, `${entries} entries`);
+});
+
+test('frames: numpy finds the ball in every frame of the queue', async (t) => {
+  const { code, output } = await node('frames/main.ts', { ...process.env, PYTHON: venvPython() });
+  t.is(code, 0, output);
+  t.regex(output, /^200 frames of 1280 × 720, the ball found in 200\n\d+ frames a second, \d+ MB\/s\n$/);
 });
 
 test('counter-board: every board is of one moment, and nothing is lost', async (t) => {

@@ -16,6 +16,8 @@ import handover
 import held
 import lists
 import locks
+import pipelines
+import queues
 import segments
 
 
@@ -29,6 +31,8 @@ def main():
         **locks.SNIPPETS,
         **dicts.SNIPPETS,
         **arrays.SNIPPETS,
+        **pipelines.SNIPPETS,
+        **queues.SNIPPETS,
         "release": held.release_all,
     }
     try:

@@ -38,6 +38,17 @@ class ShmError(Exception):
 class DeadlockError(ShmError):
     """The thread waits for what it holds itself."""
 
+def attach(
+    descriptor: dict[str, Any], *, foreign: bool = False
+) -> Union[SharedMemory, SharedArray, SharedDict, SharedQueue, SharedMutex, SharedEvent]:
+    """The shared object that a descriptor names: what `to_json()` gave in another process, or `toJSON()` in Node.
+
+    Of another user only if `foreign`.
+    """
+
+def owns(descriptor: dict[str, Any]) -> bool:
+    """Whether this process is an owner of what the descriptor names: whether that lives as long as this process."""
+
 @final
 class SharedMutex:
     """A mutex that processes share by its name, those of Node too. It survives whoever dies with it."""
@@ -49,8 +60,10 @@ class SharedMutex:
         With `track` this process is an owner: when its last owner is dead, the mutex goes.
         """
     @staticmethod
-    def attach(name: str, *, foreign: bool = False) -> SharedMutex:
-        """An existing mutex; of another user only if `foreign`."""
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedMutex:
+        """An existing mutex, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -101,8 +114,10 @@ class SharedEvent:
     def create_or_attach(name: str, *, mode: int = 0o600, track: bool = True) -> SharedEvent:
         """The event of this name, made where there is none."""
     @staticmethod
-    def attach(name: str, *, foreign: bool = False) -> SharedEvent:
-        """An existing event; of another user only if `foreign`."""
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedEvent:
+        """An existing event, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -136,8 +151,12 @@ class SharedMemory:
     ) -> SharedMemory:
         """Makes a segment of `size` zero bytes; without a name one is drawn."""
     @staticmethod
-    def attach(name: str, *, read_only: bool = False, foreign: bool = False) -> SharedMemory:
-        """An existing segment; of another user only if `foreign`."""
+    def attach(
+        target: Union[str, dict[str, Any]], *, read_only: Optional[bool] = None, foreign: bool = False
+    ) -> SharedMemory:
+        """An existing segment, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -454,13 +473,15 @@ class SharedDict(MutableMapping[str, Any]):
         """The dict of this name, made where there is none."""
     @staticmethod
     def attach(
-        name: str,
+        target: Union[str, dict[str, Any]],
         *,
-        read_only: bool = False,
+        read_only: Optional[bool] = None,
         foreign: bool = False,
         lock_timeout: Optional[float] = 10.0,
     ) -> SharedDict:
-        """An existing dict; of another user only if `foreign`."""
+        """An existing dict, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property

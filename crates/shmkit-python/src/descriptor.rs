@@ -3,9 +3,16 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use shmkit::segment::{Identity, Name};
+use shmkit::ledger;
+use shmkit::segment::{Access, Identity, Name};
 
+use crate::array::SharedArray;
+use crate::dict::SharedDict;
 use crate::errors::{Raise, to_py};
+use crate::event::SharedEvent;
+use crate::memory::SharedMemory;
+use crate::mutex::SharedMutex;
+use crate::queue::SharedQueue;
 
 /// What somebody who attaches has named.
 pub(crate) struct Target<'py> {
@@ -39,6 +46,12 @@ impl<'py> Target<'py> {
         Ok(Target { name: Name::new(&name).raise(py)?, id, ..target })
     }
 
+    /// How to attach: as asked for, else as the descriptor says.
+    pub(crate) fn access(&self, read_only: Option<bool>) -> PyResult<Access> {
+        let read_only = read_only.map_or_else(|| self.get("readOnly"), |given| Ok(Some(given)))?;
+        Ok(if read_only == Some(true) { Access::ReadOnly } else { Access::ReadWrite })
+    }
+
     /// What the descriptor says of this; `None` where there is none, or it says nothing.
     pub(crate) fn get<T>(&self, key: &str) -> PyResult<Option<T>>
     where
@@ -61,6 +74,38 @@ impl<'py> Target<'py> {
     {
         self.get(key)?.ok_or_else(|| PyTypeError::new_err(format!("the descriptor has no {key}")))
     }
+}
+
+/// The shared object that a descriptor names: what `to_json()` gave in another process, or `toJSON()` in Node. Of
+/// another user only if `foreign`.
+#[pyfunction]
+#[pyo3(signature = (descriptor, *, foreign = false))]
+pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyResult<Bound<'py, PyAny>> {
+    let py = descriptor.py();
+    let kind = descriptor.get_item("kind")?;
+    let kind = kind.map(|kind| kind.extract::<String>()).transpose()?.unwrap_or_default();
+    let class = match kind.as_str() {
+        "memory" => py.get_type::<SharedMemory>(),
+        "array" => py.get_type::<SharedArray>(),
+        "dict" => py.get_type::<SharedDict>(),
+        "queue" => py.get_type::<SharedQueue>(),
+        "mutex" => py.get_type::<SharedMutex>(),
+        "event" => py.get_type::<SharedEvent>(),
+        _ => {
+            let message = format!("this version of shmkit has no kind '{kind}'");
+            return Err(to_py(py, shmkit::Error::own("ERR_SHM_KIND", message)));
+        }
+    };
+    let options = PyDict::new(py);
+    options.set_item("foreign", foreign)?;
+    class.call_method("attach", (descriptor,), Some(&options))
+}
+
+/// Whether this process is an owner of what the descriptor names: whether that lives as long as this process.
+#[pyfunction]
+pub(crate) fn owns(py: Python<'_>, descriptor: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let id: String = descriptor.as_any().get_item("id")?.extract()?;
+    ledger::process().raise(py)?.owns(identity_from(&id)?).raise(py)
 }
 
 /// The beginning of a descriptor.

@@ -36,6 +36,8 @@ mod module {
     #[pymodule_export]
     use crate::array::SharedArray;
     #[pymodule_export]
+    use crate::descriptor::{attach, owns};
+    #[pymodule_export]
     use crate::dict::{DictTxn, SharedDict};
     #[pymodule_export]
     use crate::errors::{DeadlockError, ShmError};

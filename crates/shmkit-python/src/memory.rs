@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::segment::{Access, AttachOptions, Identity, Name, Segment};
 
+use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::handle::Handle;
 use crate::opening::{create_options, ledger};
@@ -64,14 +65,29 @@ impl SharedMemory {
         py.detach(|| Segment::create(size, &options, &AtomicBool::new(false))).raise(py).map(Self::new)
     }
 
-    /// An existing segment; of another user only if `foreign`.
+    /// An existing segment, by its name or its descriptor; of another user only if `foreign`.
     #[staticmethod]
-    #[pyo3(signature = (name, *, read_only = false, foreign = false))]
-    fn attach(py: Python<'_>, name: &str, read_only: bool, foreign: bool) -> PyResult<Self> {
-        let name = Name::new(name).raise(py)?;
-        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
-        let options = AttachOptions { access, foreign, ..AttachOptions::default() };
-        py.detach(|| Segment::attach(&name, &options)).raise(py).map(Self::new)
+    #[pyo3(signature = (target, *, read_only = None, foreign = false))]
+    fn attach(
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        read_only: Option<bool>,
+        foreign: bool,
+    ) -> PyResult<Self> {
+        let target = Target::of(target, "memory")?;
+        let access = target.access(read_only)?;
+        let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
+        py.detach(|| Segment::attach(&target.name, &options)).raise(py).map(Self::new)
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let details = describe(py, "memory", self.name(), self.id)?;
+        details.set_item("size", self.size)?;
+        if self.read_only {
+            details.set_item("readOnly", true)?;
+        }
+        Ok(details)
     }
 
     #[getter]

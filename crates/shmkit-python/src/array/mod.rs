@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use shmkit::array::npy;
-use shmkit::segment::{Access, AttachOptions, Segment};
+use shmkit::segment::{AttachOptions, Segment};
 
 use crate::descriptor::{Target, describe};
 use crate::errors::Raise;
@@ -140,8 +140,7 @@ impl SharedArray {
             header: header.map(has_header).transpose()?,
         };
         let target = Target::of(target, "array")?;
-        let read_only = read_only.map_or_else(|| target.get("readOnly"), |read_only| Ok(Some(read_only)))?;
-        let access = if read_only == Some(true) { Access::ReadOnly } else { Access::ReadWrite };
+        let access = target.access(read_only)?;
         let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
         let segment = py.detach(|| Segment::attach(&target.name, &options)).raise(py)?;
         let place = locate(py, &segment, &target, wanted)?;

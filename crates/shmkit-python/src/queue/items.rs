@@ -3,53 +3,51 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyModule};
-use shmkit::queue::{Got, Layout, SharedQueue as Queue};
+use shmkit::items::Items;
+use shmkit::queue::{Got, SharedQueue as Queue};
 
 use crate::errors::to_py;
 use crate::numpy::{numpy, out_of_range, shown, tuple};
 use crate::view;
 
 /// The bytes of an item.
-pub(super) fn bytes_of<'py>(layout: &Layout, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+pub(super) fn bytes_of<'py>(kind: &Items, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = item.py();
     if let Some(bytes) = plain(item)? {
-        if bytes.as_bytes().len() == layout.item() {
+        if bytes.as_bytes().len() == kind.item() {
             return Ok(bytes);
         }
-        let (given, wanted) = (bytes.as_bytes().len(), layout.item());
+        let (given, wanted) = (bytes.as_bytes().len(), kind.item());
         return Err(out_of_range(py, format!("an item has {wanted} bytes, and not {given}")));
     }
-    let array = array_of(layout, item)?;
+    let array = array_of(kind, item)?;
     let shape: Vec<usize> = array.getattr("shape")?.extract()?;
-    if shape != layout.shape {
-        let (given, wanted) = (shown(&shape), shown(&layout.shape));
+    if shape != kind.shape {
+        let (given, wanted) = (shown(&shape), shown(&kind.shape));
         return Err(out_of_range(py, format!("an item has the shape {wanted}, and not {given}")));
     }
     Ok(array.call_method0("tobytes")?.cast_into()?)
 }
 
 /// The bytes of several, one after the other.
-pub(super) fn bytes_of_many<'py>(
-    layout: &Layout,
-    items: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyBytes>> {
+pub(super) fn bytes_of_many<'py>(kind: &Items, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = items.py();
     if let Some(bytes) = plain(items)? {
-        if bytes.as_bytes().len().is_multiple_of(layout.item()) {
+        if bytes.as_bytes().len().is_multiple_of(kind.item()) {
             return Ok(bytes);
         }
-        let (given, wanted) = (bytes.as_bytes().len(), layout.item());
+        let (given, wanted) = (bytes.as_bytes().len(), kind.item());
         return Err(out_of_range(py, format!("items have a multiple of {wanted} bytes, and not {given}")));
     }
-    let array = array_of(layout, items)?;
+    let array = array_of(kind, items)?;
     let shape: Vec<usize> = array.getattr("shape")?.extract()?;
     match shape.split_first() {
-        Some((_, rest)) if *rest == *layout.shape => Ok(array.call_method0("tobytes")?.cast_into()?),
+        Some((_, rest)) if *rest == *kind.shape => Ok(array.call_method0("tobytes")?.cast_into()?),
         // So many of nothing.
         Some((0, [])) => Ok(PyBytes::new(py, &[])),
         _ => {
             let wanted: Vec<_> =
-                ["n".to_owned()].into_iter().chain(layout.shape.iter().map(usize::to_string)).collect();
+                ["n".to_owned()].into_iter().chain(kind.shape.iter().map(usize::to_string)).collect();
             let message = format!("items have the shape {}, and not {}", shown(&wanted), shown(&shape));
             Err(out_of_range(py, message))
         }
@@ -73,9 +71,9 @@ fn plain<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>
 
 /// What numpy makes of it, with the queue's type. Numbers and lists are converted as numpy does it; an array must be of
 /// a type whose values the queue's can have.
-fn array_of<'py>(layout: &Layout, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn array_of<'py>(kind: &Items, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
-    let dtype = layout.dtype.name();
+    let dtype = kind.dtype.name();
     let Some(numpy) = numpy(py)? else {
         let message = format!("without numpy an item must be bytes, of {dtype} one after the other");
         return Err(PyTypeError::new_err(message));
@@ -93,11 +91,11 @@ fn array_of<'py>(layout: &Layout, object: &Bound<'py, PyAny>) -> PyResult<Bound<
 /// Memory for so many items, and numpy: what else could fail once they were taken.
 pub(super) fn room_for<'py>(
     py: Python<'py>,
-    layout: &Layout,
+    kind: &Items,
     count: usize,
 ) -> PyResult<Bound<'py, PyByteArray>> {
     numpy(py)?;
-    PyByteArray::new_with(py, layout.item() * count, |_| Ok(()))
+    PyByteArray::new_with(py, kind.item() * count, |_| Ok(()))
 }
 
 /// Takes the next item out of the queue, to `offset` of what is long enough and nobody else knows.
@@ -106,7 +104,7 @@ pub(super) fn copy_out(
     room: &Bound<'_, PyByteArray>,
     offset: usize,
 ) -> shmkit::Result<Got<()>> {
-    let len = queue.layout().item();
+    let len = queue.layout().items.item();
     let held = match queue.try_take()? {
         Got::Done(held) => held,
         Got::NotNow => return Ok(Got::NotNow),
@@ -118,37 +116,34 @@ pub(super) fn copy_out(
 }
 
 /// The item that is in these bytes.
-pub(super) fn item_from<'py>(
-    layout: &Layout,
-    bytes: &Bound<'py, PyByteArray>,
-) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn item_from<'py>(kind: &Items, bytes: &Bound<'py, PyByteArray>) -> PyResult<Bound<'py, PyAny>> {
     let py = bytes.py();
     let Some(numpy) = numpy(py)? else { return as_bytes(bytes) };
-    let array = array_over(numpy, &layout.shape, layout, bytes)?;
+    let array = array_over(numpy, &kind.shape, kind, bytes)?;
     // Without dimensions it is a number.
-    if layout.shape.is_empty() { array.get_item(()) } else { Ok(array) }
+    if kind.shape.is_empty() { array.get_item(()) } else { Ok(array) }
 }
 
 /// The first items in these bytes.
 pub(super) fn items_from<'py>(
-    layout: &Layout,
+    kind: &Items,
     bytes: &Bound<'py, PyByteArray>,
     count: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = bytes.py();
-    bytes.resize(layout.item() * count)?;
+    bytes.resize(kind.item() * count)?;
     let Some(numpy) = numpy(py)? else { return as_bytes(bytes) };
-    array_over(numpy, &[&[count], layout.shape.as_slice()].concat(), layout, bytes)
+    array_over(numpy, &[&[count], kind.shape.as_slice()].concat(), kind, bytes)
 }
 
 fn array_over<'py>(
     numpy: &Bound<'py, PyModule>,
     shape: &[usize],
-    layout: &Layout,
+    kind: &Items,
     bytes: &Bound<'py, PyByteArray>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let shape = tuple(numpy.py(), shape)?;
-    numpy.call_method1("ndarray", (shape, layout.dtype.name(), bytes))
+    numpy.call_method1("ndarray", (shape, kind.dtype.name(), bytes))
 }
 
 fn as_bytes<'py>(bytes: &Bound<'py, PyByteArray>) -> PyResult<Bound<'py, PyAny>> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use shmkit::items::Items;
 use shmkit::queue::ring::Side;
 use shmkit::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
@@ -29,7 +30,7 @@ const BATCH: usize = 256;
 pub(crate) struct SharedQueue {
     name: Name,
     id: Identity,
-    layout: Layout,
+    items: Items,
     foreign: bool,
     open: Mutex<Option<Arc<Queue>>>,
     /// Who is in the way of those who try, on each side.
@@ -49,7 +50,7 @@ impl SharedQueue {
         SharedQueue {
             name: queue.segment().name().clone(),
             id: queue.segment().id(),
-            layout: queue.layout().clone(),
+            items: queue.layout().items.clone(),
             foreign,
             open: Mutex::new(Some(Arc::new(queue))),
             suspects: Mutex::default(),
@@ -120,10 +121,10 @@ impl SharedQueue {
     fn pop_within<'py>(&self, py: Python<'py>, deadline: Deadline) -> PyResult<Found<Bound<'py, PyAny>>> {
         let queue = self.queue(py)?;
         // Made before an item is taken, which would be lost if there were no memory for it.
-        let copy = room_for(py, &self.layout, 1)?;
+        let copy = room_for(py, &self.items, 1)?;
         let found = self.find(py, &queue, Side::Items, deadline, |queue| copy_out(queue, &copy, 0))?;
         Ok(match found {
-            Found::There(()) => Found::There(item_from(&self.layout, &copy)?),
+            Found::There(()) => Found::There(item_from(&self.items, &copy)?),
             Found::Ended => Found::Ended,
             Found::Late => Found::Late,
         })
@@ -137,9 +138,9 @@ impl SharedQueue {
         deadline: Deadline,
     ) -> PyResult<Found<Bound<'py, PyAny>>> {
         let queue = self.queue(py)?;
-        let item = self.layout.item();
+        let item = self.items.item();
         // Made before anything is taken, which would be lost if there were no memory for it.
-        let copy = room_for(py, &self.layout, (queue.len() as usize).clamp(1, max))?;
+        let copy = room_for(py, &self.items, (queue.len() as usize).clamp(1, max))?;
         let found = self.find(py, &queue, Side::Items, deadline, |queue| {
             let mut count = 0;
             while (count + 1) * item <= copy.len() {
@@ -155,7 +156,7 @@ impl SharedQueue {
             Ok(Got::Done(count))
         })?;
         Ok(match found {
-            Found::There(count) => Found::There(items_from(&self.layout, &copy, count)?),
+            Found::There(count) => Found::There(items_from(&self.items, &copy, count)?),
             Found::Ended => Found::Ended,
             Found::Late => Found::Late,
         })
@@ -252,10 +253,12 @@ impl SharedQueue {
                     return Err(out_of_range(py, message));
                 }
             },
-            dtype: dtype.map_or(Ok(shmkit::array::DType::Float64), dtype_of)?,
-            slots: u32::try_from(count)
-                .map_err(|_| out_of_range(py, format!("a queue cannot have {count} slots")))?,
-            shape: shape.map_or_else(|| Ok(Vec::new()), shape_of)?,
+            items: Items {
+                dtype: dtype.map_or(Ok(shmkit::array::DType::Float64), dtype_of)?,
+                slots: u32::try_from(count)
+                    .map_err(|_| out_of_range(py, format!("a queue cannot have {count} slots")))?,
+                shape: shape.map_or_else(|| Ok(Vec::new()), shape_of)?,
+            },
         };
         let options = create_options(py, name, permissions, track)?;
         let queue = py.detach(|| Queue::create(&layout, &options)).raise(py)?;
@@ -297,19 +300,19 @@ impl SharedQueue {
     /// Room for so many items.
     #[getter]
     fn capacity(&self) -> u32 {
-        self.layout.slots
+        self.items.slots
     }
 
     /// Dimensions of an item.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.layout.shape)
+        tuple(py, &self.items.shape)
     }
 
     /// numpy's name of the elements' type.
     #[getter]
     fn dtype(&self) -> &'static str {
-        self.layout.dtype.name()
+        self.items.dtype.name()
     }
 
     #[getter]
@@ -339,13 +342,13 @@ impl SharedQueue {
     fn push(&self, item: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = item.py();
         let deadline = Deadline::after(timeout)?;
-        let item = bytes_of(&self.layout, item)?;
+        let item = bytes_of(&self.items, item)?;
         if self.push_within(py, item.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py, "room")) }
     }
 
     /// Pushes a copy of the item; False where the queue is full.
     fn try_push(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let bytes = bytes_of(&self.layout, item)?;
+        let bytes = bytes_of(&self.items, item)?;
         self.push_within(item.py(), bytes.as_bytes(), Deadline::now())
     }
 
@@ -355,8 +358,8 @@ impl SharedQueue {
     fn push_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = items.py();
         let deadline = Deadline::after(timeout)?;
-        let all = bytes_of_many(&self.layout, items)?;
-        for (pushed, item) in all.as_bytes().chunks_exact(self.layout.item()).enumerate() {
+        let all = bytes_of_many(&self.items, items)?;
+        for (pushed, item) in all.as_bytes().chunks_exact(self.items.item()).enumerate() {
             let failed = match self.push_within(py, item, deadline) {
                 Ok(true) => continue,
                 Ok(false) => self.late(py, "room"),
@@ -466,11 +469,11 @@ impl SharedQueue {
 
     fn __repr__(&self, py: Python<'_>) -> String {
         let state = match self.queue(py) {
-            Ok(queue) => format!("{} of {}", queue.len(), self.layout.slots),
+            Ok(queue) => format!("{} of {}", queue.len(), self.items.slots),
             Err(_) => "closed".to_owned(),
         };
-        let (name, dtype) = (self.name.as_str(), self.layout.dtype);
-        format!("<shmkit.SharedQueue '{name}', {dtype} of shape {}, {state}>", shown(&self.layout.shape))
+        let (name, dtype) = (self.name.as_str(), self.items.dtype);
+        format!("<shmkit.SharedQueue '{name}', {dtype} of shape {}, {state}>", shown(&self.items.shape))
     }
 }
 

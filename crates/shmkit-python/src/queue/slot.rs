@@ -59,7 +59,7 @@ impl Holding {
     /// Where its item is.
     fn range(&self) -> Range<usize> {
         let start = self.queue.item_at(self.held);
-        start..start + self.queue.layout().item()
+        start..start + self.queue.layout().items.item()
     }
 
     fn memory<'py>(self: &Arc<Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -95,8 +95,8 @@ impl Slot {
 
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let layout = self.0.queue.layout();
-        view::interface(&self.0.memory(py)?, &layout.shape, layout.dtype.typestr())
+        let items = &self.0.queue.layout().items;
+        view::interface(&self.0.memory(py)?, &items.shape, items.dtype.typestr())
     }
 
     /// Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more. Nothing

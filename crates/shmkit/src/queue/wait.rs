@@ -1,7 +1,6 @@
 //! Sleeping until there is an item, or room for one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::SharedQueue;
 use super::layout::at;
@@ -9,32 +8,8 @@ use super::ring::{self, Field, Found, Side};
 use crate::Result;
 use crate::sync::{Place, Progress, Wait};
 
-/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
-const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
-
 /// Whose slot is in somebody's way, and its word, since when.
-#[derive(Debug, Default)]
-pub struct Suspect(Option<((u32, u32), Instant)>);
-
-impl Suspect {
-    /// Whether this one has been in the way for so long that it is to be asked about.
-    fn is_due(&mut self, slot: (u32, u32)) -> bool {
-        let now = Instant::now();
-        match &mut self.0 {
-            Some((known, since)) if *known == slot => {
-                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
-                if due {
-                    *since = now;
-                }
-                due
-            }
-            other => {
-                *other = Some((slot, now));
-                false
-            }
-        }
-    }
-}
+pub type Suspect = crate::sync::Suspect<(u32, u32)>;
 
 /// One who waits. It takes nothing: when it is over there was something to be had, which others may get first.
 #[derive(Debug)]
