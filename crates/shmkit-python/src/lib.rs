@@ -1,5 +1,5 @@
-//! The Python binding of shmkit: locks, events, segments with transactions, dicts and
-//! arrays.
+//! The Python binding of shmkit: locks, events, segments with transactions, dicts,
+//! arrays and queues.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
 //! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
@@ -30,7 +30,7 @@ mod waiting;
 
 use pyo3::prelude::*;
 
-/// Locks, events, transactions, dicts and arrays for named shared memory, between Python and Node.
+/// Locks, events, transactions, dicts, arrays and queues for named shared memory, between Python and Node.
 #[pymodule(name = "shmkit", gil_used = true)]
 mod module {
     #[pymodule_export]

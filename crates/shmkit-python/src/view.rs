@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PySlice};
 use shmkit::bytes::SharedBytes;
-use shmkit::segment::Mapping;
+use shmkit::segment::{Mapping, Segment};
 
 use crate::numpy::tuple;
 
@@ -67,6 +67,29 @@ pub(crate) fn set(
 /// All of `value` to `offset`.
 pub(crate) fn write(bytes: SharedBytes<'_>, value: &Bound<'_, PyAny>, offset: usize) -> PyResult<()> {
     bytes.store(offset, &contents(value)?).ok_or_else(outside)
+}
+
+/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` where they are not all
+/// inside of both.
+pub(crate) fn copy_into(
+    bytes: SharedBytes<'_>,
+    at: usize,
+    target: &Bound<'_, PyByteArray>,
+    offset: usize,
+    len: usize,
+) -> Option<()> {
+    let fits = offset.checked_add(len).is_some_and(|end| end <= target.len());
+    // SAFETY: as was just seen the bytes are inside of an object that lives and, with the GIL held, is not resized
+    // meanwhile; nobody has a reference into it.
+    if fits { unsafe { bytes.copy_to(at, target.data().add(offset), len) } } else { None }
+}
+
+/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` where they are not all inside.
+pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<Option<Vec<u8>>> {
+    let mut copy = vec![0; len.min(segment.size())];
+    // SAFETY: the target is a vector of this frame, as long as what is asked for, or else there is nothing.
+    let read = unsafe { segment.read(at, copy.as_mut_ptr(), len) }?;
+    Ok(read.map(|()| copy))
 }
 
 /// A memoryview of these bytes of a mapping, which are inside of it. What numpy makes of it has it for its base, and so

@@ -9,6 +9,7 @@ use shmkit::{Error, Result};
 use crate::descriptor::Target;
 use crate::errors::Raise;
 use crate::numpy::{dtype_of, elements_of, out_of_range, shape_of, shown};
+use crate::view;
 
 /// A type, and where its elements are.
 #[derive(Debug, Clone)]
@@ -212,8 +213,8 @@ fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Place>> {
 fn header_of(segment: &Segment) -> Result<Option<Place>> {
     let name = segment.name().as_str();
     let own = |code, message: String| Error::own(code, message).about(name);
-    let bytes = segment.mapping()?.bytes();
-    let Some(header) = npy::read(segment.size(), |at, len| bytes.to_vec(at, len)) else { return Ok(None) };
+    let read = |at, len| view::read(segment, at, len).ok().flatten();
+    let Some(header) = npy::read(segment.size(), read) else { return Ok(None) };
     let damaged = |why: &str| own("ERR_SHM_CORRUPT", format!("'{name}' is no array: {why}"));
     let (header, start) = header.map_err(damaged)?;
     let no_type = |what: &str, why: &str| {

@@ -88,12 +88,13 @@ fn array_of<'py>(kind: &Items, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py
     numpy.call_method1("asarray", (object, dtype))
 }
 
-/// Memory for so many items.
+/// Memory for so many items, and numpy: what else could fail once they were taken.
 pub(super) fn room_for<'py>(
     py: Python<'py>,
     kind: &Items,
     count: usize,
 ) -> PyResult<Bound<'py, PyByteArray>> {
+    numpy(py)?;
     PyByteArray::new_with(py, kind.item() * count, |_| Ok(()))
 }
 
@@ -109,13 +110,8 @@ pub(super) fn copy_out(
         Got::NotNow => return Ok(Got::NotNow),
         Got::Ended => return Ok(Got::Ended),
     };
-    if offset + len <= room.len() {
-        // SAFETY: these bytes are inside of an object that lives, which nobody resizes meanwhile, as nobody else has it,
-        // and the GIL is held; no reference into it exists.
-        let copied =
-            unsafe { queue.mapping().bytes().copy_to(queue.item_at(held), room.data().add(offset), len) };
-        debug_assert!(copied.is_some(), "a slot is inside of the queue");
-    }
+    let copied = view::copy_into(queue.mapping().bytes(), queue.item_at(held), room, offset, len);
+    debug_assert!(copied.is_some(), "the slot is inside of the queue, and the room long enough");
     queue.free(held).map(Got::Done)
 }
 

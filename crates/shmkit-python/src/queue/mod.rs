@@ -120,7 +120,7 @@ impl SharedQueue {
 
     fn pop_within<'py>(&self, py: Python<'py>, deadline: Deadline) -> PyResult<Found<Bound<'py, PyAny>>> {
         let queue = self.queue(py)?;
-        // Made before an item is taken, which is lost if there is no memory for it.
+        // Made before an item is taken, which would be lost if there were no memory for it.
         let copy = room_for(py, &self.items, 1)?;
         let found = self.find(py, &queue, Side::Items, deadline, |queue| copy_out(queue, &copy, 0))?;
         Ok(match found {
