@@ -1203,6 +1203,101 @@ declare function joinPythonTracker(descriptor: number, options?: {
     format?: 'colon' | 'json';
 }): void;
 
+/** Where a manager listens: a socket's path, or a port. */
+type Address = string | {
+    host: string;
+    port: number;
+};
+
+/** Where a manager is, and what its clients have to know. */
+interface ManagerOptions {
+    /**
+     * The path of a Unix socket, or a port of this machine (`host`: `'localhost'` or `'127.0.0.1'`; `port`: 0 for a free
+     * one). Default: a socket in a directory that nobody else can look into.
+     */
+    address?: Address;
+    /** What both sides know, 1 to 4096 bytes; a string stands for its UTF-8. Default: 32 random bytes. */
+    authkey?: Uint8Array | string;
+    /** Milliseconds that a request may take. Default 10,000. */
+    timeout?: number;
+}
+/**
+ * A server process that owns what it hands out: all of it is unlinked when the manager is shut down, or dies, or the
+ * process dies that started it. It speaks CPython's protocol, so Python's `SharedMemoryManager` connects to it, and this
+ * class connects to Python's.
+ *
+ * ```js
+ * await using manager = await new SharedMemoryManager().start();
+ * const shm = await manager.sharedMemory(4096);
+ * ```
+ */
+declare class SharedMemoryManager implements AsyncDisposable {
+    #private;
+    /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
+    constructor(options?: ManagerOptions);
+    /**
+     * Where it listens: what others give as `address`.
+     * @throws `ERR_SHM_NOT_STARTED` where none was given, before `start()`.
+     */
+    get address(): Address;
+    /**
+     * Starts the server process, which ends with this one. Segments that others make through `connect()` are its own too.
+     * @throws `EADDRINUSE`, `ENOENT`, `EACCES`, `ENAMETOOLONG`, … by the address; `ERR_INVALID_ARG_VALUE` for a host that is
+     * not this machine's own; `ERR_SHM_START` where there is no process to be had; `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
+     */
+    start(): Promise<this>;
+    /**
+     * Connects to the server that listens at `address`, Node's or Python's. It goes on when this process ends.
+     * @throws `ERR_SHM_AUTH` (another authkey), `ERR_SHM_TIMEOUT`, `ERR_SHM_PROTOCOL` (what listens there is no manager),
+     * `ENOENT`, `ECONNREFUSED`, `EACCES`, `ENAMETOOLONG`, …; `ERR_INVALID_ARG_VALUE` where no address or no authkey was given;
+     * `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
+     */
+    connect(): Promise<this>;
+    /**
+     * Makes a segment of `size` zero bytes that the manager owns.
+     * @throws As `SharedMemory.create`, and as `list`; nothing is left behind then.
+     */
+    sharedMemory(size: number): Promise<SharedMemory>;
+    /**
+     * Makes a list of these values that the manager owns.
+     * @throws As `ShareableList.create`, and as `list`; nothing is left behind then.
+     */
+    shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList>;
+    /**
+     * Makes an empty dict that the manager owns.
+     * @throws As `SharedDict.create`, and as `list`; nothing is left behind then.
+     */
+    dict<V = unknown>(): Promise<SharedDict<V>>;
+    /**
+     * Makes an array of zeros that the manager owns, with a `.npy` header.
+     * @throws As `SharedArray.create`, and as `list`; nothing is left behind then.
+     */
+    array<D extends DType = 'float64'>(shape: number | readonly number[], options?: {
+        dtype?: D;
+    }): Promise<SharedArray<D>>;
+    /**
+     * The names of what the manager owns, in the order in which it came to own it.
+     * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_MANAGER` with what it
+     * says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
+     */
+    list(): Promise<string[]>;
+    /**
+     * Has the manager unlink one of its segments now. Whoever is attached stays attached.
+     * @throws As `list`; `ERR_SHM_MANAGER` where the manager does not own it.
+     */
+    release(target: string | {
+        readonly name: string;
+    }): Promise<void>;
+    /**
+     * Ends the server: what it owns is unlinked when this resolves. One that this object only connected to, too.
+     * Idempotent.
+     * @throws As `list`, of a manager that this object did not start.
+     */
+    shutdown(): Promise<void>;
+    /** `shutdown()` of what was started; of what was connected to, the connection ends and the manager goes on. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
 /** A pool's worker died, and what it was at is lost. */
 interface WorkerDiedError extends ShmError {
     code: 'ERR_SHM_WORKER_DIED';
@@ -1328,5 +1423,5 @@ declare class SegmentPool implements Disposable {
     [Symbol.dispose](): void;
 }
 
-export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

@@ -30,6 +30,8 @@ export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from '
 export type { CollectOptions, LockState, SegmentInfo } from './src/housekeeping.js';
 export { float, ShareableList } from './src/list.js';
 export type { Float, ListAttachOptions, ListCreateOptions, ListItem } from './src/list.js';
+export { SharedMemoryManager } from './src/manager.js';
+export type { Address, ManagerOptions } from './src/manager.js';
 export { SharedMemory } from './src/memory.js';
 export type { AttachOptions, CreateOptions } from './src/memory.js';
 export { SharedMutex } from './src/mutex.js';

@@ -41,7 +41,7 @@ test('bench --quick runs through all suites, reports them, and leaves nothing be
   t.true(report.quick);
   t.deepEqual(
     report.suites.map(({ name }) => name),
-    ['segment', 'list', 'tracker', 'lock', 'dict', 'array', 'queue', 'pipeline'],
+    ['segment', 'list', 'tracker', 'lock', 'dict', 'array', 'queue', 'pipeline', 'manager'],
   );
   for (const { rows } of report.suites) {
     for (const { row, shmkit, peers } of rows) {

@@ -14,6 +14,7 @@ import { arraySuite } from './suites/array.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
 import { pipelineSuite } from './suites/pipeline.js';
+import { managerSuite } from './suites/manager.js';
 import { queueSuite } from './suites/queue.js';
 import { segmentSuite } from './suites/segment.js';
 import { trackerSuite } from './suites/tracker.js';
@@ -27,6 +28,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   array: arraySuite,
   queue: queueSuite,
   pipeline: pipelineSuite,
+  manager: managerSuite,
 };
 
 interface Options {

@@ -30,7 +30,7 @@ export class Program {
   static node(t: ExecutionContext, code: string, flags: readonly string[] = []): Program {
     const module = `import * as shmkit from 'shmkit';
       import { createInterface } from 'node:readline';
-      const { SharedBroadcast, SharedEvent, SharedMemory, SharedMutex, SharedQueue, ShareableList, attach } = shmkit;
+      const { SharedBroadcast, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, ShareableList, attach } = shmkit;
       const say = (line) => process.stdout.write(line + '\\n');
       let lines;
       const told = async () => {
@@ -66,6 +66,11 @@ export class Program {
 
   tell(line: string): void {
     this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** There is nothing more to be told. */
+  end(): void {
+    this.#child.stdin.end();
   }
 
   /** Sends a signal, and waits for nothing. */

@@ -18,6 +18,7 @@ import lists
 import locks
 import pipelines
 import queues
+import managers
 import segments
 
 
@@ -33,6 +34,7 @@ def main():
         **arrays.SNIPPETS,
         **pipelines.SNIPPETS,
         **queues.SNIPPETS,
+        **managers.SNIPPETS,
         "release": held.release_all,
     }
     try:

@@ -94,19 +94,28 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
     let ledger = ledger::process()?;
-    tracker::ensure(ledger.home(), ledger.token(), || match std::env::var_os(PROGRAM_VARIABLE) {
-        Some(value) if value == "off" => None,
-        from_environment => Some(tracker::Start {
-            program: from_environment.map_or_else(beside_this_module, |path| Ok(PathBuf::from(path))),
+    tracker::ensure(ledger.home(), ledger.token(), || {
+        let (program, tracked) = program();
+        tracked.then(|| tracker::Start {
+            program,
             on_trouble: Box::new(|why| {
                 tell(format!(
                     "the resource tracker cannot be started, so what this process leaves when it is killed stays \
                      until another one that uses shmkit starts, or collectGarbage() is called: {why}"
                 ));
             }),
-        }),
+        })
     });
     Ok(ledger)
+}
+
+/// The companion process's path, or why there is none; and whether there is to be a tracker.
+pub(crate) fn program() -> (std::result::Result<PathBuf, String>, bool) {
+    match std::env::var_os(PROGRAM_VARIABLE) {
+        Some(value) if value == "off" => (beside_this_module(), false),
+        Some(path) => (Ok(PathBuf::from(path)), true),
+        None => (beside_this_module(), true),
+    }
 }
 
 fn beside_this_module() -> std::result::Result<PathBuf, String> {

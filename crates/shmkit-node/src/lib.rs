@@ -8,6 +8,7 @@ mod dict;
 mod errors;
 mod ledger;
 mod list;
+mod manager;
 mod queue;
 mod segment;
 mod sync;

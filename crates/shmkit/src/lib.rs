@@ -3,7 +3,8 @@
 //! This is the engine below the Node package; it knows nothing of JavaScript. Modules, each using only
 //! those before it: [`error`], [`bytes`] (how shared bytes are touched), [`segment`] (named segments and
 //! the life of their mappings), [`list`] (the layout of CPython's `ShareableList`), [`ledger`] (who owns what,
-//! and what the dead left), [`python_tracker`] (CPython's, told on request), [`tracker`] (the way to the companion process), [`census`] (what there is).
+//! and what the dead left), [`python_tracker`] (CPython's, told on request), [`tracker`] (the way to the companion process), [`census`] (what there is),
+//! [`manager`] (the wire of CPython's `SharedMemoryManager`).
 
 #[cfg(target_endian = "big")]
 compile_error!("shmkit's layouts are native-endian and tested on little-endian machines only");
@@ -19,6 +20,7 @@ pub mod items;
 pub mod ledger;
 pub mod list;
 pub mod lock_file;
+pub mod manager;
 mod process;
 pub mod python_tracker;
 pub mod queue;

@@ -15,6 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// A child process, and what it writes to its standard output.
+#[derive(Debug)]
 pub(crate) struct Child {
     pid: Pid,
     /// Its standard output, until somebody takes it.
@@ -22,6 +23,11 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    /// Its id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// How it ended: its code, `None` for a signal. `None` while it runs.
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<Option<i32>>> {
         let status = waitpid(Some(self.pid), WaitOptions::NOHANG)?;
@@ -39,11 +45,25 @@ impl Child {
 pub(crate) fn spawn(program: &Path, argument: &CStr) -> io::Result<Child> {
     let program = CString::new(program.as_os_str().as_bytes())?;
     let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    let pid = spawn_detached(&program, argument, &theirs)?;
+    let pid = spawn_detached(&program, argument, None, &theirs)?;
     Ok(Child { pid, stdout: Some(File::from(stdout)) })
 }
 
-fn spawn_detached(program: &CStr, argument: &CStr, stdout: &OwnedFd) -> io::Result<Pid> {
+/// As `spawn`, and what is written to the file that comes with it is the child's standard input.
+pub(crate) fn spawn_told(program: &Path, argument: &CStr) -> io::Result<(Child, File)> {
+    let program = CString::new(program.as_os_str().as_bytes())?;
+    let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stdin, ours) = pipe_with(PipeFlags::CLOEXEC)?;
+    let pid = spawn_detached(&program, argument, Some(&stdin), &theirs)?;
+    Ok((Child { pid, stdout: Some(File::from(stdout)) }, File::from(ours)))
+}
+
+fn spawn_detached(
+    program: &CStr,
+    argument: &CStr,
+    stdin: Option<&OwnedFd>,
+    stdout: &OwnedFd,
+) -> io::Result<Pid> {
     let check = |code: i32| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
     let argv = [program.as_ptr().cast_mut(), argument.as_ptr().cast_mut(), ptr::null_mut()];
     let envp = [ptr::null_mut()];
@@ -61,7 +81,10 @@ fn spawn_detached(program: &CStr, argument: &CStr, stdout: &OwnedFd) -> io::Resu
         let spawned = (|| {
             let (actions, attributes) = (actions.as_mut_ptr(), attributes.as_mut_ptr());
             let null = c"/dev/null".as_ptr();
-            check(libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0))?;
+            check(match stdin {
+                Some(stdin) => libc::posix_spawn_file_actions_adddup2(actions, stdin.as_raw_fd(), 0),
+                None => libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0),
+            })?;
             check(libc::posix_spawn_file_actions_adddup2(actions, stdout.as_raw_fd(), 1))?;
             check(libc::posix_spawn_file_actions_addopen(actions, 2, null, libc::O_WRONLY, 0))?;
             let flags =
@@ -83,7 +106,7 @@ fn spawn_detached(program: &CStr, argument: &CStr, stdout: &OwnedFd) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Write};
 
     use super::*;
 
@@ -99,6 +122,17 @@ mod tests {
         while child.try_wait().expect("waited").is_none() {
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn it_reads_what_it_is_told() {
+        let (mut child, stdin) = spawn_told(Path::new("/bin/cat"), c"-").expect("started");
+        (&stdin).write_all(b"told").expect("written");
+        drop(stdin);
+        let mut said = String::new();
+        child.stdout.take().expect("its output").read_to_string(&mut said).expect("read");
+        assert_eq!(said, "told");
+        child.kill();
     }
 
     #[test]

@@ -93,6 +93,42 @@ fn what_the_dead_owned_goes_and_what_the_living_own_stays() {
 }
 
 #[test]
+fn what_is_handed_over_is_at_every_moment_somebodys() {
+    let place = Place::new();
+    let (giver, heir) = (place.ledger(), place.ledger());
+    let (name, id) = place.owned(&giver, "handed-over");
+    heir.adopt(&name, id).expect("adopted");
+    // The heir is dead, and nobody has found out.
+    let token = heir.token();
+    drop(heir);
+    assert!(giver.hand_over(&name, id, Some(token)).expect("handed over"));
+    assert!(!giver.owns(id).expect("asked"));
+    assert_eq!(place.reap(), ["handed-over"]);
+    // Somebody has: the segment stayed because of the giver, who keeps it.
+    let (name, id) = place.owned(&giver, "kept");
+    assert!(!giver.hand_over(&name, id, Some(token)).expect("asked"));
+    assert!(giver.owns(id).expect("asked"));
+    // One without a ledger is taken at his word.
+    assert!(giver.hand_over(&name, id, None).expect("handed over"));
+    assert!(!giver.owns(id).expect("asked"));
+}
+
+#[test]
+fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
+    let place = Place::new();
+    let (manager, other) = (place.ledger(), place.ledger());
+    let socket = place.home.manager_socket(manager.token());
+    fs::write(&socket, "").expect("written");
+    assert!(place.reap().is_empty() && socket.exists());
+    drop(manager);
+    place.reap();
+    assert!(!socket.exists());
+    drop(other);
+    place.reap();
+    assert!(!place.home.directory().exists());
+}
+
+#[test]
 fn the_last_of_several_owners_ends_it() {
     let place = Place::new();
     let (creator, adopter) = (place.ledger(), place.ledger());

@@ -6,14 +6,25 @@ use std::io;
 use rustix::process::{chdir, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+/// What becomes of the standard input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stdin {
+    /// It is closed, as the rest is.
+    Closed,
+    /// Its end says that the starter has gone.
+    Kept,
+}
+
 /// Keeps nothing but the standard output, for the one word that says that all is well.
-pub(crate) fn detach() -> io::Result<()> {
+pub(crate) fn detach(stdin: Stdin) -> io::Result<()> {
     // Refused to the leader of a group only, who has a session of its own as far as signals go.
     let _ = setsid();
     chdir("/")?;
     close_the_rest();
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
+    if stdin == Stdin::Closed {
+        dup2_stdin(&null)?;
+    }
     dup2_stderr(&null)?;
     Ok(())
 }

@@ -1,15 +1,19 @@
-//! The companion process of shmkit. `shmkitd tracker` removes what dead processes owned, at once.
+//! The companion process of shmkit. `shmkitd tracker` removes what dead processes owned, at once. `shmkitd manager` owns
+//! segments for those who know its key, and ends with the process that started it.
 //!
-//! It belongs to nobody: it has a session of its own, no terminal, no descriptor but its own, and `/` for its
+//! A tracker belongs to nobody. Both have a session of their own, no terminal, no descriptor but their own, and `/` for their
 //! working directory, so that no `exec()` of a parent waits for it and no filesystem stays busy.
 
+mod descriptors;
 mod detach;
+mod manager;
 mod signals;
 mod tracker;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: shmkitd tracker\n\nStarted by shmkit at need; it ends with the last process.";
+const USAGE: &str = "usage: shmkitd tracker | manager\n\nStarted by shmkit at need; a tracker ends with the last process, \
+                     and a manager with the one that started it.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +26,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["manager"] => manager::run(),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -16,7 +16,7 @@ use rustix::process::geteuid;
 use shmkit::ledger::{Home, Probe, Token, if_nobody_is_left, reap};
 use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
 
-use crate::{detach, signals};
+use crate::{descriptors, detach, signals};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    detach::detach()?;
+    detach::detach(detach::Stdin::Closed)?;
     let termination = signals::terminations()?;
     let home = Home::default();
     let Some(post) = Post::take(&home)? else { return Ok(()) };
@@ -194,7 +194,8 @@ impl Tracker {
         epoll::add(&epoll, &post.listener, epoll::EventData::new_u64(LISTENER), readable)?;
         epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
         let round = Instant::now();
-        let most_clients = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS);
+        // A descriptor for each process: as many as are allowed.
+        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS);
         Ok(Tracker {
             most_clients,
             accepting: true,
@@ -353,14 +354,4 @@ impl Tracker {
             self.alone_since = None;
         }
     }
-}
-
-/// A descriptor for each process: as many as are allowed.
-fn descriptor_limit() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    getrlimit(Resource::Nofile)
-        .current
-        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }

@@ -145,6 +145,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// Ends this process's ownership of a segment that another one owns by now: the one whose ledger is `heir`'s, or one
+    /// that has no ledger, as CPython's managers. False where the heir is dead and forgotten: then nothing has changed.
+    ///
+    /// # Errors
+    /// `ERR_SHM_BUSY`; else what the system says.
+    pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
+        // While this is held, no ledger goes: of a dead heir a reaper finds the segment on that one.
+        let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+        if heir.is_some_and(|heir| !locked.has(heir)) {
+            return Ok(false);
+        }
+        self.strike(id);
+        drop(locked);
+        python_tracker::unregister(name);
+        Ok(true)
+    }
+
     /// Strikes a segment off that has no name any more.
     pub(super) fn strike(&self, id: Identity) {
         self.book().strike(id);

@@ -57,7 +57,7 @@ impl Token {
     }
 
     /// As many hexadecimal digits as it takes; nothing else is a token.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return None;
         }

@@ -6,8 +6,8 @@ use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, openat,
-    renameat_with, unlinkat,
+    self, Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat,
+    openat, renameat_with, unlinkat,
 };
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::geteuid;
@@ -18,6 +18,8 @@ use crate::segment::{Identity, LEDGERS, Name, identity, link_nameless, os};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
+/// The socket of a manager, beside its ledger.
+const MANAGER: &str = ".manager";
 const UNFINISHED: &str = ".new";
 /// Where segments are looked at: see `take`.
 pub(super) const MOVED: &str = "moved";
@@ -72,6 +74,21 @@ impl Home {
     /// The directory of the ledgers.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where the manager listens whose ledger has this token, unless it was told to elsewhere. Nobody else can look into
+    /// the directory, and the socket is removed with the ledger.
+    pub fn manager_socket(&self, token: Token) -> PathBuf {
+        self.directory.join(format!("{token}{MANAGER}"))
+    }
+
+    /// Does something while no other process of this user's does so.
+    ///
+    /// # Errors
+    /// `ERR_SHM_BUSY` where it was not to be had in time.
+    pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
+        let _locked = self.make_locked(Lock::Exclusive, patience)?.keep();
+        Ok(action())
     }
 
     /// The directory of the segments.
@@ -181,7 +198,7 @@ impl Home {
     }
 
     /// Whether the segment certainly has its name no more.
-    pub(super) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
+    pub(crate) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
         match self.look(name) {
             There::Nothing => true,
             There::Segment { id, .. } => id != segment,
@@ -303,6 +320,11 @@ impl Directory {
         }
     }
 
+    /// Whether there is a ledger of this token, of a process that lives or not.
+    pub(super) fn has(&self, token: Token) -> bool {
+        fs::accessat(&self.fd, format!("{token}{LEDGER}"), Access::EXISTS, AtFlags::empty()).is_ok()
+    }
+
     /// What a ledger says; `None` where there is no such file of this user.
     ///
     /// # Errors
@@ -355,6 +377,7 @@ impl Directory {
 
     /// Removes a ledger whose process is gone, or is going.
     pub(super) fn remove(&self, token: Token) {
+        let _ = unlinkat(&self.fd, format!("{token}{MANAGER}"), AtFlags::empty());
         let _ = unlinkat(&self.fd, format!("{token}{LEDGER}"), AtFlags::empty());
     }
 }

@@ -6,6 +6,7 @@
 //!   NAME …                     segments
 //!   .shmkit-UID/               one for each user, nobody else can write to it  (home.rs)
 //!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
+//!     TOKEN.manager            where that process listens, if it is a manager           (crate::manager)
 //!     moved/                   segments that are looked at                              (take.rs)
 //!     tracker, tracker.lock    the companion process                            (crate::tracker)
 //! ```

@@ -1,0 +1,199 @@
+//! Managers: a server process that is started, and the client's side of a connection. Sockets are the facade's.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use napi::JsDeferred;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use shmkit::ledger::{self, Token};
+use shmkit::manager::{Address, Answer, Conversation, Server, Settings};
+use shmkit::segment::Name;
+
+use crate::errors::to_js;
+use crate::ledger::program;
+use crate::segment::identity_from;
+
+/// A thread that starts a process and waits for its end needs little.
+const STACK: usize = 128 << 10;
+
+type Ended = Box<dyn FnOnce(Env) -> Result<Option<i32>> + Send>;
+
+/// A server process, which ends with this.
+pub struct NativeServer {
+    server: Server,
+    end: Arc<Mutex<End>>,
+}
+
+/// Whether it has ended, and who wants to know.
+#[derive(Default)]
+struct End {
+    code: Option<Option<i32>>,
+    waiting: Vec<JsDeferred<Option<i32>, Ended>>,
+}
+
+/// How JavaScript holds one.
+#[napi]
+pub type ServerHandle = External<NativeServer>;
+
+/// Starts a server, at a path or at a port of a host, or where it likes.
+#[napi(ts_return_type = "Promise<ServerHandle>")]
+pub fn start_manager<'env>(
+    env: &'env Env,
+    path: Option<String>,
+    host: Option<String>,
+    port: u32,
+    key: Uint8Array,
+) -> Result<Object<'env>> {
+    let address = match (path, host) {
+        (Some(path), _) => Address::Path(path),
+        (None, Some(host)) => Address::Tcp(host, u16::try_from(port).unwrap_or(0)),
+        (None, None) => Address::Default,
+    };
+    let (path, tracked) = program();
+    let settings = Settings { address, key: key.to_vec(), tracked };
+    let (deferred, promise) = env.create_deferred()?;
+    thread::Builder::new()
+        .name("shmkit-manager".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            let started = path
+                .map_err(|why| {
+                    shmkit::Error::own("ERR_SHM_START", format!("there is no manager to be started: {why}"))
+                })
+                .and_then(|path: PathBuf| Server::start(&path, &settings));
+            let (started, watch) = match started {
+                Ok((server, watch)) => (Ok(server), Some(watch)),
+                Err(error) => (Err(error), None),
+            };
+            let end = Arc::new(Mutex::new(End::default()));
+            let theirs = Arc::clone(&end);
+            deferred.resolve(move |env| match started {
+                Ok(server) => Ok(External::new(NativeServer { server, end: theirs })),
+                Err(error) => Err(to_js(&env, error)),
+            });
+            // This is the thread that sees it end, so that no zombie stays.
+            let Some(watch) = watch else { return };
+            let code = watch.wait();
+            let mut end = lock(&end);
+            end.code = Some(code);
+            end.waiting.drain(..).for_each(|waiting| waiting.resolve(Box::new(move |_| Ok(code))));
+        })
+        .map_err(|error| {
+            let error = shmkit::Error::own("ERR_SHM_START", format!("no thread can be started: {error}"));
+            to_js(env, error)
+        })?;
+    Ok(promise)
+}
+
+fn lock(end: &Mutex<End>) -> std::sync::MutexGuard<'_, End> {
+    end.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Where a server listens: a path, or a host and a port.
+#[napi(object)]
+pub struct ServerFacts {
+    /// The path of its socket.
+    pub path: Option<String>,
+    /// The host's address.
+    pub host: Option<String>,
+    /// And the port, or 0.
+    pub port: u32,
+    /// The id of its process.
+    pub pid: u32,
+}
+
+/// Says where it listens.
+#[napi]
+pub fn server_facts(server: &ServerHandle) -> ServerFacts {
+    let pid = server.server.pid;
+    match &server.server.address {
+        Address::Default => ServerFacts { path: None, host: None, port: 0, pid },
+        Address::Path(path) => ServerFacts { path: Some(path.clone()), host: None, port: 0, pid },
+        Address::Tcp(host, port) => {
+            ServerFacts { path: None, host: Some(host.clone()), port: (*port).into(), pid }
+        }
+    }
+}
+
+/// Lets a server end, which unlinks what it owns. Resolves to its exit code when it is gone; null for a signal.
+#[napi(ts_return_type = "Promise<number | null>")]
+pub fn end_manager<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred::<Option<i32>, Ended>()?;
+    server.server.let_go();
+    let mut end = lock(&server.end);
+    match end.code {
+        Some(code) => deferred.resolve(Box::new(move |_| Ok(code))),
+        None => end.waiting.push(deferred),
+    }
+    Ok(promise)
+}
+
+/// Ends a server by force.
+#[napi]
+pub fn kill_manager(server: &ServerHandle) {
+    server.server.kill();
+}
+
+/// How JavaScript holds the client's side of a connection.
+#[napi]
+pub type ConversationHandle = External<Conversation>;
+
+/// With a manager whose key is this.
+#[napi]
+pub fn create_conversation(key: Uint8Array) -> ConversationHandle {
+    External::new(Conversation::new(key.to_vec()))
+}
+
+/// The bytes to be sent for this request; none as long as the two do not know each other.
+#[napi]
+pub fn ask_manager(conversation: &mut ConversationHandle, method: String, arguments: Vec<String>) -> Buffer {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    conversation.ask(&method, &arguments).into()
+}
+
+/// What is to be done about bytes that arrived.
+#[napi(object)]
+pub struct Heard {
+    /// To be sent.
+    pub send: Option<Buffer>,
+    /// There is an answer.
+    pub answered: bool,
+    /// It: nothing, a text, or names.
+    pub answer: Option<Vec<String>>,
+    /// Nothing more can be asked.
+    pub over: bool,
+}
+
+/// Takes in what arrived; throws where the conversation is over.
+#[napi]
+pub fn hear_manager(env: Env, conversation: &mut ConversationHandle, bytes: Uint8Array) -> Result<Heard> {
+    let mut out = Vec::new();
+    let answer = conversation.receive(&bytes, &mut out).map_err(|error| to_js(&env, error))?;
+    Ok(Heard {
+        send: if out.is_empty() { None } else { Some(out.into()) },
+        answered: answer.is_some(),
+        answer: match answer {
+            None | Some(Answer::Nothing) => None,
+            Some(Answer::Text(text)) => Some(vec![text]),
+            Some(Answer::Names(names)) => Some(names),
+        },
+        over: conversation.is_over(),
+    })
+}
+
+/// Ends this process's ownership of a segment that a manager has tracked; false where that one is dead and forgotten.
+/// `heir` is what it returned: the token of its ledger, if it has one.
+#[napi]
+pub fn hand_over(env: Env, name: String, id: String, heir: Option<String>) -> Result<bool> {
+    let hand_over = || {
+        let (name, id) = (Name::new(&name)?, identity_from(&id)?);
+        let heir = heir.as_deref().and_then(Token::parse);
+        match ledger::existing() {
+            Some(ledger) => ledger.hand_over(&name, id, heir),
+            None => Ok(true),
+        }
+    };
+    hand_over().map_err(|error| to_js(&env, error))
+}

@@ -1,0 +1,215 @@
+//! The manager: one thread, which waits for nobody. Who knows the key has segments owned by this process; they go with
+//! it, however it ends.
+
+mod client;
+mod listener;
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use shmkit::manager::{Holdings, Reply, Request, Settings, report, report_failure, settings_from};
+use shmkit::{Error, ledger, tracker};
+
+use self::client::{Client, Next};
+use self::listener::Listener;
+use crate::{descriptors, detach, signals};
+
+/// Descriptors that are not for clients.
+const SPARE_DESCRIPTORS: usize = 96;
+/// More clients at a time than that are more than anybody needs.
+const MOST_CLIENTS: usize = 4096;
+/// At the end, for the reply to who asked for it.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What epoll's events carry: a client's number, or one of these.
+const LISTENER: u64 = u64::MAX;
+const TERMINATION: u64 = u64::MAX - 1;
+const STARTER: u64 = u64::MAX - 2;
+
+/// Runs until it is told to end, or its starter has ended, or SIGTERM comes.
+pub(crate) fn run() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // To whoever started it and is still waiting for a word.
+            let mut stdout = io::stdout();
+            let _ = stdout.write_all(&report_failure(&error)).and_then(|()| stdout.flush());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<(), Error> {
+    let stdin = io::stdin();
+    let Settings { address, key, tracked } = settings_from(&mut stdin.lock())?;
+    let program = program();
+    detach::detach(detach::Stdin::Kept).map_err(failure)?;
+    let termination = signals::terminations().map_err(failure)?;
+    // A socket is nobody else's business, wherever it is.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let ledger = ledger::process()?;
+    let listener = Listener::bind(&address, &ledger)?;
+    let mut manager =
+        Manager::new(&listener, &termination, key, Holdings::new(ledger.clone())).map_err(failure)?;
+    let mut stdout = io::stdout();
+    // Nobody may be listening any more: then the standard input has ended, too.
+    let _ = stdout.write_all(&report(listener.address())).and_then(|()| stdout.flush());
+    tracker::ensure(ledger.home(), ledger.token(), || {
+        tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
+    });
+    let served = manager.serve(&listener);
+    listener.leave();
+    manager.end();
+    served.map_err(failure)
+}
+
+/// The path of this program, which the tracker is started by: found before the working directory changes.
+fn program() -> Result<PathBuf, String> {
+    let path = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    path.canonicalize().map_err(|error| format!("'{}': {error}", path.display()))
+}
+
+fn failure(error: io::Error) -> Error {
+    Error::os(error.raw_os_error().unwrap_or(5), "manager")
+}
+
+struct Manager {
+    epoll: OwnedFd,
+    key: Vec<u8>,
+    holdings: Holdings,
+    clients: HashMap<u64, Client>,
+    most_clients: usize,
+    /// The number of the next client: never used again, so an event cannot be taken for another one's.
+    next: u64,
+    /// Somebody asked for the end.
+    ending: bool,
+}
+
+impl Manager {
+    fn new(listener: &Listener, termination: &OwnedFd, key: Vec<u8>, holdings: Holdings) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let readable = epoll::EventFlags::IN;
+        epoll::add(&epoll, listener, epoll::EventData::new_u64(LISTENER), readable)?;
+        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
+        epoll::add(&epoll, io::stdin(), epoll::EventData::new_u64(STARTER), readable)?;
+        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS).clamp(1, MOST_CLIENTS);
+        Ok(Manager { epoll, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
+    }
+
+    fn serve(&mut self, listener: &Listener) -> io::Result<()> {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            let timeout = self.next_deadline().map(|deadline| {
+                Timespec::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or_default()
+            });
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            for event in events.drain(..) {
+                match event.data.u64() {
+                    LISTENER => self.accept(listener),
+                    TERMINATION => return Ok(()),
+                    STARTER if self.starter_is_gone() => return Ok(()),
+                    STARTER => {}
+                    client => self.attend(client),
+                }
+                if self.ending {
+                    return Ok(());
+                }
+            }
+            let now = Instant::now();
+            self.clients.retain(|_, client| client.deadline().is_none_or(|deadline| deadline > now));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.clients.values().filter_map(Client::deadline).min()
+    }
+
+    /// It has nothing more to say, so what can be read is its end.
+    fn starter_is_gone(&self) -> bool {
+        !matches!(io::stdin().read(&mut [0; 64]), Ok(1..))
+    }
+
+    fn accept(&mut self, listener: &Listener) {
+        // Some at a time: those who are served already are not to wait for a crowd at the door.
+        for _ in 0..64 {
+            match listener.accept() {
+                Ok(Some(socket)) => drop(self.welcome(socket)),
+                Ok(None) => return,
+                // No descriptors or no memory: one has to go, or it would be the same again at once.
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.make_room(),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
+        if self.clients.len() >= self.most_clients {
+            self.make_room();
+        }
+        let number = self.next;
+        self.next += 1;
+        let client = Client::new(socket).map_err(|_| io::ErrorKind::Other)?;
+        let flags = epoll::EventFlags::IN;
+        epoll::add(&self.epoll, client.socket(), epoll::EventData::new_u64(number), flags)?;
+        self.clients.insert(number, client);
+        self.attend(number);
+        Ok(())
+    }
+
+    /// Lets the one go who is missed least: the first to come of those who have not shown that they know the key, and
+    /// else the one who has been silent for longest, who may come again.
+    fn make_room(&mut self) {
+        let least =
+            self.clients.iter().min_by_key(|(number, client)| (client.is_known(), client.heard(), **number));
+        match least.map(|(number, _)| *number) {
+            Some(number) => drop(self.clients.remove(&number)),
+            // The system itself has none left, and is not to be asked again at once.
+            None => sleep(PAUSE),
+        }
+    }
+
+    fn attend(&mut self, number: u64) {
+        let Manager { epoll, key, holdings, clients, ending, .. } = self;
+        let Some(client) = clients.get_mut(&number) else { return };
+        let next = client.attend(key, |request| answer(holdings, request, ending));
+        let flags = match next {
+            Next::Read => epoll::EventFlags::IN,
+            Next::Write => epoll::EventFlags::OUT,
+            Next::End => {
+                clients.remove(&number);
+                return;
+            }
+        };
+        if *ending {
+            client.flush_within(LAST_PATIENCE);
+        }
+        if client.turns_to(next) {
+            let data = epoll::EventData::new_u64(number);
+            if epoll::modify(epoll, client.socket(), data, flags).is_err() {
+                clients.remove(&number);
+            }
+        }
+    }
+
+    /// Unlinks all that it owns. The ledger goes when the process exits.
+    fn end(&mut self) {
+        self.holdings.release_all();
+    }
+}
+
+fn answer(holdings: &mut Holdings, request: Request, ending: &mut bool) -> Reply {
+    *ending |= request == Request::Shutdown;
+    holdings.answer(request)
+}
