@@ -440,6 +440,155 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     [Symbol.dispose](): void;
 }
 
+/** What `batches()` gives. */
+interface BatchOptions {
+    /** Items in a batch at most. Default 256. */
+    max?: number;
+    /** Ends the iteration with its reason. */
+    signal?: AbortSignal;
+}
+
+/** A reader's own place in a broadcast. */
+interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>, Disposable {
+    /** Where the writer does not wait: how many items were overwritten before this one came to them. */
+    readonly lost: number;
+    /** How many items there are that this one has not read. */
+    readonly length: number;
+    /** Whether `close()` was called, of this or of its broadcast. */
+    readonly closed: boolean;
+    /**
+     * A fresh copy of the next item; undefined where there is none now.
+     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_LOST` (it was taken for dead), `ERR_SHM_CORRUPT`.
+     */
+    tryNext(): DTypes[D] | undefined;
+    /** Copies the next item into `out`; false, with nothing of use in `out`, where there is none now. Throws as `tryNext`. */
+    tryNextInto(out: DTypes[D]): boolean;
+    /**
+     * The next item, when there is one; undefined once the broadcast has ended and everything was read.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryNext`.
+     */
+    next(options?: WaitOptions): Promise<DTypes[D] | undefined>;
+    /** Blocks the thread for the same. */
+    nextSync(options?: SyncWaitOptions): DTypes[D] | undefined;
+    /**
+     * Items as they come, so many at a time as there are; ends when the broadcast has. A batch costs one turn of the event
+     * loop, however many items there are in it.
+     */
+    batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
+    /** Items as they come, until the broadcast has ended and everything was read. Who leaves the loop closes this. */
+    [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined>;
+    /** Reads no more: the writer does not wait for this one any longer. Idempotent. */
+    close(): void;
+}
+
+/** How to make a ring of items of one size. */
+interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
+    /** Room for so many items. */
+    slots: number;
+    /** Dimensions of an item, whose product is its length. Default: one element. */
+    shape?: readonly number[];
+    /** Type of the elements, by numpy's name. Default `float64`. */
+    dtype?: D;
+    /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
+    permissions?: number;
+}
+
+/** How to make a broadcast. */
+interface BroadcastOptions<D extends DType> extends RingOptions<D> {
+    /**
+     * What becomes of a reader that is slower than the writer: the writer waits for it (`block`), or goes on, and the reader
+     * loses what was overwritten (`drop`). Default `block`.
+     */
+    onSlow?: 'block' | 'drop';
+}
+/** How to attach to a broadcast. */
+interface BroadcastAttachOptions {
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
+/** Where to begin to read. */
+interface SubscribeOptions {
+    /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
+    from?: 'latest' | 'oldest';
+}
+/**
+ * Items of one size from one writer to many readers, each at its own place, between processes and threads.
+ *
+ * ```js
+ * using prices = SharedBroadcast.create({ name: 'prices', slots: 1000, shape: [4] });
+ * await prices.publish(Float64Array.of(1, 2, 3, 4)); // waits for the slowest reader
+ * // other processes
+ * using subscription = SharedBroadcast.attach('prices').subscribe();
+ * for await (const price of subscription) show(price);
+ * ```
+ */
+declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
+    #private;
+    readonly name: string;
+    /** Room for so many items. */
+    readonly capacity: number;
+    /** Type of the elements. */
+    readonly dtype: D;
+    /** Dimensions of an item. */
+    readonly shape: readonly number[];
+    /** What becomes of a reader that is slower than the writer. */
+    readonly onSlow: 'block' | 'drop';
+    private constructor();
+    /**
+     * Makes one of which nothing was published.
+     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D>;
+    /**
+     * Opens an existing broadcast, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`,
+     * `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+     */
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions): SharedBroadcast<D>;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** Whether `end()` was called, by anybody. */
+    get ended(): boolean;
+    /** How many items were published, by all who were the writer. */
+    get published(): number;
+    /** How many read it, in all processes. One that died counts until the writer has come across it. */
+    get subscribers(): number;
+    /**
+     * Publishes a copy of the item; false where the slowest reader has not read what it would overwrite.
+     * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_TOO_MANY` (there is another writer),
+     * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    tryPublish(item: DTypes[D]): boolean;
+    /**
+     * Publishes a copy of the item as it is now, when there is room.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPublish`.
+     */
+    publish(item: DTypes[D], options?: WaitOptions): Promise<void>;
+    /**
+     * Blocks the thread until the item is published.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPublish`.
+     */
+    publishSync(item: DTypes[D], options?: SyncWaitOptions): void;
+    /** Nothing is published any more: the writer is told, readers read what there is, and then are. */
+    end(): void;
+    /**
+     * Begins to read. Every item that is published from now on is for this reader, and with `oldest` those as well that
+     * are there. A writer that waits for readers waits for this one, until it is closed.
+     * @throws `ERR_SHM_TOO_MANY` (255 read it), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    subscribe(options?: SubscribeOptions): Subscription<D>;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle: its subscriptions are closed, and who waits through it does not any more. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
 /** What of a dict's values can be looked at in place. */
 type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
 /** A dict's entries inside of a txn. A read-only body may run more than once. */
@@ -834,17 +983,6 @@ interface Slot<D extends DType = DType> extends Disposable {
     [Symbol.dispose](): void;
 }
 
-/** How to make a ring of items of one size. */
-interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
-    /** Room for so many items. */
-    slots: number;
-    /** Dimensions of an item, whose product is its length. Default: one element. */
-    shape?: readonly number[];
-    /** Type of the elements, by numpy's name. Default `float64`. */
-    dtype?: D;
-    /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
-    permissions?: number;
-}
 /** How to make a queue. */
 interface QueueOptions<D extends DType> extends RingOptions<D> {
     /** Any number on both sides, or one producer and one consumer, which is faster. Default `mpmc`. */
@@ -854,13 +992,6 @@ interface QueueOptions<D extends DType> extends RingOptions<D> {
 interface QueueAttachOptions {
     /** Allow one of another user. Default false. */
     foreign?: boolean;
-}
-/** What `batches()` gives. */
-interface BatchOptions {
-    /** Items in a batch at most. Default 256. */
-    max?: number;
-    /** Ends the iteration with its reason. */
-    signal?: AbortSignal;
 }
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
@@ -976,7 +1107,7 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
 }
 
 /** Any shared object. */
-type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedMutex | SharedEvent;
+type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedBroadcast | SharedMutex | SharedEvent;
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
@@ -1187,6 +1318,8 @@ interface WorkerDiedError extends ShmError {
 interface PoolOptions {
     /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
     workers?: number;
+    /** The Python that runs a module in Python. Default `python3`. */
+    python?: string;
 }
 /** How to map. */
 interface MapOptions {
@@ -1216,7 +1349,7 @@ declare class Pool implements AsyncDisposable {
     #private;
     /**
      * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
-     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`).
+     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
      * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
      */
     constructor(module: string | URL, options?: PoolOptions);
@@ -1290,5 +1423,5 @@ declare class SegmentPool implements Disposable {
     [Symbol.dispose](): void;
 }
 
-export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
+export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

@@ -269,6 +269,31 @@ test.serial('inspect shows how full a queue is', async (t) => {
   });
 });
 
+test.serial('inspect shows what was published and who reads it', async (t) => {
+  const world = await World.open(t);
+  await world.node(`
+    const { SharedBroadcast } = await import('shmkit');
+    const broadcast = SharedBroadcast.create({ name: 'prices', slots: 3, shape: [4], onSlow: 'drop' });
+    globalThis.subscription = broadcast.subscribe();
+    for (let i = 0; i < 5; i++) broadcast.tryPublish(new Float64Array(4));
+    return broadcast;`);
+  const { stdout } = await world.shm('inspect', 'prices');
+  t.regex(
+    stdout,
+    /kind +broadcast\n[^]*items +5 published, room for 3\nan item +float64\[4\]\nsubscribers +1\nslow readers +lose items\n/,
+  );
+  const { contents } = await world.json<{ contents: object }>('inspect', 'prices');
+  t.deepEqual(contents, {
+    dtype: 'float64',
+    shape: [4],
+    capacity: 3,
+    onSlow: 'drop',
+    published: 5,
+    subscribers: 1,
+    ended: false,
+  });
+});
+
 test.serial('gc removes the lock of a segment that somebody unlinked who knew of no locks', async (t) => {
   const world = await World.open(t);
   await world.leave(`SharedMemory("python", create=True, size=8)`);

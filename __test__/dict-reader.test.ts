@@ -1,13 +1,18 @@
 /** What `src/dict/reader.ts` finds by itself, and what it leaves to Rust. The other tests cannot tell the two apart. */
 import { Buffer } from 'node:buffer';
+import { spawnSync } from 'node:child_process';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls, lay } from '../src/dict/desk.js';
+import { calls, lay, LAYOUT } from '../src/dict/desk.js';
+import { FLOAT } from '../src/dict/kinds.js';
 import { encode } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
+import { IN_ORDER } from '../src/loads.js';
+import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
   const native = binding.createDict(byteLength, 1 << 28, undefined, 0o600, true, false);
@@ -53,7 +58,7 @@ test('what is left to Rust', (t) => {
   set('large', 'x'.repeat(1 << 20));
   set('bigint', 5n);
   for (const key of ['large', 'bigint']) t.is(reader.get(key), Unsure);
-  for (const text of ['x'.repeat(65), 'Ā']) t.false(lay(number, 'key', text));
+  for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.false(lay(number, 'key', text));
 });
 
 test('values of every other kind', (t) => {
@@ -64,10 +69,28 @@ test('values of every other kind', (t) => {
     set('key', value);
     t.deepEqual(reader.get('key'), value);
   }
-  for (const value of [1.5, NaN, -0, 'abc', '', 'ÿ', 'x'.repeat(64)]) {
+  const around = [1, 40, 41, 64, 2048, 4096].flatMap((length) => ['x'.repeat(length), 'ÿ'.repeat(length)]);
+  const wide = [1, 40, 41, 2048].flatMap((length) => ['Ā'.repeat(length), 'x'.repeat(length - 1) + '\ud800']);
+  for (const value of [1.5, NaN, -0, 'abc', '', ...around, ...wide]) {
     t.true(lay(number, 'key', value));
     calls.set_laid();
     t.is(reader.get('key'), value);
+  }
+});
+
+test('texts of every length, each character of which is another one', (t) => {
+  const { reader, number, set } = setUp(t);
+  for (let length = 0; length <= 80; length++) {
+    for (const first of [1, 0x30, 0x78, 0xaf, 0x3041]) {
+      const text = String.fromCharCode(...Array.from({ length }, (_, i) => first + i));
+      for (const key of ['k', 'key of 9']) {
+        set(key, text);
+        t.is(reader.get(key), text);
+        t.true(lay(number, key, text));
+        calls.set_laid();
+        t.is(reader.get(key), text);
+      }
+    }
   }
 });
 
@@ -78,6 +101,98 @@ test('NaN is stored as one value, whichever it is', (t) => {
   calls.set_laid();
   t.true(calls.matches(number, 'key', NaN));
 });
+
+test('a number is written over a number, and over nothing else', (t) => {
+  const { native, reader, number, set } = setUp(t);
+  const words = new Uint32Array(binding.dictBuffer(native));
+  const at = LAYOUT.version;
+  const kept = (key: string, value: unknown): void => {
+    set(key, value);
+    const version = words[at]!;
+    t.false(reader.overwrite(key, 5), key);
+    t.is(words[at], version);
+    t.deepEqual(reader.get(key), value);
+  };
+  for (let length = 1; length <= 64; length++) {
+    const key = 'k'.repeat(length);
+    t.false(reader.overwrite(key, 1));
+    set(key, length);
+    for (const value of [0, -0, 1.5, -1, 2 ** 53, Infinity, -Infinity, 5e-324]) {
+      const version = words[at]!;
+      t.is(reader.overwrite(key, value), IN_ORDER);
+      if (!IN_ORDER) continue;
+      t.is(words[at], version + 2);
+      t.is(reader.get(key), value);
+      t.is(calls.get(number, key, Buffer.alloc(16)), value);
+    }
+  }
+  t.false(reader.overwrite('k', NaN));
+  set('other', 1);
+  t.is(reader.get('other'), 1);
+  for (const value of ['8 bytes!', '', 'ü', null, true, [1], { a: 1 }, Buffer.alloc(8)]) kept('other', value);
+  calls.set(number, 'float', Buffer.alloc(8), FLOAT);
+  t.false(reader.overwrite('float', 5));
+  for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.overwrite(key, 1));
+});
+
+test('versions whose upper half changes are left to Rust', (t) => {
+  const { native, reader, number, set } = setUp(t);
+  const words = new Uint32Array(binding.dictBuffer(native));
+  set('key', 1);
+  const before = words[LAYOUT.version + 1]!;
+  for (const [low, isOurs] of [
+    [2 ** 31 - 2, IN_ORDER],
+    [2 ** 32 - 4, IN_ORDER],
+    [2 ** 32 - 2, false],
+    [7, false],
+  ] as const) {
+    words[LAYOUT.version] = low;
+    t.is(reader.overwrite('key', low), isOurs);
+    t.is(words[LAYOUT.version], isOurs ? low + 2 : low);
+  }
+  words[LAYOUT.version] = 2 ** 32 - 2;
+  t.true(lay(number, 'key', 2));
+  calls.set_laid();
+  t.deepEqual([words[LAYOUT.version], words[LAYOUT.version + 1]], [0, before + 1]);
+  t.is(reader.get('key'), 2);
+});
+
+for (const [where, step, values] of [
+  ['before a number is written over another one', 'before', [1]],
+  ['while it is', 'after', [1]],
+  ['once it was, with the lock', 'unlock', [2]],
+] as const) {
+  test(`a death ${where}`, (t) => {
+    using dict = SharedDict.create<number>({ name: freshName(t) });
+    t.teardown(() => dict.unlink());
+    dict.assign({ key: 1, other: 1 });
+    const script = `
+      import { SharedDict } from 'shmkit';
+      const dict = SharedDict.attach('${dict.name}');
+      const { store, compareExchange } = Atomics;
+      const die = () => process.kill(process.pid, 'SIGKILL');
+      dict.set('other', 2);
+      Atomics.store = (...given) => {
+        if ('${step}' === 'before') die();
+        store(...given);
+        if ('${step}' === 'after') die();
+      };
+      Atomics.compareExchange = (...given) => {
+        // Of the lock's word, to give it back.
+        if ('${step}' === 'unlock' && given[3] === 0) die();
+        return compareExchange(...given);
+      };
+      dict.set('key', 2);`;
+    const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+    // Elsewhere numbers are Rust's to write over, whose steps its own tests know.
+    const died = IN_ORDER || step === 'unlock';
+    t.is(signal, died ? 'SIGKILL' : null);
+    t.true((died ? values : [2]).includes(dict.get('key') as never));
+    t.is(dict.get('other'), 2);
+    t.is(dict.increment('key', 10), (died ? values[0] : 2) + 10);
+    t.is(dict.size, 2);
+  });
+}
 
 test('a dict that has grown is followed', (t) => {
   const { reader, set } = setUp(t, 8192);

@@ -8,8 +8,8 @@ import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
 
 // Every example of the documentation runs: the blocks of a page one after the other, each in a process of its
-// own, in one /dev/shm. A `text` block says what the one before it prints. A block that begins with `// NAME.js` or `# NAME.py` is a
-// file of that name for those after it.
+// own, in one /dev/shm. A `text` block says what the one before it prints. A block that begins with `// NAME.js`
+// or `# NAME.py` is a file of that name for those after it. `python3` is one with numpy and shmkit.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const python = path.join(root, '.cache/venv/bin/python3');
 const pages = ['README.md', ...fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`)];
@@ -44,7 +44,11 @@ for (const page of pages) {
       return language === 'js' ? [`"${process.execPath}" --import=tsx "${file}"`] : [`"${python}" "${file}"`];
     });
     const expected = all.filter(({ language }) => language === 'text').map(({ code }) => code);
-    const [command, args] = ownDevShm('256m', ['sh', '-ec', steps.join('\n')]);
+    const [command, args] = ownDevShm('256m', [
+      'sh',
+      '-ec',
+      [`PATH='${path.dirname(python)}':"$PATH"`, ...steps].join('\n'),
+    ]);
     const { code, output } = await run(command, args);
     t.deepEqual({ code, output }, { code: 0, output: expected.join('') });
   });

@@ -8,7 +8,8 @@ import { venvPython } from './helpers/python.js';
 import { run } from './lifetime/run.js';
 
 const example = (file: string): string => fileURLToPath(new URL(`../examples/${file}`, import.meta.url));
-const node = (file: string) => run(process.execPath, ['--import=tsx', example(file)]);
+const node = (file: string, env?: NodeJS.ProcessEnv) =>
+  run(process.execPath, ['--import=tsx', example(file)], 100, env);
 
 test('txn.ts: what one process writes inside of a txn the other reads', async (t) => {
   const { code, output } = await node('txn.ts');
@@ -109,6 +110,24 @@ test('cluster-cache/cache.ts: one that is full begins afresh', async (t) => {
   const { requests, hits, misses, entries } = cache.stats();
   t.deepEqual({ requests, hits, misses }, { requests: 200, hits: 100, misses: 100 });
   t.true(entries > 0 && entries < 20, `${entries} entries`);
+});
+
+test('frames: numpy finds the ball in every frame of the queue', async (t) => {
+  const { code, output } = await node('frames/main.ts', { ...process.env, PYTHON: venvPython() });
+  t.is(code, 0, output);
+  t.regex(output, /^200 frames of 1280 × 720, the ball found in 200\n\d+ frames a second, \d+ MB\/s\n$/);
+});
+
+test('ticks: each reader has its own place in the stream, and knows what it lost', async (t) => {
+  const { code, output } = await node('ticks/main.ts');
+  t.is(code, 0, output);
+  const readers = [...output.matchAll(/^ {2}(\w+): (\d+) seen, (\d+) lost; /gm)];
+  t.deepEqual(
+    readers.map(([, name]) => name),
+    ['average', 'candles', 'slow'],
+    output,
+  );
+  for (const [, , seen, lost] of readers) t.is(Number(seen) + Number(lost), 1_000_000, output);
 });
 
 test('counter-board: every board is of one moment, and nothing is lost', async (t) => {

@@ -1,7 +1,9 @@
 /** The MessagePack of dicts: beside a library's, and against bytes that are none. */
 import { Buffer } from 'node:buffer';
+import { execFileSync } from 'node:child_process';
 
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import * as fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { SharedDict } from 'shmkit';
@@ -109,24 +111,199 @@ test('bytes that are no value are refused, at once and by a code', (t) => {
 
 test('a getter that stores something itself', (t) => {
   using dict = SharedDict.create<unknown>();
+  const inner = { object: { q: [1, 2, 3] }, text: 'é'.repeat(1000), wide: '日'.repeat(1000), number: 5 };
   const object = {
     before: 1,
     get here() {
-      dict.set('inner', { q: [1, 2, 3] });
+      for (const [key, it] of Object.entries(inner)) dict.set(key, it);
       return { deep: 'x'.repeat(100) };
     },
     after: 2,
   };
-  dict.set('outer', object);
-  t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
-  t.deepEqual(dict.get('inner'), { q: [1, 2, 3] });
+  for (let round = 0; round < 20; round++) {
+    dict.set('outer', object);
+    t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
+    for (const [key, it] of Object.entries(inner)) t.deepEqual(dict.get(key), it);
+  }
   dict.unlink();
+});
+
+/** What is written and read, with its keys in their order. */
+function isSame(t: ExecutionContext, object: object): void {
+  const bytes = pack(object)!;
+  const got = read(bytes);
+  t.deepEqual(got, object);
+  t.is(JSON.stringify(got), JSON.stringify(object));
+  t.deepEqual(library.unpack(bytes), object);
+}
+
+test('texts of every length, with one character that is not ASCII or none', (t) => {
+  for (let length = 0; length <= 70; length++) {
+    const plain = String.fromCharCode(...Array.from({ length }, (_, i) => 0x30 + i));
+    const texts = [
+      plain,
+      ...Array.from({ length }, (_, at) => `${plain.slice(0, at)}é${plain.slice(at + 1)}`),
+    ];
+    // Some of them are the last thing that there is.
+    for (const it of texts) for (const object of [[it], { it }, [it, it.slice(1), 1]]) isSame(t, object);
+  }
+});
+
+test('keys that differ in one byte only, where the other one is expected', (t) => {
+  for (let length = 1; length <= 33; length++) {
+    const key = 'k'.repeat(length);
+    for (let at = 0; at < length; at++) {
+      for (const other of ['l', 'ü', '\0']) {
+        const near = key.slice(0, at) + other + key.slice(at + 1);
+        for (const name of [key, key, near, near, key]) {
+          const bytes = library.pack({ [name]: { [name]: 1, last: 2 }, last: 3 });
+          t.deepEqual(read(bytes), { [name]: { [name]: 1, last: 2 }, last: 3 });
+          t.true(pack({ [name]: { [name]: 1, last: 2 }, last: 3 })!.equals(bytes));
+        }
+      }
+    }
+  }
+});
+
+test('objects that are nearly alike, one after the other', (t) => {
+  const some = [
+    'a',
+    'b',
+    'id',
+    'ab',
+    'ba',
+    'name',
+    'mane',
+    '',
+    'é',
+    '1',
+    '0',
+    'a longer one',
+    'x'.repeat(40),
+  ];
+  const one = fc.letrec<{ object: Record<string, unknown>; part: unknown }>((tie) => ({
+    object: fc
+      .subarray(some, { maxLength: 7 })
+      .chain((those) => fc.tuple(...those.map((name) => fc.tuple(fc.constant(name), tie('part')))))
+      .map((entries) => Object.fromEntries(entries)),
+    part: fc.oneof({ maxDepth: 2 }, fc.integer(), fc.string(), tie('object'), fc.array(tie('object'))),
+  })).object;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(one, fc.integer({ min: 1, max: 12 })), { maxLength: 6 }), (given) => {
+      for (const [object, times] of given) for (let i = 0; i < times; i++) isSame(t, object);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('fields that are there at times, and come in another order', (t) => {
+  for (let i = 0; i < 2000; i++) {
+    const tags = Array.from({ length: i % 6 }, (_, n) => ({ n, ...(n % 2 === 0 && { even: true }) }));
+    const first = i % 37 === 0 ? { name: `name ${i}`, id: i } : { id: i, name: `name ${i}` };
+    isSame(t, { ...first, ...(i % 20 === 0 && { maybe: null }), tags, score: i / 2 });
+    isSame(t, { ...(i % 50 === 0 && { 5: 'five' }), x: { y: { z: i, ...(i % 11 === 0 && { w: {} }) } } });
+  }
+});
+
+test('keys that read as something else in code', (t) => {
+  const odd = [
+    '"',
+    "'",
+    '`',
+    '\\',
+    '\n',
+    '\u2028',
+    '${x}',
+    '"]: 1, ["',
+    'constructor',
+    'toString',
+    'a-b',
+    '*/',
+  ];
+  for (let i = 0; i < 20; i++) {
+    for (const name of odd) isSame(t, { [name]: { [name]: i, and: name }, and: i });
+    isSame(t, Object.fromEntries(odd.map((name) => [name, i])));
+  }
+  for (let i = 0; i < 20; i++) {
+    t.deepEqual(read(Buffer.from('83a16101a16102a16203', 'hex')), { a: 2, b: 3 }, 'a key twice');
+    t.throws(() => read(Buffer.from('82a16101a95f5f70726f746f5f5f80', 'hex')));
+    t.deepEqual(read(Buffer.from('83a1620103c0a16102', 'hex')), { b: 1, 3: null, a: 2 }, 'a number as a key');
+  }
+});
+
+test('thousands of shapes', (t) => {
+  const shapes = Array.from({ length: 3000 }, (_, i) => ({
+    [`key${i}`]: i,
+    [`other${i % 7}`]: { [`deep${i}`]: 1 },
+  }));
+  for (let round = 0; round < 2; round++) {
+    for (const object of shapes) for (let i = 0; i < 10; i++) t.deepEqual(read(pack(object)!), object);
+  }
+});
+
+test('bytes that are damaged where they were whole before', async (t) => {
+  const random = new Random(5);
+  const good = (i: number): object => ({
+    id: i,
+    name: `name-${i}`,
+    at: { x: i, y: 'é', list: [{ a: i }, { a: 1 }] },
+  });
+  const attempt = (look: () => unknown): unknown => {
+    try {
+      return look();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  let refused = 0;
+  for (let round = 0; round < 150; round++) {
+    for (let i = 0; i < 12; i++) t.deepEqual(read(pack(good(i))!), good(i));
+    const bytes = pack(good(round))!;
+    for (let n = random.below(2) + 1; n > 0; n--) bytes[random.below(bytes.length)] = random.below(256);
+    const end = random.below(5) === 0 ? random.below(bytes.length) : bytes.length;
+    // One that has met nothing.
+    const fresh = (await import(`../src/dict/message-pack.js?round=${round}`)) as { unpack: typeof unpack };
+    const expected = attempt(() => fresh.unpack(bytes, 0, end));
+    if (typeof expected === 'string') refused++;
+    for (let i = 0; i < 10; i++)
+      t.deepEqual(
+        attempt(() => unpack(bytes, 0, end)),
+        expected,
+      );
+    const got = read(pack(good(round))!);
+    t.deepEqual(got, good(round));
+    t.is(JSON.stringify(got), JSON.stringify(good(round)));
+  }
+  t.true(refused > 50, `${refused}`);
+});
+
+test('a key whose bytes are no text is not written as they are', (t) => {
+  const damaged = Buffer.from('82a16101a1ff02', 'hex');
+  for (let i = 0; i < 20; i++) t.deepEqual(read(damaged), { a: 1, '\ufffd': 2 });
+  t.is(pack({ a: 1, '\ufffd': 2 })!.toString('hex'), '82a16101a3efbfbd02');
+});
+
+test('where no code may be made of text', (t) => {
+  const script = `
+    import { SharedDict } from 'shmkit';
+    const dict = SharedDict.create();
+    let sum = 0;
+    for (let i = 0; i < 100; i++) {
+      dict.set('key', { id: i, more: { of: [{ it: i }] } });
+      sum += dict.get('key').more.of[0].it;
+    }
+    dict.unlink();
+    console.log(sum);`;
+  const options = ['--disallow-code-generation-from-strings', '--input-type=module', '-e', script];
+  t.is(execFileSync(process.execPath, options, { encoding: 'utf8' }), '4950\n');
 });
 
 test('a stack that has no room left leaves the dict and its values as they are', (t) => {
   using dict = SharedDict.create<unknown>();
   const keys = Array.from({ length: 50 }, (_, i) => `key number ${i}`);
   for (const key of keys) dict.set(key, { [`${key} é`]: [1, { a: 'b' }] });
+  const same = (i: number): object => ({ id: i, name: `name ${i}`, at: { x: i, list: [{ a: i }] } });
+  for (let i = 0; i < 3; i++) dict.set(`same ${i}`, same(i));
   let overflows = 0;
   for (let size = 0; size < 60; size++) {
     let at = 0;
@@ -140,6 +317,8 @@ test('a stack that has no room left leaves the dict and its values as they are',
       void dive(() => {
         const key = keys[at++ % keys.length]!;
         dict.get(key);
+        for (let i = 0; i < 3; i++) dict.get(`same ${i}`);
+        dict.set(`same ${at % 3}`, same(at % 3));
         dict.txnSync((txn) => txn.set('n', at));
         dict.increment('m');
       }, down);
@@ -148,6 +327,9 @@ test('a stack that has no room left leaves the dict and its values as they are',
     dict.set('after', size);
     t.is(dict.get('after'), size);
     for (const key of keys) t.deepEqual(dict.get(key), { [`${key} é`]: [1, { a: 'b' }] });
+    for (let i = 0; i < 30; i++) t.deepEqual(dict.get(`same ${i % 3}`), same(i % 3));
+    for (let i = 0; i < 3; i++) dict.set(`same ${i}`, same(i));
+    for (let i = 0; i < 30; i++) t.deepEqual(dict.get(`same ${i % 3}`), same(i % 3));
   }
   t.is(overflows, 60);
   dict.unlink();

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { Pool, SharedArray } from 'shmkit';
+import { Pool, SharedArray, segments } from 'shmkit';
 
 function setUp(t: ExecutionContext, shape: number | readonly number[] = 1000) {
   t.timeout(60_000, 'a pool that hangs');
@@ -66,6 +67,39 @@ test('a part whose worker is killed is done once more', async (t) => {
   t.teardown(() => delete process.env['SHMKIT_TEST_DIE']);
   await pool.mapArray('dieOnce', input, output, { chunk: 100 });
   t.true(isRoots(output));
+});
+
+test('workers keep segments mapped for the next time, and let go of them after a while', async (t) => {
+  const { pool, input, output } = setUp(t);
+  const attached = () => segments().find(({ name }) => name === output.name)?.attached;
+  for (let times = 0; times < 3; times++) await pool.mapArray('roots', input, output);
+  while (attached()!.length > 1) await sleep(50);
+  t.deepEqual(attached(), [process.pid]);
+  output.fill(-1);
+  await pool.mapArray('roots', input, output);
+  t.true(isRoots(output));
+});
+
+test('what is kept is not taken for another one of its name, nor for one that is gone', async (t) => {
+  const { pool, input } = setUp(t);
+  using first = SharedArray.create(1000);
+  await pool.mapArray('roots', input, first);
+  first.unlink();
+  await t.throwsAsync(pool.mapArray('roots', input, first), { code: 'ENOENT' });
+  using second = SharedArray.create(1000, { name: first.name });
+  await t.throwsAsync(pool.mapArray('roots', input, first), { code: 'ERR_SHM_UNLINKED' });
+  await pool.mapArray('roots', input, second);
+  t.true(isRoots(second));
+  second.unlink();
+});
+
+test('a function may close what it was given, and later ones have it again', async (t) => {
+  const { pool, input, output } = setUp(t);
+  for (let times = 0; times < 2; times++) {
+    output.fill(-1);
+    await pool.mapArray('closeAll', input, output);
+    t.true(isRoots(output));
+  }
 });
 
 test('an error says at which index the part begins', async (t) => {

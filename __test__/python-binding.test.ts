@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import pLimit from 'p-limit';
 
 import { findPythons, venvPython } from './helpers/python.js';
 import { ownDevShm } from './lifetime/namespace.js';
@@ -21,7 +22,17 @@ const names = sources.flatMap((file) =>
   ),
 );
 
-const NEEDS_NUMPY = new Set(['arrays_of_numpy_in_a_dict', 'arrays_outlive_their_segment']);
+const NEEDS_NUMPY = new Set([
+  'arrays_are_numpys_in_place',
+  'arrays_of_numpy_in_a_dict',
+  'arrays_outlive_their_segment',
+  'numpys_arrays_outlive_a_shared_one',
+  'numpys_items_of_a_queue',
+  'numpys_slots_stay_mapped',
+]);
+
+/** So many at once: each has processes of its own, whose waits have watchdogs. */
+const limit = pLimit(4);
 
 for (const { version, path } of await findPythons()) {
   for (const name of names) {
@@ -34,6 +45,6 @@ for (const name of NEEDS_NUMPY) test(name.replaceAll('_', ' '), scenario, venvPy
 async function scenario(t: ExecutionContext, python: string, name: string): Promise<void> {
   const environment = [`PYTHONPATH=${wheel}`, 'PYTHONDONTWRITEBYTECODE=1'];
   const [command, args] = ownDevShm('64m', ['env', ...environment, python, script, name]);
-  const { code, signal, output } = await run(command, args);
+  const { code, signal, output } = await limit(() => run(command, args));
   t.deepEqual({ code, signal, output }, { code: 0, signal: null, output: '' });
 }

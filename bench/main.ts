@@ -13,6 +13,7 @@ import { dictSuite } from './suites/dict.js';
 import { arraySuite } from './suites/array.js';
 import { listSuite } from './suites/list.js';
 import { lockSuite } from './suites/lock.js';
+import { pipelineSuite } from './suites/pipeline.js';
 import { managerSuite } from './suites/manager.js';
 import { queueSuite } from './suites/queue.js';
 import { segmentSuite } from './suites/segment.js';
@@ -26,6 +27,7 @@ const SUITES: Record<string, (context: Context) => Row[]> = {
   dict: dictSuite,
   array: arraySuite,
   queue: queueSuite,
+  pipeline: pipelineSuite,
   manager: managerSuite,
 };
 

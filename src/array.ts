@@ -93,7 +93,7 @@ const ATTACH_OPTIONS = [
 const NOTHING = Buffer.alloc(0);
 
 let sourceOf: (array: unknown) => [native: NativeHandle, geometry: Float64Array];
-let over: <D extends DType>(memory: SharedMemory, place: Place) => SharedArray<D>;
+let over: <D extends DType>(memory: SharedMemory, place: Place, isView?: boolean) => SharedArray<D>;
 
 /**
  * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
@@ -133,7 +133,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   readonly #readOnly: boolean;
   #closed = false;
 
-  private constructor(shm: SharedMemory, place: Place, data?: DTypes[DType]) {
+  private constructor(shm: SharedMemory, place: Place, isView: boolean, data?: DTypes[DType]) {
     if (!(shm instanceof SharedMemory)) throw wrongType('a SharedArray', 'made by create() or attach()', shm);
     const { type, layout, start } = place;
     const { shape, strides, offset } = layout;
@@ -148,7 +148,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     this.#type = type;
     this.#start = start;
     this.#geometry = Float64Array.of(type.number, start / type.itemSize + offset, ...shape, ...strides);
-    this.#isView = data !== undefined;
+    this.#isView = isView;
     if (data === undefined) {
       binding.arrayCheck(nativeOf(shm), this.#geometry);
       data = new type.Class(shm.buffer, start, Math.floor((shm.size - start) / type.itemSize));
@@ -162,7 +162,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   static {
-    over = <T extends DType>(memory: SharedMemory, place: Place) => new SharedArray<T>(memory, place);
+    over = <T extends DType>(memory: SharedMemory, place: Place, isView = false) =>
+      new SharedArray<T>(memory, place, isView);
     sourceOf = (array) => {
       if (!(array instanceof SharedArray)) throw wrongType('the other array', 'a SharedArray', array);
       return [array.#source(), array.#geometry];
@@ -335,7 +336,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   #view(layout: { shape: readonly number[]; strides: readonly number[]; offset: number }): SharedArray<D> {
     this.#checkOpen();
-    return new SharedArray<D>(this.shm, { type: this.#type, layout, start: this.#start }, this.#cells.data);
+    const place = { type: this.#type, layout, start: this.#start };
+    return new SharedArray<D>(this.shm, place, true, this.#cells.data);
   }
 
   /**
@@ -612,6 +614,11 @@ function opened<T>(memory: SharedMemory, open: () => T): T {
     else memory.close();
     throw error;
   }
+}
+
+/** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
+export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
+  return over(memory, locate(memory, target, checkWanted({})), true);
 }
 
 /** The values as elements of this type. */

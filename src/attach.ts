@@ -1,5 +1,6 @@
 import { SharedArray } from './array.js';
 import { checkDescriptor } from './arguments.js';
+import { SharedBroadcast } from './broadcast.js';
 import { SharedDict } from './dict.js';
 import { shmError } from './errors.js';
 import { SharedEvent } from './event.js';
@@ -13,7 +14,14 @@ import type { Descriptor } from './shared-object.js';
 
 /** Any shared object. */
 export type Shared =
-  SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedMutex | SharedEvent;
+  | SharedMemory
+  | ShareableList
+  | SharedArray
+  | SharedDict
+  | SharedQueue
+  | SharedBroadcast
+  | SharedMutex
+  | SharedEvent;
 
 /**
  * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
@@ -32,6 +40,8 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
       return SharedDict.attach(descriptor, options);
     case 'queue':
       return SharedQueue.attach(descriptor, onlyForeign(options));
+    case 'broadcast':
+      return SharedBroadcast.attach(descriptor, onlyForeign(options));
     case 'mutex':
       return SharedMutex.attach(descriptor, onlyForeign(options));
     case 'event':
@@ -41,7 +51,7 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
   }
 }
 
-/** Of the options of a segment's `attach`, what there is for a lock or a queue. */
+/** Of the options of a segment's `attach`, what there is for a lock, a queue or a broadcast. */
 function onlyForeign(options: AttachOptions | undefined): LockAttachOptions {
   return options?.foreign === undefined ? {} : { foreign: options.foreign };
 }

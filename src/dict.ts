@@ -4,12 +4,13 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
-import { calls, lay } from './dict/desk.js';
-import { OBJECTS } from './dict/kinds.js';
+import { calls, lay, layPacked, packed } from './dict/desk.js';
+import { MESSAGE_PACK, OBJECTS } from './dict/kinds.js';
 import { Reader, Unsure } from './dict/reader.js';
 import { Overlay, sum } from './dict/txn.js';
 import type { Change, DictTxn, TxnSource } from './dict/txn.js';
 import { Busy, checkKey, copyOf, decode, encode, scratch } from './dict/values.js';
+import type { Encoded } from './dict/values.js';
 import { Views } from './dict/views.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
@@ -288,21 +289,20 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * then.
    */
   set(key: string, value: V): this {
-    if (typeof value === 'number' || typeof value === 'string') {
-      const lock = this.#writable();
-      this.#begin(lock);
-      try {
-        this.#put(key, value);
-      } catch (error) {
-        this.#leave(lock, this.#hold);
-        throw error;
-      }
-      this.#hold.left = 'consistent';
-      lock.unlock(this.#hold, 'consistent');
-      return this;
+    const isShort = typeof value === 'number' || typeof value === 'string';
+    // Getters run without the lock.
+    const encoded = isShort ? undefined : encode(value, 'laid');
+    const lock = this.#writable();
+    this.#begin(lock);
+    try {
+      if (encoded === undefined) this.#put(key, value);
+      else this.#putEncoded(key, encoded);
+    } catch (error) {
+      this.#leave(lock, this.#hold);
+      throw error;
     }
-    const encoded = encode(value, true);
-    this.#withLock(() => calls.set(this.#number, key, encoded.value, encoded.kind));
+    this.#hold.left = 'consistent';
+    lock.unlock(this.#hold, 'consistent');
     return this;
   }
 
@@ -318,11 +318,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** The value that there is, or this one from now on. */
   getOrInsert(key: string, value: V): V {
-    const { value: encoded, kind } = encode(value, true);
+    const encoded = encode(value, 'laid');
     return this.#withLock(() => {
       const known = this.#now(key);
       if (known !== undefined) return known;
-      calls.set(this.#number, key, encoded, kind);
+      this.#putEncoded(key, encoded);
       return value;
     });
   }
@@ -346,12 +346,16 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** With the lock. */
   #put(key: string, value: V): void {
-    if (lay(this.#number, key, value)) {
-      calls.set_laid();
-    } else {
-      const encoded = encode(value, true);
-      calls.set(this.#number, key, encoded.value, encoded.kind);
-    }
+    if (typeof value === 'number' && this.#reader.overwrite(key, value)) return;
+    if (lay(this.#number, key, value)) calls.set_laid();
+    else this.#putEncoded(key, encode(value, 'laid'));
+  }
+
+  /** The same of what was encoded to be laid. */
+  #putEncoded(key: string, { value, kind }: Encoded): void {
+    if (kind !== MESSAGE_PACK || typeof value !== 'number') calls.set(this.#number, key, value, kind);
+    else if (layPacked(this.#number, key, value)) calls.set_laid();
+    else calls.set(this.#number, key, packed.subarray(0, value), kind);
   }
 
   /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
@@ -365,8 +369,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   compareAndSet(key: string, expected: V | undefined, value: V): boolean {
     const [before, after] = [
-      expected === undefined ? undefined : encode(expected, true),
-      encode(value, true),
+      expected === undefined ? undefined : encode(expected, 'borrowed'),
+      encode(value, 'borrowed'),
     ];
     return this.#withLock(() => {
       const equal =

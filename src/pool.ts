@@ -9,8 +9,10 @@ import pMap from 'p-map';
 import { checkCount, checkOptions } from './arguments.js';
 import { SharedArray } from './array.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
-import { pack } from './pool/parcel.js';
+import { nodeProgram } from './pool/node.js';
 import type { Parcel } from './pool/parcel.js';
+import type { Program } from './pool/program.js';
+import { pythonProgram } from './pool/python.js';
 import { Died, workerDied, WorkerProcess } from './pool/worker-process.js';
 import type { Job, Outcome } from './pool/worker-process.js';
 import type { SharedObject } from './shared-object.js';
@@ -21,6 +23,8 @@ export type { WorkerDiedError } from './pool/worker-process.js';
 export interface PoolOptions {
   /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
   workers?: number;
+  /** The Python that runs a module in Python. Default `python3`. */
+  python?: string;
 }
 
 /** How to map. */
@@ -61,7 +65,7 @@ interface Chunk {
  * ```
  */
 export class Pool implements AsyncDisposable {
-  readonly #url: string;
+  readonly #program: Program;
   readonly #limit: LimitFunction;
   readonly #workers: number;
   readonly #alive = new Set<WorkerProcess>();
@@ -72,12 +76,13 @@ export class Pool implements AsyncDisposable {
 
   /**
    * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
-   * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`).
+   * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
   constructor(module: string | URL, options?: PoolOptions) {
-    this.#url = checkModule(module);
-    const { workers } = checkOptions(options, ['workers']);
+    const url = checkModule(module);
+    const { workers, python } = checkOptions(options, ['workers', 'python']);
+    this.#program = programOf(url, python);
     this.#workers = workers === undefined ? availableParallelism() : checkCount('workers', workers);
     this.#limit = pLimit(this.#workers);
   }
@@ -92,7 +97,7 @@ export class Pool implements AsyncDisposable {
    */
   async run<R>(method: string, ...args: unknown[]): Promise<R> {
     this.#check(method);
-    const parcel = pack(args, `an argument of '${method}'`);
+    const parcel = this.#program.pack(args, `an argument of '${method}'`);
     return this.#track(this.#run<R>(method, parcel));
   }
 
@@ -188,7 +193,7 @@ export class Pool implements AsyncDisposable {
 
     const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
       const { from } = chunk;
-      const parcel = packItems(method, chunk);
+      const parcel = packItems(this.#program, method, chunk);
       const job: Job = { method, parcel, each: spread ? 'spread' : true, wanted: () => wanted };
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
@@ -202,9 +207,10 @@ export class Pool implements AsyncDisposable {
       if (to > from) onProgress?.(done, count ?? taken);
       return outcome.value as R[];
     };
-    const checked = this.#track(attempt({ from: 0, items: [] }));
+    // No item is taken for a function that there is not; parts of arrays nobody misses.
+    const checked = spread && count !== 0 ? undefined : this.#track(attempt({ from: 0, items: [] }));
     async function* chunks(): AsyncGenerator<Chunk> {
-      await checked; // no item is taken for a function that there is not
+      await checked;
       for (const chunk of chunksOf(items, size)) {
         taken += chunk.items.length;
         yield chunk;
@@ -259,7 +265,7 @@ export class Pool implements AsyncDisposable {
   /** One that has nothing to do. */
   #worker(): WorkerProcess {
     for (let idle; (idle = this.#idle.pop()) !== undefined;) if (idle.usable) return idle;
-    const worker = new WorkerProcess(this.#url);
+    const worker = new WorkerProcess(this.#program);
     this.#alive.add(worker);
     void worker.gone.then(() => this.#alive.delete(worker));
     return worker;
@@ -331,6 +337,15 @@ function checkModule(module: unknown): string {
   throw wrongType('module', "a path or a 'file:' URL", module);
 }
 
+function programOf(url: string, python: unknown): Program {
+  if (python !== undefined && (typeof python !== 'string' || python === '')) {
+    throw wrongType('python', 'the path of a Python', python);
+  }
+  if (url.endsWith('.py')) return pythonProgram(python ?? 'python3', url);
+  if (python !== undefined) throw outOfRange('python', 'given for a module in Python (.py) alone', python);
+  return nodeProgram(url);
+}
+
 /** How many items there are, where that is known before. */
 function countOf(items: Iterable<unknown>): number | undefined {
   if (Array.isArray(items)) return items.length;
@@ -352,7 +367,7 @@ function* chunksOf(all: Iterable<unknown>, size: number): Generator<Chunk> {
   if (items.length > 0) yield { from, items };
 }
 
-function packItems(method: string, { from, items }: Chunk): Parcel {
+function packItems({ pack }: Program, method: string, { from, items }: Chunk): Parcel {
   const what = `an item for '${method}'`;
   try {
     return pack(items, what);

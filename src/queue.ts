@@ -1,49 +1,24 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from './arguments.js';
+import { checkBoolean, checkOptions, checkTarget } from './arguments.js';
 import { checkType } from './array/dtype.js';
-import type { DType, DTypes, TypedClass } from './array/dtype.js';
+import type { DType, DTypes } from './array/dtype.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
-import type { CreateOptions } from './memory.js';
+import { checkItem, describeItem, RING_OPTIONS, ringArguments } from './queue/items.js';
+import type { ItemClass, RingOptions } from './queue/items.js';
 import { Line } from './queue/line.js';
 import { NOTHING, OVER, Ring } from './queue/ring.js';
 import { HeldSlot } from './queue/slot.js';
 import type { Slot } from './queue/slot.js';
+import { batchesOf, itemsOf } from './queue/stream.js';
+import type { BatchOptions, Stream } from './queue/stream.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
-import {
-  block,
-  checkSignal,
-  checkSpin,
-  checkTimeout,
-  Looks,
-  SYNC_WAIT_OPTIONS,
-  timeoutError,
-  waitOptions,
-} from './waits.js';
+import { blockFor, Looks, waitOptions } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
-
-/** What makes typed arrays of the queue's type. */
-interface ItemClass<D extends DType> extends TypedClass {
-  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): DTypes[D];
-  new (length: number): DTypes[D];
-}
-
-/** How to make a ring of items of one size. */
-export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
-  /** Room for so many items. */
-  slots: number;
-  /** Dimensions of an item, whose product is its length. Default: one element. */
-  shape?: readonly number[];
-  /** Type of the elements, by numpy's name. Default `float64`. */
-  dtype?: D;
-  /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
-  permissions?: number;
-}
 
 /** How to make a queue. */
 export interface QueueOptions<D extends DType> extends RingOptions<D> {
@@ -57,20 +32,9 @@ export interface QueueAttachOptions {
   foreign?: boolean;
 }
 
-/** What `batches()` gives. */
-export interface BatchOptions {
-  /** Items in a batch at most. Default 256. */
-  max?: number;
-  /** Ends the iteration with its reason. */
-  signal?: AbortSignal;
-}
-
-const OPTIONS = ['name', 'permissions', 'populate', 'track', 'slots', 'shape', 'dtype', 'mode'];
+const OPTIONS = [...RING_OPTIONS, 'mode'];
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
-const BATCH = 256;
-/** After so many items without a wait the event loop has its turn. */
-const GREEDY = 1024;
 
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
@@ -111,6 +75,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   /** From bytes to elements. */
   readonly #shift: number;
   readonly #views: DTypes[D][] = [];
+  readonly #stream: Stream<DTypes[D]> = {
+    tryNext: () => (this.#items.isEmpty ? this.tryPop() : undefined),
+    next: (options) => this.pop(options),
+  };
   #all: DTypes[D];
   #closed = false;
 
@@ -127,8 +95,14 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.#length = facts.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
-    this.#items = new Line(native, this.name, true);
-    this.#room = new Line(native, this.name, false);
+    const line = (items: boolean): Line =>
+      new Line(
+        this.name,
+        (sleepers, id) => binding.startQueueWait(sleepers, id, native, items),
+        () => binding.queuePassOn(native, items),
+      );
+    this.#items = line(true);
+    this.#room = line(false);
     const bytes = this.#Class.BYTES_PER_ELEMENT;
     this.#itemAt = facts.itemAt;
     this.#shift = Math.log2(bytes);
@@ -141,24 +115,22 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    */
   static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D> {
     if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
-    const { name, permissions, populate, track, slots, shape, dtype, mode } = checkOptions(
-      options,
-      OPTIONS,
-    ) as QueueOptions<D>;
+    const given = checkOptions(options, OPTIONS) as QueueOptions<D>;
+    const { mode } = given;
     if (mode !== undefined && mode !== 'spsc' && mode !== 'mpmc')
       throw outOfRange('mode', "'spsc' or 'mpmc'; permission bits are the option permissions", mode);
-    const tracked = checkBoolean('track', track, true);
+    const { slots, dtype, shape, name, permissions, populate, track } = ringArguments(given);
     const native = binding.createQueue(
-      checkSlots(slots),
-      dtype === undefined ? 'float64' : checkType(dtype).name,
-      checkShape(shape),
+      slots,
+      dtype,
+      shape,
       mode === 'spsc',
-      name === undefined ? undefined : checkName(name),
-      checkMode(permissions),
-      checkBoolean('populate', populate, false),
-      tracked,
+      name,
+      permissions,
+      populate,
+      track,
     );
-    if (tracked) warnWhereUntracked();
+    if (track) warnWhereUntracked();
     return new SharedQueue<D>(native);
   }
 
@@ -323,33 +295,13 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * Items as they come, so many at a time as there are; ends when the queue has. A batch costs one turn of the event loop,
    * however many items there are in it.
    */
-  async *batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined> {
-    const given = checkOptions(options, ['max', 'signal']);
-    const max = given.max === undefined ? BATCH : checkCount('max', given.max);
-    const signal = checkSignal(given.signal);
-    for (let popped = 0; ;) {
-      signal?.throwIfAborted();
-      const first = await this.pop(signal && { signal });
-      if (first === undefined) return;
-      const batch = [first];
-      for (let next; batch.length < max && (next = this.tryPop()) !== undefined;) batch.push(next);
-      popped += batch.length;
-      yield batch;
-      if (popped >= GREEDY) {
-        popped = 0;
-        await turn();
-      }
-    }
+  batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined> {
+    return batchesOf(this.#stream, options);
   }
 
   /** Items as they come, until the queue has ended and everything was taken. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined> {
-    for (let popped = 1; ; popped++) {
-      const item = (this.#items.isEmpty ? this.tryPop() : undefined) ?? (await this.pop());
-      if (item === undefined) return;
-      yield item;
-      if (popped % GREEDY === 0) await turn();
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined> {
+    return itemsOf(this.#stream);
   }
 
   /** Nothing is pushed any more: producers are told, consumers take what there is, and then are. */
@@ -395,7 +347,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     _depth: number,
     options: InspectOptions & { stylize(text: string, style: string): string },
   ): string {
-    const what = `${this.dtype}${this.shape.length > 0 ? `[${this.shape.join(', ')}]` : ''}`;
+    const what = describeItem(this.dtype, this.shape);
     const state = this.#closed ? 'closed' : `${this.length} of ${this.capacity}`;
     return `SharedQueue(${options.stylize(`'${this.name}'`, 'string')}, ${what}, ${state})`;
   }
@@ -450,18 +402,15 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   /** Blocks until there is a slot, or never will be. */
   #blockFor(options: SyncWaitOptions | undefined, items: boolean, looks: Looks): number {
-    const given = checkOptions(options, SYNC_WAIT_OPTIONS);
-    const timeout = checkTimeout(given.timeout);
-    const spin = checkSpin(given.spin);
     const ring = this.#ring;
     let slot = NOTHING;
-    const look = (): boolean => (slot = items ? ring.take() : ring.claim()) !== NOTHING;
-    if (timeout > 0 && looks.around(spin, look)) return slot;
-    const slice = (milliseconds: number): true | undefined => {
-      binding.queueWait(this.#native, items, milliseconds);
-      return look() || undefined;
-    };
-    if (block(timeout, slice) === undefined) throw timeoutError(this.name, timeout);
+    blockFor(
+      this.name,
+      options,
+      looks,
+      () => (slot = items ? ring.take() : ring.claim()) !== NOTHING,
+      (milliseconds) => binding.queueWait(this.#native, items, milliseconds),
+    );
     return slot;
   }
 
@@ -479,22 +428,6 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   #checkItem(item: unknown): void {
     if (this.#closed) throw closedError(this.name);
-    // By its name: one of another realm (a vm's context, Jest's) is as good.
-    if (!types.isTypedArray(item) || item[Symbol.toStringTag] !== this.#Class.name)
-      throw wrongType(`an item of '${this.name}'`, `a ${this.#Class.name} of length ${this.#length}`, item);
-    if (item.length !== this.#length)
-      throw outOfRange('the length of an item', `${this.#length}`, item.length);
+    checkItem(this.name, this.#Class, this.#length, item);
   }
-}
-
-function checkSlots(slots: unknown): number {
-  const count = checkCount('slots', slots);
-  if (count >= 2 ** 32) throw outOfRange('slots', 'far less', slots);
-  return count;
-}
-
-function checkShape(shape: unknown): number[] {
-  if (shape === undefined) return [];
-  if (!Array.isArray(shape)) throw wrongType('shape', 'an array of numbers', shape);
-  return Array.from(shape, (length, index) => checkCount(`shape[${index}]`, length));
 }

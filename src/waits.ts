@@ -110,7 +110,52 @@ export function block<T>(timeout: number, slice: (milliseconds: number) => T | u
   return undefined;
 }
 
-type Sleepers = ReturnType<typeof binding.createSleepers>;
+/**
+ * @internal Blocks the thread until `look` succeeds: looks around first, and then sleeps by `sleep`, after which it looks
+ * again.
+ * @throws `ERR_SHM_TIMEOUT`
+ */
+export function blockFor(
+  name: string,
+  options: SyncWaitOptions | undefined,
+  looks: Looks,
+  look: () => boolean,
+  sleep: (milliseconds: number) => void,
+): void {
+  const given = checkOptions(options, SYNC_WAIT_OPTIONS);
+  const timeout = checkTimeout(given.timeout);
+  const spin = checkSpin(given.spin);
+  if (timeout > 0 && looks.around(spin, look)) return;
+  const slice = (milliseconds: number): true | undefined => {
+    sleep(milliseconds);
+    return look() || undefined;
+  };
+  if (block(timeout, slice) === undefined) throw timeoutError(name, timeout);
+}
+
+/** Milliseconds after which one who is in the way is asked about. */
+const SUSPECTED_AFTER = 30;
+
+/** @internal Who is in the way of one who only tries: where, his word, and since when. */
+export class Suspect {
+  #at = 0;
+  #word = 0;
+  #since = 0;
+
+  /** Whether it is the same one for so long that he should be asked about, now and then. */
+  isDue(at: number, word: number): boolean {
+    const now = performance.now();
+    const known = this.#at === at && this.#word === word;
+    if (known && now - this.#since < SUSPECTED_AFTER) return false;
+    this.#at = at;
+    this.#word = word;
+    this.#since = now;
+    return known;
+  }
+}
+
+/** @internal */
+export type Sleepers = ReturnType<typeof binding.createSleepers>;
 
 /** Waits that threads of the binding are at, by their numbers. */
 const pending = new Map<number, () => void>();

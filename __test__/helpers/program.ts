@@ -30,7 +30,7 @@ export class Program {
   static node(t: ExecutionContext, code: string, flags: readonly string[] = []): Program {
     const module = `import * as shmkit from 'shmkit';
       import { createInterface } from 'node:readline';
-      const { SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, ShareableList, attach } = shmkit;
+      const { SharedBroadcast, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, ShareableList, attach } = shmkit;
       const say = (line) => process.stdout.write(line + '\\n');
       let lines;
       const told = async () => {

@@ -8,8 +8,13 @@ export interface Ended {
 }
 
 /** Runs a command to its end; one that takes longer than `seconds` is killed, and so a failure. */
-export async function run(command: string, args: readonly string[], seconds = 100): Promise<Ended> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function run(
+  command: string,
+  args: readonly string[],
+  seconds = 100,
+  env = process.env,
+): Promise<Ended> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const watchdog = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
   child.stdout.setEncoding('utf8');
   child.stderr.setEncoding('utf8');

@@ -31,3 +31,13 @@ export function dieAlways(_input: Floats, _output: Floats, from: number): void {
 export function failAt(_input: Floats, _output: Floats, from: number): void {
   if (from >= 500) throw new RangeError('no');
 }
+
+let parts: readonly SharedArray[] = [];
+
+/** The parts of the call before are closed, and so will be the segment of this one. */
+export function closeAll(input: SharedArray, output: Floats): void {
+  if (parts.some((part) => !part.closed)) throw new Error('a part is open after its call');
+  parts = [input, output];
+  roots(input as Floats, output);
+  input.shm.close();
+}

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { attach, ShareableList, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
-import type { SharedQueue } from 'shmkit';
+import type { SharedBroadcast, SharedQueue } from 'shmkit';
 
 export const notAFunction = 42;
 
@@ -134,4 +134,8 @@ export function neverEnd(): number {
 export const reattach = (shm: SharedMemory): SharedMemory => attach(shm.toJSON()) as SharedMemory;
 export function answer(queue: SharedQueue<'float64'>): void {
   queue.pushSync(queue.popSync()!.map((question) => question + 1));
+}
+
+export function announce(broadcast: SharedBroadcast<'float64'>, value: number): void {
+  broadcast.publishSync(Float64Array.of(value));
 }

@@ -103,6 +103,27 @@ def wait_for_event(peer, name):
         peer.tell(event.wait())
 
 
+def wait_for_item(peer, name):
+    with shmkit.SharedQueue.attach(name) as queue:
+        interrupted_in(peer, queue.pop)
+
+
+def wait_for_room(peer, name):
+    with shmkit.SharedQueue.attach(name) as queue:
+        interrupted_in(peer, lambda: queue.push(bytes(8)))
+
+
+def interrupted_in(peer, wait):
+    """Waits in the main thread until it is interrupted, and then once more."""
+    peer.tell("ready")
+    try:
+        wait()
+    except KeyboardInterrupt:
+        peer.tell("interrupted")
+    wait()
+    peer.tell("went on")
+
+
 def make_and_vanish(peer, name):
     """Leaves a segment with its lock, a mutex and an event to whoever comes next."""
     shm = shmkit.SharedMemory.create(8, name=name)

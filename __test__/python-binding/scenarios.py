@@ -5,11 +5,13 @@ import faulthandler
 import gc
 import sys
 
+import arrays  # noqa: F401
 import basics  # noqa: F401
 import counting  # noqa: F401
 import deaths  # noqa: F401
 import dicts  # noqa: F401
 import forks  # noqa: F401
+import queues  # noqa: F401
 import readers  # noqa: F401
 import segments  # noqa: F401
 import waits  # noqa: F401

@@ -1,13 +1,15 @@
 /**
- * `node --import=tsx __test__/queues/checksum.ts [--count N] [--mode mpmc|spsc] [--producers N] [--consumers N]`: so many
- * items of 64 bytes through one queue, from processes to processes, in turn by every way that blocks or does not. Ends
- * with code 0 when each came once, whole, and those of one producer in their order where there is one consumer.
+ * `node --import=tsx __test__/queues/checksum.ts [--count N] [--mode mpmc|spsc] [--producers N] [--consumers N]
+ * [--python consumer|producer|both]`: so many items of 64 bytes through one queue, from processes to processes, in turn by
+ * every way that blocks or does not; of Python, which is on either side or on both, mostly by batches. Ends with code 0 when each came once, whole, and those of one producer in their order where there is one consumer.
  */
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 
 import { SharedQueue } from 'shmkit';
+
+import { venvPython } from '../helpers/python.js';
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     mode: { type: 'string', default: 'mpmc' },
     producers: { type: 'string', default: '1' },
     consumers: { type: 'string', default: '1' },
+    python: { type: 'string', default: 'none' },
   },
 });
 const count = Number(values.count);
@@ -27,7 +30,14 @@ interface Sums {
   sum: number;
   mixed: number;
 }
+async function startPython(role: string, args: number[]): Promise<Sums> {
+  const script = fileURLToPath(new URL('checksum.py', import.meta.url));
+  const all = ['-E', script, queue.name, role, ...args.map(String)];
+  const { stdout } = await promisify(execFile)(venvPython(), all);
+  return JSON.parse(stdout) as Sums;
+}
 const start = (role: string, ...args: number[]): Promise<Sums> => {
+  if (values.python === role || values.python === 'both') return startPython(role, args);
   const script = fileURLToPath(new URL('checksum.js', import.meta.url));
   const child = fork(script, [queue.name, role, ...args.map(String)], { execArgv: [] });
   return new Promise((resolve, reject) => {
@@ -61,5 +71,5 @@ if (pushed.count !== count || JSON.stringify(pushed) !== JSON.stringify(taken)) 
 }
 if (queue.lost !== 0) throw new Error(`${queue.lost} lost`);
 console.log(
-  `${count} items, ${mode}, ${producers} to ${consumers}: ${seconds.toFixed(1)} s, ${(count / seconds / 1e6).toFixed(2)} million a second`,
+  `${count} items, ${mode}, ${producers} to ${consumers}${values.python === 'none' ? '' : `, Python as ${values.python}`}: ${seconds.toFixed(1)} s, ${(count / seconds / 1e6).toFixed(2)} million a second`,
 );

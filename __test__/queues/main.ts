@@ -1,7 +1,7 @@
 /**
- * `npm run queues -- [--kills N] [--seed S] [--slots N]`: processes that push to a queue and take from it at random, in
+ * `npm run queues -- [--kills N] [--seed S] [--slots N] [--python]`: processes that push to a queue and take from it at random, in
  * every way there is, and are killed at random points, half of them with a slot where they can be caught with one; first
- * several on each side, then one on each. Who is about to be killed is stopped before, so that it is known what it has.
+ * several on each side, then one on each; half of them Python's where that is said. Who is about to be killed is stopped before, so that it is known what it has.
  * Ends with code 0 when no item was torn or came twice, none is missing that the dead cannot have had, exactly the slots
  * of the dead were counted as lost, and whoever is left went on each time.
  */
@@ -17,7 +17,8 @@ import { parseArgs } from 'node:util';
 import { SharedMemory, SharedQueue } from 'shmkit';
 
 import { Random } from '../torture/random.js';
-import { ABOUT, areaAt, DONE, FAULTS, GIVES, GOT, HAS, OUTSIDE, rowAt } from './rows.js';
+import { venvPython } from '../helpers/python.js';
+import { ABOUT, areaAt, DONE, FAULTS, GIVES, GOT, HAS, OUTSIDE, PENDING, rowAt, TAKEN } from './rows.js';
 
 type Role = 'producer' | 'consumer';
 interface Actor {
@@ -35,11 +36,12 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '500' },
     seed: { type: 'string', default: '1' },
     slots: { type: 'string', default: '5' },
+    python: { type: 'boolean', default: false },
   },
 });
 const kills = Number(values.kills);
 const random = new Random(Number(values.seed));
-const script = fileURLToPath(new URL('actor.js', import.meta.url));
+const script = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 let seed = Number(values.seed) * 1_000_000;
 const living = new Set<Actor>();
 const ours: { close(): void; unlink(): void }[] = [];
@@ -65,7 +67,7 @@ class Run {
   readonly #name: string;
   readonly #queue: SharedQueue<'uint32'>;
   readonly #state: Int32Array;
-  readonly #got: Uint8Array;
+  readonly #items: Uint8Array;
   readonly #actors: Actor[] = [];
   /** From a kill to the next item that comes through, in milliseconds. */
   readonly gaps: number[] = [];
@@ -82,15 +84,19 @@ class Run {
     const state = SharedMemory.create(4 * rowAt(rows), { name: `${this.#name}-state` });
     const got = SharedMemory.create(areaAt(rows), { name: `${this.#name}-got` });
     this.#state = new Int32Array(state.buffer);
-    this.#got = new Uint8Array(got.buffer);
+    this.#items = new Uint8Array(got.buffer);
     ours.push(this.#queue, state, got);
   }
 
   async start(role: Role): Promise<Actor> {
     const row = this.#actors.length;
-    const child = spawn(process.execPath, [script, this.#name, String(++seed), role, String(row)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const args = [this.#name, String(++seed), role, String(row)];
+    const isPython = values.python && random.below(2) === 0;
+    const child = spawn(
+      isPython ? venvPython() : process.execPath,
+      isPython ? ['-E', script('actor.py'), ...args] : [script('actor.js'), ...args],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const actor = { child, role, row };
     this.#actors.push(actor);
     living.add(actor);
@@ -120,14 +126,25 @@ class Run {
     if (child.signalCode !== 'SIGKILL') faulty(`an actor ended with ${child.exitCode} by itself`);
   }
 
+  /** Items that came through so far. */
+  #got(): number {
+    const own = this.#actors.map(({ row }) => Atomics.load(this.#state, rowAt(row) + TAKEN));
+    return own.reduce((a, b) => a + b, Atomics.load(this.#state, GOT));
+  }
+
   async goesOn(): Promise<void> {
-    const before = this.#state[GOT];
+    const before = this.#got();
     const began = performance.now();
     const next = async (): Promise<void> => {
-      while (Atomics.load(this.#state, GOT) === before) await sleep(1);
+      while (this.#got() === before) await sleep(1);
     };
     await within(`who is left, ${this.#queue.length} of ${this.#queue.capacity},`, next());
     this.gaps.push(performance.now() - began);
+  }
+
+  /** So many items it pushes or takes at a time. */
+  #pending(row: number): number {
+    return Math.max(1, this.#state[rowAt(row) + PENDING]!);
   }
 
   /** Lets all go, and counts. */
@@ -140,16 +157,16 @@ class Run {
     }
     // Who was killed last may have left something that nobody came across.
     for (let item; (item = await within('what is left', this.#queue.pop())) !== undefined;) {
-      this.#got[areaAt(item[0]!) + item[1]!]!++;
+      this.#items[areaAt(item[0]!) + item[1]!]!++;
     }
     if (this.#state[FAULTS] !== 0) faulty(`${this.#state[FAULTS]} faults`);
     let [pushed, missing] = [0, 0];
     for (const { role, row, about } of this.#actors) {
       if (role !== 'producer') continue;
       const done = this.#state[rowAt(row) + DONE]!;
-      const items = this.#got.subarray(areaAt(row), areaAt(row + 1));
+      const items = this.#items.subarray(areaAt(row), areaAt(row + 1));
       if (items.some((times) => times > 1)) faulty(`an item of ${row} came twice`);
-      if (items.subarray(done + 1).some((times) => times > 0))
+      if (items.subarray(done + this.#pending(row)).some((times) => times > 0))
         faulty(`an item of ${row} came before it was pushed`);
       if (items[done] !== 0 && (about === undefined || about === OUTSIDE || about === HAS))
         faulty(`an item of ${row} came that it had not committed`);
@@ -162,7 +179,9 @@ class Run {
     const { lost } = this.#queue;
     const [least, most] = [many(undefined, HAS), many(undefined, ABOUT, HAS, GIVES)];
     if (lost < least || lost > most) faulty(`${lost} lost, of from ${least} to ${most}`);
-    const inHands = many('consumer', ABOUT, HAS, GIVES);
+    const inHands = killed
+      .filter(({ role, about }) => role === 'consumer' && about !== OUTSIDE)
+      .reduce((sum, { row }) => sum + this.#pending(row), 0);
     if (missing > inHands) faulty(`${missing} items are missing, and the dead had ${inHands} at most`);
     this.gaps.sort((a, b) => a - b);
     return (

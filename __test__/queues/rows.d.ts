@@ -3,6 +3,8 @@ export function limitOf(row: number): number;
 export const GOT: number;
 export const FAULTS: number;
 export const DONE: number;
+export const PENDING: number;
+export const TAKEN: number;
 export const OUTSIDE: number;
 export const ABOUT: number;
 export const HAS: number;

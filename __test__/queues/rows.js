@@ -11,8 +11,10 @@ export const limitOf = (row) => areaAt(row + 1) - areaAt(row) - 1;
 /** In 32-bit words: items that were got, faults. */
 export const GOT = 0;
 export const FAULTS = 1;
-/** In a row: what it is about, and how many items it has pushed. */
+/** In a row: what it is about, and how many items it has pushed; of Python how many at a time, and how many it got. */
 export const DONE = 1;
+export const PENDING = 2;
+export const TAKEN = 3;
 export const rowAt = (row) => 16 + row * 16;
 
 /** Nothing is lost with it. */

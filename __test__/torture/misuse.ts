@@ -20,12 +20,13 @@ import {
   ShareableList,
   SharedArray,
   SharedEvent,
+  SharedBroadcast,
   SharedMemory,
   SharedMutex,
   SharedQueue,
   unlink,
 } from 'shmkit';
-import type { Descriptor, DType, Guard, ListItem, Txn, WaitOptions } from 'shmkit';
+import type { Descriptor, DType, Guard, ListItem, Subscription, Txn, WaitOptions } from 'shmkit';
 
 import { Random } from './random.js';
 
@@ -713,6 +714,49 @@ const misuses: Record<string, () => unknown> = {
     await Promise.all(waits);
     for (const queue of queues) refused(() => queue.length, 'ERR_SHM_CLOSED');
     either(() => queues[0]!.unlink());
+  },
+  'a broadcast used and closed in any order, and its subscriptions': async () => {
+    const onSlow = random.pick(['block', 'drop'] as const);
+    const slots = 1 + random.below(4);
+    const length = 1 + random.below(200_000);
+    const broadcasts: SharedBroadcast<'uint8'>[] = [];
+    // The neighbour may be faster, and spoil it.
+    either(() => broadcasts.push(SharedBroadcast.create({ slots, dtype: 'uint8', shape: [length], onSlow })));
+    if (broadcasts.length === 0) return;
+    either(() => broadcasts.push(SharedBroadcast.attach<'uint8'>(broadcasts[0]!.name)));
+    const item = new Uint8Array(length);
+    const subscriptions: Subscription<'uint8'>[] = [];
+    const waits: Promise<unknown>[] = [];
+    const wait = (): { timeout: number; spin: number } => ({
+      timeout: random.below(2),
+      spin: random.below(50),
+    });
+    const from = (): 'latest' | 'oldest' => random.pick(['latest', 'oldest']);
+    for (let i = 0; i < 30; i++) {
+      const broadcast = random.pick(broadcasts);
+      either(() => random.below(4) === 0 && subscriptions.push(broadcast.subscribe({ from: from() })));
+      const subscription = subscriptions.at(random.below(subscriptions.length));
+      const steps: (() => unknown)[] = [
+        () => broadcast.tryPublish(item),
+        () => broadcast.publishSync(item, wait()),
+        () => subscription?.tryNext(),
+        () => subscription?.tryNextInto(item),
+        () => subscription?.nextSync(wait()),
+        () => waits.push(eventually(() => broadcast.publish(item, calledOff()))),
+        () => waits.push(eventually(async () => subscription?.next(calledOff()))),
+        () => waits.push(eventually(async () => subscription?.batches().next())),
+        () => random.below(3) === 0 && subscription?.close(),
+        () => random.below(10) === 0 && broadcast.end(),
+        () => random.below(10) === 0 && broadcast.close(),
+        () => turn(),
+      ];
+      await eventually(random.pick(steps));
+    }
+    broadcasts.forEach((broadcast) => broadcast.close());
+    await Promise.all(waits);
+    for (const subscription of subscriptions) refused(() => subscription.tryNext(), 'ERR_SHM_CLOSED');
+    for (const broadcast of broadcasts) refused(() => broadcast.published, 'ERR_SHM_CLOSED');
+    either(() => broadcasts[0]!.unlink());
   },
   'locks of what is none, and none of what is one': () => {
     segment((shm) => {

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 
 import type { Context } from '../context.js';
 import type { Peer, Run, Target } from '../harness.js';
+import { pythonPeer } from '../python-peers.js';
 import { Python } from '../python.js';
 import { Redis, redisServer } from './redis.js';
 import type { RedisProgram } from './redis.js';
-import { ultraDict } from './ultradict.js';
 import { WEIGHTS, weightOf } from './values.js';
 import type { Entries, Kind, Values } from './values.js';
 
@@ -23,7 +23,7 @@ export interface Sources {
 export function sources({ quick, python }: Context): Sources {
   return {
     redis: redisServer(quick),
-    ultra: python ? ultraDict(python, quick) : () => Promise.resolve(undefined),
+    ultra: pythonPeer(python, quick, 'ultraDict'),
   };
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Cleanup } from '../cleanup.js';
-import { CACHE, optionalPeer, run } from './downloads.js';
+import { CACHE, optionalPeer, run } from '../downloads.js';
 
 /** The server of Debian, unpacked and not installed, with the libraries that not every machine has. */
 const UNPACKED = join(CACHE, 'redis');

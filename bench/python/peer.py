@@ -16,6 +16,8 @@ import handover
 import held
 import lists
 import locks
+import pipelines
+import queues
 import managers
 import segments
 
@@ -30,6 +32,8 @@ def main():
         **locks.SNIPPETS,
         **dicts.SNIPPETS,
         **arrays.SNIPPETS,
+        **pipelines.SNIPPETS,
+        **queues.SNIPPETS,
         **managers.SNIPPETS,
         "release": held.release_all,
     }

@@ -1,7 +1,9 @@
 import type { Context } from '../context.js';
-import type { Contest, Row, Run, Target } from '../harness.js';
+import type { Contest, Peer, Row, Run, Target } from '../harness.js';
 import { Pair } from '../pair.js';
 import type { Role } from '../pair.js';
+import { pythonPeer } from '../python-peers.js';
+import { Python } from '../python.js';
 
 /** An iteration is so many items. */
 const TIMES = 1000;
@@ -25,6 +27,12 @@ const messages = (faster?: number): NodePeer => ({
   ...(faster !== undefined && { target: { faster } }),
 });
 
+/** Between two processes of Python's, each found once for all rows. */
+const PYTHON = [
+  { peer: 'interprocess', sort: 'interprocess', what: 'cloudtoid-interprocess', faster: 2 },
+  { peer: 'iceoryx2', sort: 'iceoryx', what: 'iceoryx2', faster: 10 },
+] as const;
+
 /** From one process to another, and back. */
 export function queueRows(context: Context): Row[] {
   const times = context.quick ? TIMES / 10 : TIMES;
@@ -32,6 +40,15 @@ export function queueRows(context: Context): Row[] {
     name,
     ops: times,
     open: () => contest(context, (pair) => pair.run(times), role, peers),
+  });
+  const finders = PYTHON.map(({ peer }) => pythonPeer(context.python, context.quick, peer));
+  const withPython = (one: Row): Row => ({
+    ...one,
+    async open() {
+      const contestants = await one.open();
+      const theirs = await pythonPeers(context, finders, times);
+      return { ...contestants, peers: [...contestants.peers, ...theirs] };
+    },
   });
   const lap = (name: string, role: Role, limit: number): Row => ({
     name,
@@ -47,12 +64,29 @@ export function queueRows(context: Context): Row[] {
     },
   });
   return [
-    row('an item of 64 B: pushSync, popSync', 'items', [socket(8), messages(20)]),
-    row('an item of 64 B: pushSync, popSync, spsc', 'spsc-items', [socket(8), messages(20)]),
+    withPython(row('an item of 64 B: pushSync, popSync', 'items', [socket(8), messages(20)])),
+    withPython(row('an item of 64 B: pushSync, popSync, spsc', 'spsc-items', [socket(8), messages(20)])),
     row('an item of 64 B: pushSync, batches()', 'batches', [socket(), messages()]),
     lap('an item there and back: half are faster', 'there-and-back', 1000),
     lap('an item there and back, spsc: half are faster', 'spsc-there-and-back', 1000),
   ];
+}
+
+async function pythonPeers(
+  { cleanup, prefix }: Context,
+  finders: readonly (() => Promise<string | undefined>)[],
+  times: number,
+): Promise<Peer[]> {
+  const peers: Peer[] = [];
+  for (const [index, { sort, what, faster }] of PYTHON.entries()) {
+    const path = await finders[index]!();
+    const python = path === undefined ? undefined : await Python.start(path);
+    if (python === undefined) continue;
+    cleanup.defer(() => python.stop());
+    const args = { sort, times, name: `${prefix}-${sort}` };
+    peers.push(python.peer('queue.items', args, { faster }, `CPython ${python.version} ${what}`));
+  }
+  return peers;
 }
 
 async function contest(

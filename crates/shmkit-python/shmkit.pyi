@@ -1,8 +1,8 @@
-"""Locks, events, transactions and dicts for named shared memory, between Python and Node."""
+"""Locks, events, transactions, dicts, arrays and queues for named shared memory, between Python and Node."""
 
-from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, Sequence, ValuesView
 from types import TracebackType
-from typing import Any, Optional, Protocol, Type, Union, final, overload
+from typing import Any, Literal, Optional, Protocol, Type, Union, final, overload
 
 __version__: str
 
@@ -38,6 +38,17 @@ class ShmError(Exception):
 class DeadlockError(ShmError):
     """The thread waits for what it holds itself."""
 
+def attach(
+    descriptor: dict[str, Any], *, foreign: bool = False
+) -> Union[SharedMemory, SharedArray, SharedDict, SharedQueue, SharedMutex, SharedEvent]:
+    """The shared object that a descriptor names: what `to_json()` gave in another process, or `toJSON()` in Node.
+
+    Of another user only if `foreign`.
+    """
+
+def owns(descriptor: dict[str, Any]) -> bool:
+    """Whether this process is an owner of what the descriptor names: whether that lives as long as this process."""
+
 @final
 class SharedMutex:
     """A mutex that processes share by its name, those of Node too. It survives whoever dies with it."""
@@ -49,8 +60,10 @@ class SharedMutex:
         With `track` this process is an owner: when its last owner is dead, the mutex goes.
         """
     @staticmethod
-    def attach(name: str, *, foreign: bool = False) -> SharedMutex:
-        """An existing mutex; of another user only if `foreign`."""
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedMutex:
+        """An existing mutex, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -101,8 +114,10 @@ class SharedEvent:
     def create_or_attach(name: str, *, mode: int = 0o600, track: bool = True) -> SharedEvent:
         """The event of this name, made where there is none."""
     @staticmethod
-    def attach(name: str, *, foreign: bool = False) -> SharedEvent:
-        """An existing event; of another user only if `foreign`."""
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedEvent:
+        """An existing event, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -136,8 +151,12 @@ class SharedMemory:
     ) -> SharedMemory:
         """Makes a segment of `size` zero bytes; without a name one is drawn."""
     @staticmethod
-    def attach(name: str, *, read_only: bool = False, foreign: bool = False) -> SharedMemory:
-        """An existing segment; of another user only if `foreign`."""
+    def attach(
+        target: Union[str, dict[str, Any]], *, read_only: Optional[bool] = None, foreign: bool = False
+    ) -> SharedMemory:
+        """An existing segment, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -200,6 +219,225 @@ class Txn:
         """Lets go of the lock; after an exception the data are said to be inconsistent."""
 
 @final
+class SharedArray:
+    """An n-dimensional array of numbers in shared memory, as numpy and Node have it.
+
+    `numpy.asarray(a)` is the same memory, and stays valid after `close()`; `a[...]` is what numpy makes of the index.
+    There is no lock: `a.shm.txn()` is one.
+    """
+
+    @staticmethod
+    def create(
+        shape: Union[int, Sequence[int]],
+        dtype: Any = "float64",
+        order: Literal["C", "F"] = "C",
+        header: Literal["npy", "none"] = "npy",
+        *,
+        name: Optional[str] = None,
+        mode: int = 0o600,
+        track: bool = True,
+    ) -> SharedArray:
+        """Makes an array of zeros; without a name one is drawn.
+
+        With the header 'npy' `numpy.load(f'/dev/shm/{name}', mmap_mode='r+')` opens it in place; with 'none' it is
+        nothing but elements. `dtype` is one of numpy's int8 to uint64, float16 to float64 and bool.
+        """
+    @staticmethod
+    def attach(
+        target: Union[str, dict[str, Any]],
+        *,
+        read_only: Optional[bool] = None,
+        foreign: bool = False,
+        shape: Union[int, Sequence[int], None] = None,
+        dtype: Any = None,
+        order: Optional[Literal["C", "F"]] = None,
+        offset: Optional[int] = None,
+        header: Optional[Literal["npy", "none"]] = None,
+    ) -> SharedArray:
+        """An existing array, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`.
+
+        The header says what it is, or the descriptor; what is given here must agree with it. What has neither takes
+        `shape` and `dtype`, and may have an `offset` in bytes.
+        """
+    @property
+    def shm(self) -> SharedMemory:
+        """The segment that it lies in."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> str:
+        """numpy's name of the elements' type."""
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one index to the next, by dimension."""
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+    def __setitem__(self, index: Any, value: Any, /) -> None: ...
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the array goes."""
+    def close(self) -> None:
+        """Closes this handle. Arrays that numpy made of it are not disturbed."""
+    def unlink(self) -> None:
+        """Removes the name, and the lock that goes with it. Who has the array open keeps it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same array."""
+    def __enter__(self) -> SharedArray: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class SharedQueue:
+    """A bounded queue of items of one size between processes, those of Node too.
+
+    An item is an array of numpy's, or a number where it has no dimensions; without numpy it is bytes. What is pushed and
+    popped is copied; `claim` and `take` give it in place. Whoever is killed loses what was in his hands, and no more.
+    """
+
+    @staticmethod
+    def create(
+        slots: int,
+        shape: Union[int, Sequence[int]] = (),
+        dtype: Any = "float64",
+        mode: Literal["mpmc", "spsc"] = "mpmc",
+        *,
+        name: Optional[str] = None,
+        permissions: int = 0o600,
+        track: bool = True,
+    ) -> SharedQueue:
+        """Makes an empty queue with room for `slots` items of this shape and type.
+
+        'mpmc' is for any number on both sides, 'spsc' for one producer and one consumer.
+        """
+    @staticmethod
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedQueue:
+        """An existing queue, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def capacity(self) -> int:
+        """Room for so many items."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of an item."""
+    @property
+    def dtype(self) -> str:
+        """numpy's name of the elements' type."""
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def ended(self) -> bool:
+        """Whether `end()` was called, by anybody."""
+    @property
+    def lost(self) -> int:
+        """How many claimed or taken slots were lost with somebody who died."""
+    def __len__(self) -> int:
+        """How many items there are, those included that are just being written."""
+    def push(self, item: Any, timeout: Optional[float] = None) -> None:
+        """Pushes a copy of the item, and waits for room `timeout` seconds at most (else TimeoutError)."""
+    def try_push(self, item: Any) -> bool:
+        """Pushes a copy of the item; False where the queue is full."""
+    def push_many(self, items: Any, timeout: Optional[float] = None) -> None:
+        """Pushes copies of all items of an array of shape (n, *shape), in `timeout` seconds at most (else TimeoutError).
+
+        Where it fails, the exception's `pushed` says how many were.
+        """
+    def pop(self, timeout: Optional[float] = None) -> Any:
+        """A copy of the next item, which is waited for `timeout` seconds at most (else TimeoutError).
+
+        None once the queue has ended and everything was taken.
+        """
+    def try_pop(self) -> Any:
+        """A copy of the next item; None where there is none now."""
+    def pop_many(self, max: int = 256, timeout: Optional[float] = None) -> Any:
+        """As many items as there are, and `max` at most, as one array of shape (n, *shape); else as `pop`."""
+    def claim(self, timeout: Optional[float] = None) -> Slot:
+        """A slot to write the next item to in place: `with queue.claim() as slot`. Room is waited for as in `push`.
+
+        Nobody sees it, nor what was claimed after it, until it is committed.
+        """
+    def try_claim(self) -> Optional[Slot]:
+        """A slot to write the next item to; None where the queue is full."""
+    def take(self, timeout: Optional[float] = None) -> Optional[Slot]:
+        """The slot of the next item, to be read in place: `with queue.take() as slot`; else as `pop`."""
+    def try_take(self) -> Optional[Slot]:
+        """The slot of the next item; None where there is none now."""
+    def __iter__(self) -> Iterator[Any]:
+        """Items as they come, until the queue has ended and everything was taken."""
+    def batches(self, max: int = 256) -> Iterator[Any]:
+        """As many items at a time as there are, and `max` at most, each time as one array of shape (n, *shape)."""
+    def end(self) -> None:
+        """Nothing is pushed any more: producers are told, consumers take what there is, and then are."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the queue goes."""
+    def close(self) -> None:
+        """Closes this handle, and gives back the slots that it has; who waits by it is told that it is closed."""
+    def unlink(self) -> None:
+        """Removes the name. Who has the queue open goes on with it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same queue."""
+    def __enter__(self) -> SharedQueue: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class Slot:
+    """A slot that this process has: to write to once it is claimed, to read from once it is taken.
+
+    Forgotten it is given back, as soon as nobody has its `data` any more.
+    """
+
+    @property
+    def data(self) -> Any:
+        """The item in place: an array of numpy's, or without numpy a memoryview of its bytes.
+
+        Once the slot is given back this is refused. An array that was kept shows the memory of the next item then.
+        """
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+    def commit(self) -> None:
+        """Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more."""
+    def release(self) -> None:
+        """Gives it back: nothing comes of a claimed slot that was not committed."""
+    def __enter__(self) -> Slot: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None:
+        """Commits it if it was not given back; after an exception nothing comes of a claimed one."""
+
+@final
 class SharedDict(MutableMapping[str, Any]):
     """A dict that lives in shared memory, the same that Node has.
 
@@ -235,13 +473,15 @@ class SharedDict(MutableMapping[str, Any]):
         """The dict of this name, made where there is none."""
     @staticmethod
     def attach(
-        name: str,
+        target: Union[str, dict[str, Any]],
         *,
-        read_only: bool = False,
+        read_only: Optional[bool] = None,
         foreign: bool = False,
         lock_timeout: Optional[float] = 10.0,
     ) -> SharedDict:
-        """An existing dict; of another user only if `foreign`."""
+        """An existing dict, by its name or its descriptor; of another user only if `foreign`."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
     @property
     def name(self) -> str: ...
     @property
@@ -344,7 +584,7 @@ class DictTxn(MutableMapping[str, Any]):
         """Makes its changes, or after an exception none of them, and lets go of the lock."""
 
 def txn(
-    shm: Union[str, SharedMemory, _Standard, _StandardList],
+    shm: Union[str, SharedMemory, SharedArray, _Standard, _StandardList],
     *,
     read_only: bool = False,
     timeout: Optional[float] = None,

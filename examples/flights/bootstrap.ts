@@ -2,16 +2,11 @@
 // the mean delay of every band. The spread of these means over many resamples is the uncertainty of the mean.
 //
 // Draw i of resample r is a function of (r, i) and of nothing else. So it does not matter which process takes
-// which resample, and worker.py, which has the same function, gets the same flights.
+// which resample, and flights.py, which has the same function, gets the same flights.
 import type { Columns } from './columns.js';
 
 /** The mean delay of each band in resample number `resample`; NaN for a band that nothing was drawn from. */
-export function resampleMeans(
-  { delay, distance }: Columns,
-  bandOf: Uint8Array,
-  bands: number,
-  resample: number,
-): Float64Array {
+export function resampleMeans({ delay, band }: Columns, bands: number, resample: number): Float64Array {
   const sums = new Float64Array(bands);
   const counts = new Float64Array(bands);
   const rows = delay.length;
@@ -21,23 +16,23 @@ export function resampleMeans(
   for (let draw = 0; draw < rows; draw++) {
     const random = mix(mix(draw ^ first) ^ second) >>> 0;
     const flight = Math.floor(random * scale);
-    const band = bandOf[distance[flight]!]!;
-    sums[band]! += delay[flight]!;
-    counts[band]! += 1;
+    const its = band[flight]!;
+    sums[its]! += delay[flight]!;
+    counts[its]! += 1;
   }
-  return sums.map((sum, band) => sum / counts[band]!);
+  return sums.map((sum, its) => sum / counts[its]!);
 }
 
 /** The means and sizes of the bands in the data itself. */
-export function bandMeans({ delay, distance }: Columns, bandOf: Uint8Array, bands: number) {
+export function bandMeans({ delay, band }: Columns, bands: number) {
   const sums = new Float64Array(bands);
   const counts = new Float64Array(bands);
   for (let flight = 0; flight < delay.length; flight++) {
-    const band = bandOf[distance[flight]!]!;
-    sums[band]! += delay[flight]!;
-    counts[band]! += 1;
+    const its = band[flight]!;
+    sums[its]! += delay[flight]!;
+    counts[its]! += 1;
   }
-  return { counts, means: sums.map((sum, band) => sum / counts[band]!) };
+  return { counts, means: sums.map((sum, its) => sum / counts[its]!) };
 }
 
 /** Scrambles 32 bits, one to one (the hash function `lowbias32`). */

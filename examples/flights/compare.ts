@@ -1,68 +1,127 @@
-// What it costs to bring the columns to the workers: by shared memory, and by process.send.
-import { type Crew, type Member, messagesOf } from './crew.js';
+// What the same work costs by shared memory, by process.send, and by Python's multiprocessing: workers that wait get the
+// columns and read every value once; then they get them for some resamples, and give the means back.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { Pool, SharedArray } from 'shmkit';
+import { bandStarts } from './bands.js';
+import { checksum } from './columns.js';
 import { memoryOf } from './memory.js';
-import type { Delivery } from './receiver.js';
+import { type Python, runPython } from './python.js';
+import type { SentJob } from './sent.js';
+import type { SharedColumns } from './work.js';
 
-export interface Transfer {
+export interface Cost {
   way: string;
-  /** Milliseconds from the first send until the last worker had the columns. */
-  received: number;
-  /** The same, until the last worker had read every value once. */
+  /** Milliseconds until all workers had read all values once. */
   read: number;
-  /** Bytes that this added to a worker's resident set, on average. */
-  workerRss: number | undefined;
-  /** Bytes that this added to the memory of this process and all workers together. */
-  totalPss: number | undefined;
+  /** Milliseconds for the resamples. */
+  resampled: number;
+  /** Bytes that the reading added to the memory of all processes together. */
+  memory: number | undefined;
 }
 
-/** Delivers the columns to fresh workers, and measures until all of them have read all values. */
-export async function measureTransfer(
-  crew: Crew,
+/** `resamples` of them, by so many workers each way. */
+export async function measureCosts(
+  shared: SharedColumns,
   workers: number,
-  way: string,
-  delivery: Delivery,
-  checksum: number,
-): Promise<Transfer> {
-  const members = Array.from({ length: workers }, (_, i) =>
-    crew.node(`${way}: worker ${i + 1}`, './receiver.ts', 'advanced'),
-  );
-  const next = members.map(messagesOf);
-  await Promise.all(next.map((message) => message())); // 'ready'
-  const before = usage(members);
-
-  const start = performance.now();
-  for (const { child } of members) child.send(delivery);
-  const times = await Promise.all(
-    next.map(async (message) => {
-      await message(); // 'received'
-      const received = performance.now() - start;
-      const sum = await message();
-      const read = performance.now() - start;
-      if (sum !== checksum) throw new Error(`${way}: the columns arrived damaged`);
-      return { received, read };
-    }),
-  );
-
-  const after = usage(members);
-  for (const { child } of members) child.kill('SIGKILL');
-  return {
-    way,
-    received: Math.max(...times.map(({ received }) => received)),
-    read: Math.max(...times.map(({ read }) => read)),
-    workerRss: before && after && (after.workerRss - before.workerRss) / workers,
-    totalPss: before && after && after.totalPss - before.totalPss,
-  };
+  resamples: number,
+  python: Python | undefined,
+  signal: AbortSignal,
+): Promise<Cost[]> {
+  const work: Work = { shared, workers, resamples, expected: checksum(columnsOf(shared)), signal };
+  const costs = [await byMemory(work), await bySend(work)];
+  if (python) costs.push(await byMultiprocessing(python, work));
+  return costs;
 }
 
-function usage(members: readonly Member[]): { workerRss: number; totalPss: number } | undefined {
-  const own = memoryOf(process.pid);
-  if (!own) return undefined;
-  const total = { workerRss: 0, totalPss: own.pss };
-  for (const { child } of members) {
-    const theirs = memoryOf(child.pid ?? 0);
-    if (!theirs) return undefined;
-    total.workerRss += theirs.rss;
-    total.totalPss += theirs.pss;
+interface Work {
+  shared: SharedColumns;
+  workers: number;
+  resamples: number;
+  /** The sum of all values. */
+  expected: number;
+  signal: AbortSignal;
+}
+
+async function byMemory({ shared, workers, resamples, expected, signal }: Work): Promise<Cost> {
+  await using pool = new Pool(new URL('./work.ts', import.meta.url), { workers });
+  const options = { chunk: 1, signal };
+  const everyone = Array.from({ length: workers }, () => shared);
+  const pids = await pool.map<unknown, number>('pid', everyone, options);
+  const before = memoryOf(pids);
+  let start = performance.now();
+  const sums = await pool.map<SharedColumns, number>('sum', everyone, options);
+  const read = performance.now() - start;
+  const after = memoryOf(pids);
+  check(sums, expected);
+
+  using means = SharedArray.create([resamples, bandStarts.length]);
+  start = performance.now();
+  const jobs = Array.from({ length: resamples }, (_, resample) => ({ ...shared, means, resample }));
+  await pool.map('resample', jobs, { signal });
+  return { way: 'shared memory', read, resampled: performance.now() - start, memory: added(before, after) };
+}
+
+async function bySend({ shared, workers, resamples, expected, signal }: Work): Promise<Cost> {
+  const columns = columnsOf(shared);
+  const module = new URL('./sent.ts', import.meta.url);
+  const children = Array.from({ length: workers }, () =>
+    fork(module, { serialization: 'advanced', signal, killSignal: 'SIGKILL' }),
+  );
+  try {
+    const answers = async (): Promise<unknown[]> =>
+      Promise.all(children.map((child) => answer(child, signal)));
+    await answers(); // 'ready'
+    const pids = children.map((child) => child.pid!);
+    const before = memoryOf(pids);
+    let start = performance.now();
+    for (const child of children) child.send({ columns } satisfies SentJob);
+    const sums = await answers();
+    const read = performance.now() - start;
+    const after = memoryOf(pids);
+    check(sums, expected);
+
+    start = performance.now();
+    children.forEach((child, worker) => {
+      const each = Array.from({ length: resamples }, (_, resample) => resample);
+      const its = each.filter((resample) => resample % workers === worker);
+      child.send({ columns, resamples: its } satisfies SentJob);
+    });
+    await answers();
+    return { way: 'process.send', read, resampled: performance.now() - start, memory: added(before, after) };
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
   }
-  return total;
+}
+
+/** The next message of a process, or how it failed. */
+async function answer(child: ChildProcess, signal: AbortSignal): Promise<unknown> {
+  const ended = once(child, 'exit', { signal }).then(([code, by]) => {
+    throw new Error(`process ${child.pid} ended (${by ?? `exit code ${code}`}) without an answer`);
+  });
+  const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+  return message;
+}
+
+async function byMultiprocessing(python: Python, work: Work): Promise<Cost> {
+  const { shared, workers, resamples, expected, signal } = work;
+  const job = { ...shared, workers, resamples, bands: bandStarts.length };
+  const result = await runPython(python, 'compare', job, signal);
+  const { sums, read, resampled, memory } = result as Record<'read' | 'resampled' | 'memory', number> & {
+    sums: number[];
+  };
+  check(sums, expected);
+  return { way: 'multiprocessing', read: read * 1000, resampled: resampled * 1000, memory };
+}
+
+function columnsOf({ delay, band }: SharedColumns) {
+  return { delay: delay.data, band: band.data };
+}
+
+function check(sums: readonly unknown[], expected: number): void {
+  if (sums.some((sum) => sum !== expected)) throw new Error('the columns arrived damaged');
+}
+
+function added(before: number | undefined, after: number | undefined): number | undefined {
+  return before === undefined || after === undefined ? undefined : after - before;
 }

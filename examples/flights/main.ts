@@ -3,33 +3,29 @@
 //
 // This file is about how a run ends; what it does is in pipeline.ts.
 import { constants } from 'node:os';
-import { Crew } from './crew.js';
 import { UsageError, parseOptions } from './options.js';
 import { runPipeline } from './pipeline.js';
-import { Segments } from './segments.js';
 
 const options = parseOptions(process.argv);
-const segments = new Segments();
-const crew = new Crew();
+const stop = new AbortController();
 let stoppedBy: NodeJS.Signals | undefined;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (stoppedBy) process.exit(128 + constants.signals[signal]); // the second one waits for nothing
     stoppedBy = signal;
-    crew.stop(); // fails whatever the pipeline waits for
+    stop.abort(); // fails whatever the pipeline waits for
   });
 }
 
+// There is nothing to tidy up, even after a SIGKILL: workers end with their pool, and segments with their owners.
 let exitCode = 0;
 try {
-  await runPipeline(options, segments, crew);
+  await runPipeline(options, stop.signal);
 } catch (error) {
   exitCode = error instanceof UsageError ? UsageError.exitCode : 1;
   if (!stoppedBy) console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
 }
-await crew.end();
-segments.unlink();
 if (stoppedBy) {
   exitCode = 128 + constants.signals[stoppedBy];
   console.error(`stopped by ${stoppedBy}: the workers are ended and the shared memory is removed`);

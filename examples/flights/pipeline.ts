@@ -1,44 +1,60 @@
 // What a run does, from the file to the report.
-import { fileURLToPath } from 'node:url';
-import type { ShareableList, SharedMemory } from 'shmkit';
-import { bandStarts, bandTable } from './bands.js';
-import { boardItems, resamplesDone } from './board.js';
+import { randomBytes } from 'node:crypto';
+import { Presets, SingleBar } from 'cli-progress';
+import { type DType, Pool, SharedArray } from 'shmkit';
+import { bandStarts } from './bands.js';
 import { bandMeans } from './bootstrap.js';
-import { type Columns, checksum, countFlights, itemBytes } from './columns.js';
-import { measureTransfer } from './compare.js';
-import type { Crew } from './crew.js';
-import type { LoadJob, ResampleJob } from './job.js';
+import { countFlights } from './columns.js';
+import { measureCosts } from './compare.js';
 import { type Options, UsageError } from './options.js';
-import { withProgress } from './progress.js';
-import { type Python, findPython } from './python.js';
-import { intervalPlot, megabytes, number, resultTable, seconds, transferTable } from './report.js';
-import type { Segments } from './segments.js';
+import { type Python, findPython, runPython } from './python.js';
+import { costTable, intervalPlot, megabytes, number, resultTable, seconds } from './report.js';
 import { type Band, summarize, tolerance } from './summary.js';
+import type { ResampleJob, SharedColumns } from './work.js';
 
 const bands = bandStarts.length;
+/** What the ways of sharing are compared by. */
+const compared = 20;
 
-/** The columns in this process: the segments, and views of them. */
-interface SharedColumns {
-  delay: SharedMemory;
-  distance: SharedMemory;
-  views: Columns;
+/** Everything below is in arrays of this name; `shm ls` shows them while it runs. */
+const prefix = `flights-${randomBytes(4).toString('hex')}`;
+
+function array<D extends DType>(part: string, shape: number | readonly number[], dtype: D): SharedArray<D> {
+  return SharedArray.create(shape, { name: `${prefix}-${part}`, dtype, header: 'npy' });
 }
 
-export async function runPipeline(options: Options, segments: Segments, crew: Crew): Promise<void> {
+export async function runPipeline(options: Options, signal: AbortSignal): Promise<void> {
+  const { workers, resamples } = options;
   const rows = await rowsToUse(options);
   const python = await findPython(options.python);
+  await using pool = new Pool(new URL('./work.ts', import.meta.url), { workers });
 
-  const columns = await loadColumns(rows, segments, crew);
-  const results = await resample(options, python, columns, segments, crew);
+  const columns = await loadColumns(pool, rows, signal);
+  const checked = python ? Math.ceil(resamples / 10) : 0; // Python does every tenth part again
+  using means = array('means', [resamples, bands], 'float64');
+  using again = array('again', [checked, bands], 'float64');
+  const start = performance.now();
+  console.log(`${number(resamples)} resamples by ${workers} Node worker${workers === 1 ? '' : 's'}`);
+  if (python) {
+    console.log(`${number(checked)} of them again by a Python worker (${python.versions})`);
+  } else if (options.python !== false) {
+    console.log('No Python with numpy here: the run goes without the Python worker.');
+  }
+  await allOrNone(signal, [
+    (either) => resample(pool, { ...columns, means }, either),
+    async (either) => {
+      if (python) await runPython(python, 'check', { ...columns, means: again }, either);
+    },
+  ]);
+  console.log(`Done in ${seconds(start)}.`);
 
-  const data = bandMeans(columns.views, bandTable(bandStarts), bands);
-  const summary = summarize(data, results, options.resamples);
+  const data = bandMeans({ delay: columns.delay.data, band: columns.band.data }, bands);
+  const summary = summarize(data, means.data, again.data);
   console.log(`\n${resultTable(summary, python !== undefined)}`);
   console.log(`Delays in minutes. The intervals take each flight as independent of the others.\n`);
   console.log(`${intervalPlot(summary)}\n`);
   if (python) checkAgreement(summary);
-
-  if (options.compare) await compare(options.workers, columns, segments, crew);
+  if (options.compare) await compare(columns, options, python, signal);
 }
 
 async function rowsToUse({ rows }: Options): Promise<number> {
@@ -49,73 +65,53 @@ async function rowsToUse({ rows }: Options): Promise<number> {
   return rows ?? all;
 }
 
-async function loadColumns(rows: number, segments: Segments, crew: Crew): Promise<SharedColumns> {
+async function loadColumns(pool: Pool, rows: number, signal: AbortSignal): Promise<SharedColumns> {
   const start = performance.now();
-  const delay = segments.memory('delay', rows * itemBytes);
-  const distance = segments.memory('distance', rows * itemBytes);
-  console.log(`Segments: ${segments.prefix}-*`);
-  const loader = crew.node('the loader', './load.ts');
-  loader.child.send({ delay: delay.toJSON(), distance: distance.toJSON() } satisfies LoadJob);
-  await loader.ended;
-  const size = megabytes(delay.size + distance.size);
+  const delay = array('delay', rows, 'int16');
+  const band = array('band', rows, 'uint8');
+  using distance = array('distance', rows, 'uint16');
+  console.log(`Segments: ${prefix}-*`);
+  await pool.run('load', delay, distance);
+  await pool.mapArray('bandsOf', distance, band, { signal });
+  distance.unlink();
+  const size = megabytes(delay.data.byteLength + band.data.byteLength);
   console.log(`${number(rows)} flights: 2 columns, ${size} of shared memory, read in ${seconds(start)}`);
-  const views = { delay: new Int16Array(delay.buffer), distance: new Uint16Array(distance.buffer) };
-  return { delay, distance, views };
+  return { delay, band };
 }
 
-/** Has the workers do it, and returns their results: a row for each resample, then a row for each by Python. */
-async function resample(
-  { workers, resamples, python: pythonWanted }: Options,
-  python: Python | undefined,
-  { delay, distance }: SharedColumns,
-  segments: Segments,
-  crew: Crew,
-): Promise<Float64Array> {
-  const start = performance.now();
-  const checked = python ? Math.ceil(resamples / 10) : 0; // Python does every tenth part again
-  const total = resamples + checked;
-  const results = segments.memory('results', total * bands * Float64Array.BYTES_PER_ELEMENT);
-  const board = segments.list('board', boardItems(workers + (python ? 1 : 0)));
-  const shared = {
-    delay: delay.toJSON(),
-    distance: distance.toJSON(),
-    results: results.toJSON(),
-    board: board.toJSON(),
-    bandStarts,
-  };
-
-  const members = Array.from({ length: workers }, (_, worker) => {
-    const member = crew.node(`worker ${worker + 1}`, './worker.ts');
-    const job: ResampleJob = { ...shared, worker, first: worker, step: workers, end: resamples, firstRow: 0 };
-    member.child.send(job);
-    return member;
-  });
-  console.log(`${number(resamples)} resamples by ${workers} Node worker${workers === 1 ? '' : 's'}`);
-  if (python) {
-    const script = fileURLToPath(new URL('worker.py', import.meta.url));
-    const job: ResampleJob = {
-      ...shared,
-      worker: workers,
-      first: 0,
-      step: 1,
-      end: checked,
-      firstRow: resamples,
-    };
-    members.push(crew.program('the Python worker', python.command, [script], JSON.stringify(job)));
-    console.log(`${number(checked)} of them again by a Python worker (${python.versions})`);
-  } else if (pythonWanted !== false) {
-    console.log('No Python with numpy here: the run goes without the Python worker.');
+/** All resamples, by all workers, with a progress bar. */
+async function resample(pool: Pool, job: Omit<ResampleJob, 'resample'>, signal: AbortSignal): Promise<void> {
+  const total = job.means.shape[0]!;
+  const format = '{bar} {percentage}% | {value} of {total} resamples | {duration_formatted}';
+  // Without a terminal it writes a line now and then, and no control codes.
+  const plainLines = { noTTYOutput: true, notTTYSchedule: 5000 };
+  const bar = new SingleBar(
+    // Signals are for main.ts (`gracefulExit` would answer them here).
+    { format, barsize: 30, stream: process.stdout, gracefulExit: false, ...plainLines },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  try {
+    const jobs = Array.from({ length: total }, (_, index) => ({ ...job, resample: index }));
+    await pool.map('resample', jobs, { chunk: 4, signal, onProgress: (done) => bar.update(done) });
+  } finally {
+    bar.stop();
   }
-
-  await withProgress(board, total, Promise.all(members.map((member) => member.ended)));
-  requireComplete(board, total);
-  console.log(`Done in ${seconds(start)}.`);
-  return new Float64Array(results.buffer);
 }
 
-function requireComplete(board: ShareableList, total: number): void {
-  const done = resamplesDone(board);
-  if (done !== total) throw new Error(`the workers did ${done} of ${total} resamples`);
+/** Waits for all; the first one that fails ends the others. */
+async function allOrNone(
+  signal: AbortSignal,
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  try {
+    await Promise.all(works.map((work) => work(either)));
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
 }
 
 function checkAgreement(summary: readonly Band[]): void {
@@ -127,22 +123,22 @@ function checkAgreement(summary: readonly Band[]): void {
 }
 
 async function compare(
-  workers: number,
-  { delay, distance, views }: SharedColumns,
-  segments: Segments,
-  crew: Crew,
+  columns: SharedColumns,
+  { workers, resamples }: Options,
+  python: Python | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
-  const expected = checksum(views);
-  const shared = { delay: delay.toJSON(), distance: distance.toJSON() };
-  const byMemory = await measureTransfer(crew, workers, 'shared memory', shared, expected);
-  segments.unlink(); // nobody has to find them by name any more
-  const bySend = await measureTransfer(crew, workers, 'process.send', { columns: views }, expected);
-  const size = megabytes(delay.size + distance.size);
-  console.log(`\nThe same columns (${size}) to ${workers} fresh workers:`);
-  console.log(transferTable([byMemory, bySend]));
+  const count = Math.min(compared, resamples);
+  const costs = await measureCosts(columns, workers, count, python, signal);
+  const size = megabytes(columns.delay.data.byteLength + columns.band.data.byteLength);
   console.log(
-    'received: until the last worker had them; read once: until the last one had also read every value.',
+    `\nThe same work by ${workers} workers that wait for it, each of which needs the columns (${size}):`,
   );
-  console.log('RSS counts shared pages in every process, PSS once in all. process.send used the advanced');
-  console.log('serialization. The bootstrap was not run again: after this it is the same work both ways.');
+  console.log(costTable(costs, count));
+  console.log(
+    'process.send with the advanced serialization; multiprocessing.Pool.map with numpy arrays as arguments,',
+  );
+  console.log(
+    'and numpy for the resamples. Memory: what the columns add in all processes, shared pages once.',
+  );
 }

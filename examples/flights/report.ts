@@ -1,7 +1,7 @@
 // What the run prints at its end: tables and a plot, of plain characters and without colours.
 import Table from 'cli-table3';
 import { bandName } from './bands.js';
-import type { Transfer } from './compare.js';
+import type { Cost } from './compare.js';
 import type { Band } from './summary.js';
 
 const plain = { head: [], border: [] };
@@ -63,16 +63,15 @@ export function intervalPlot(bands: readonly Band[], width = 72): string {
   return lines.join('\n');
 }
 
-export function transferTable(transfers: readonly Transfer[]): string {
+export function costTable(costs: readonly Cost[], resamples: number): string {
   const table = new Table({
-    head: ['columns by', 'received', 'read once', 'RSS, each worker', 'PSS, all processes'],
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    head: ['columns by', 'all values read', `${number(resamples)} resamples`, 'memory'],
+    colAligns: ['left', 'right', 'right', 'right'],
     style: plain,
   });
-  for (const { way, received, read, workerRss, totalPss } of transfers) {
-    const times = [received, read].map((time) => `${number(time, 1)} ms`);
-    const memory = [workerRss, totalPss].map((bytes) => (bytes === undefined ? missing : signed(bytes)));
-    table.push([way, ...times, ...memory]);
+  for (const { way, read, resampled, memory } of costs) {
+    const times = [read, resampled].map((time) => `${number(time, 1)} ms`);
+    table.push([way, ...times, memory === undefined ? missing : signed(memory)]);
   }
   return table.toString();
 }

@@ -14,25 +14,20 @@ export interface Band {
 /** What Node and Python may differ by: rounding. (In fact the sums are exact and nothing differs.) */
 export const tolerance = 1e-9;
 
-/** `results` as in job.ts: `resamples` rows by Node, then Python's, which are the first of these again. */
+/** `means` has a row for each resample; `again` has the first of these rows by Python. */
 export function summarize(
   data: { counts: Float64Array; means: Float64Array },
-  results: Float64Array,
-  resamples: number,
+  means: Float64Array,
+  again: Float64Array,
 ): Band[] {
   const bands = data.means.length;
-  const checked = results.length / bands - resamples;
-  const at = (row: number, band: number) => results[row * bands + band]!;
+  const ofBand = (all: Float64Array, band: number) => all.filter((_, i) => i % bands === band);
   return Array.from(data.means, (mean, band) => {
-    const means = Float64Array.from({ length: resamples }, (_, row) => at(row, band))
-      .filter((value) => !Number.isNaN(value))
-      .sort();
-    let difference = 0;
-    for (let row = 0; row < checked; row++) {
-      difference = Math.max(difference, relativeDifference(at(row, band), at(resamples + row, band)));
-    }
-    const [low, high] = [quantile(means, 0.025), quantile(means, 0.975)];
-    return { flights: data.counts[band]!, mean, low, high, difference };
+    const all = ofBand(means, band);
+    const differences = Array.from(ofBand(again, band), (value, row) => relativeDifference(value, all[row]!));
+    const sorted = all.filter((value) => !Number.isNaN(value)).sort();
+    const [low, high] = [quantile(sorted, 0.025), quantile(sorted, 0.975)];
+    return { flights: data.counts[band]!, mean, low, high, difference: Math.max(0, ...differences) };
   });
 }
 

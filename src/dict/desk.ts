@@ -1,23 +1,46 @@
+import { Buffer } from 'node:buffer';
+
 import * as binding from '#binding';
 
-import { LATIN1, NUMBER } from './kinds.js';
+import { LATIN1, MESSAGE_PACK, NUMBER, UTF16 } from './kinds.js';
 
 /** @internal Where a dict's memory has what is looked at here. */
 export const LAYOUT = binding.dictLayout();
 /** @internal The calls that are made for each access. */
 export const calls = binding.dictCalls();
 
+/** @internal With what `toString` and `write` come down to, which take a fifth longer. */
+export interface Sliceable extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  ucs2Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+  latin1Write(text: string, start: number, length: number): number;
+  ucs2Write(text: string, start: number, length: number): number;
+}
+
+/** @internal All bytes of a buffer. */
+export function sliceable(buffer: ArrayBuffer, start = 0, length = buffer.byteLength - start): Sliceable {
+  return Buffer.from(buffer, start, length) as Sliceable;
+}
+
 // What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
 const words = new Uint32Array(calls.desk);
-const KEY = 16;
-const VALUE = 88;
-const VALUE_LENGTH = 64;
-const doubles = new Float64Array(calls.desk, VALUE, 1);
-const bytes = new Uint8Array(calls.desk, VALUE, VALUE_LENGTH);
+const KEY = 20;
+const VALUES = 96;
+/** The longest value, in bytes. */
+const VALUE = 4096;
+const doubles = new Float64Array(calls.desk, VALUES, 1);
+const bytes = sliceable(calls.desk, VALUES, VALUE);
+/** @internal Where objects are written: a getter among them may lay something else on the desk. */
+export const packed = sliceable(calls.desk, VALUES + VALUE);
 /** @internal The words of the key that was hashed last, */
 export const keyWords = new Int32Array(calls.desk, KEY, LAYOUT.hashed / 4 + 1);
 /** @internal and its hash. */
 export let keyHash = 0;
+
+/** Longer texts are written by a call, which takes as long as the characters of so long a one. */
+const SHORT = 40;
+const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
 /** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; false for all others. */
 export function hash(key: string): boolean {
@@ -52,27 +75,51 @@ export function hash(key: string): boolean {
   return all < 128;
 }
 
-/** @internal Lays a short key and a number, or a short text of characters up to U+00FF, on the desk; false for all others. */
+/** @internal Lays a short key and a number, or a text that is not long, on the desk; false for all others. */
 export function lay(dict: number, key: string, value: unknown): boolean {
   if (typeof value === 'number') {
     doubles[0] = value;
-    words[2] = NUMBER;
-    words[3] = 8;
-  } else if (typeof value === 'string') {
-    const length = value.length;
-    if (length > VALUE_LENGTH) return false;
-    let all = 0;
-    for (let i = 0; i < length; i++) {
-      const character = value.charCodeAt(i);
-      all |= character;
-      bytes[i] = character;
-    }
-    if (all > 255) return false;
-    words[2] = LATIN1;
-    words[3] = length;
-  } else return false;
+    return laid(dict, key, NUMBER, 0, 8);
+  }
+  if (typeof value !== 'string') return false;
+  const { length } = value;
+  if (length > SHORT) return layLong(dict, key, value);
+  let all = 0;
+  for (let i = 0; i < length; i++) {
+    const character = value.charCodeAt(i);
+    all |= character;
+    bytes[i] = character;
+  }
+  return all < 256 ? laid(dict, key, LATIN1, 0, length) : layWide(dict, key, value);
+}
+
+function layLong(dict: number, key: string, value: string): boolean {
+  const { length } = value;
+  if (length > VALUE) return false;
+  // What the engine holds as bytes is not looked at.
+  if (BEYOND_LATIN1.test(value)) return layWide(dict, key, value);
+  bytes.latin1Write(value, 0, length);
+  return laid(dict, key, LATIN1, 0, length);
+}
+
+function layWide(dict: number, key: string, value: string): boolean {
+  const { length } = value;
+  if (length * 2 > VALUE) return false;
+  bytes.ucs2Write(value, 0, length * 2);
+  return laid(dict, key, UTF16, 0, length * 2);
+}
+
+/** @internal Lays a short key on the desk, whose value is so many bytes of `packed`; false for all others. */
+export function layPacked(dict: number, key: string, length: number): boolean {
+  return laid(dict, key, MESSAGE_PACK, VALUE, length);
+}
+
+function laid(dict: number, key: string, kind: number, at: number, length: number): boolean {
   if (!hash(key)) return false;
   words[0] = dict;
   words[1] = key.length;
+  words[2] = kind;
+  words[3] = length;
+  words[4] = at;
   return true;
 }

@@ -1,9 +1,8 @@
-import { Buffer } from 'node:buffer';
-
 import * as binding from '#binding';
 import { IN_ORDER, load } from '../loads.js';
-import { hash, keyHash, keyWords, LAYOUT } from './desk.js';
+import { hash, keyHash, keyWords, LAYOUT, sliceable } from './desk.js';
 import * as kinds from './kinds.js';
+import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 import { decodeBytes, scratch } from './values.js';
 
 const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
@@ -12,6 +11,9 @@ const ROOMS = Float64Array.from(LAYOUT.rooms);
 const CLOSED = new Int32Array(1024).fill(-1).buffer;
 /** Texts and objects beyond this are Rust's to copy. */
 const LONGEST = scratch.length;
+const scratchWords = new Int32Array(scratch.buffer);
+/** Values of up to so many bytes are copied so: a call takes longer. */
+const WORD_BY_WORD = 128;
 /** As `find` says: there is none, or Rust is to look. */
 const MISSING = 0;
 const UNSURE = -1;
@@ -74,6 +76,34 @@ export class Reader {
     return record === UNSURE || !this.#isSame() ? undefined : true;
   }
 
+  /**
+   * With the lock: writes a number over the one that is there, in the three stores of `crates/shmkit/src/dict/write.rs`;
+   * whether it has. Whoever dies or is stopped between two of them leaves what he would leave there.
+   */
+  overwrite(key: string, value: number): boolean {
+    // Rust has one NaN for all.
+    if (!IN_ORDER || Number.isNaN(value)) return false;
+    const record = this.#find(key);
+    if (record <= MISSING) return false;
+    const words = this.#words;
+    const head = words[record + 1]!;
+    if (((head >>> 8) & 0xff) !== kinds.NUMBER || words[record + 2] !== 8 || words[record + 3] !== 0) {
+      return false;
+    }
+    const from = record * 4;
+    const start = from + 16 + ((key.length + 7) & ~7);
+    const room = ROOMS[head & 0xff];
+    if (room === undefined || start + 8 > from + room || from + room > this.#bytes.length) return false;
+    const version = words[VERSION]!;
+    // Beyond the last one its upper half changes too.
+    if ((version & 1) !== 0 || version === -2) return false;
+    // A call, which nothing that follows comes before; after it are plain stores, which stay in order, and the lock's.
+    Atomics.store(words, VERSION, version + 1);
+    this.#doubles[start / 8] = value;
+    words[VERSION] = version + 2;
+    return true;
+  }
+
   /** Where the key's record is, in words. */
   #find(key: string): number {
     if (!hash(key)) return UNSURE;
@@ -134,7 +164,10 @@ export class Reader {
         value = this.#doubles[start / 8];
         break;
       case kinds.LATIN1:
-        value = this.#bytes.latin1Slice(start, end);
+        value =
+          length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.#bytes.length
+            ? textAt(words, start >> 2, length)
+            : this.#bytes.latin1Slice(start, end);
         break;
       case kinds.UTF16:
         value = this.#bytes.ucs2Slice(start, end);
@@ -143,7 +176,10 @@ export class Reader {
         return Unsure;
       default:
         // Only what is known to be whole is looked into.
-        this.#bytes.copy(scratch, 0, start, end);
+        if (length > WORD_BY_WORD) this.#bytes.copy(scratch, 0, start, end);
+        else {
+          for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
+        }
         return this.#isSame() ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
     return this.#isSame() ? value : Unsure;
@@ -188,14 +224,12 @@ export class Reader {
   }
 }
 
-/** With what `toString` comes down to, which takes a fifth longer. */
-interface Sliceable extends Buffer {
-  latin1Slice(start: number, end: number): string;
-  ucs2Slice(start: number, end: number): string;
-}
-
-function sliceable(buffer: ArrayBuffer): Sliceable {
-  return Buffer.from(buffer) as Sliceable;
+/** A text, of which each word is read once: others may write to them. */
+function textAt(words: Int32Array, at: number, length: number): string {
+  const a = words[at]!;
+  const b = words[at + 1]!;
+  if (length <= 8) return shortText(length, a, b);
+  return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
 }
 
 /** Whether the table is that one, now that everything before was read. */

@@ -3,7 +3,8 @@ import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
-import { pack, unpack } from './message-pack.js';
+import { sliceable } from './desk.js';
+import { pack, packOnto, unpack } from './message-pack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
 
 /** Typed arrays, by their place in this list. */
@@ -21,7 +22,7 @@ const ARRAYS = [
 ] as const;
 
 /** Where the binding puts what is made here: 4 bytes of length, 4 of kind, the bytes. Used up before the next call. */
-export const scratch = Buffer.alloc(64 << 10);
+export const scratch = sliceable(new ArrayBuffer(64 << 10));
 const head = new Uint32Array(scratch.buffer, scratch.byteOffset, 2);
 const HEAD = 8;
 /** How deep a clone may be nested: whoever reads it has another stack. */
@@ -44,10 +45,14 @@ export function checkKey(key: unknown): string {
 }
 
 /**
- * @internal A value that can be stored, or an error that says why it cannot. `borrowed`: it is stored before anything else
- * happens, so that bytes need not be copied.
+ * @internal What becomes of bytes: they are kept, or stored before anybody else can change them, so that they need not be
+ * copied. Or they are stored before any other value is encoded, and may have been left on the desk: what is packed there is
+ * told by its length.
  */
-export function encode(value: unknown, borrowed = false): Encoded {
+type Use = 'kept' | 'borrowed' | 'laid';
+
+/** @internal A value that can be stored, or an error that says why it cannot. */
+export function encode(value: unknown, use: Use = 'kept'): Encoded {
   switch (typeof value) {
     case 'number':
     case 'string':
@@ -55,7 +60,7 @@ export function encode(value: unknown, borrowed = false): Encoded {
     case 'bigint':
       return { value, kind: 0 };
     case 'object':
-      return value === null ? { value, kind: 0 } : encodeObject(value, borrowed);
+      return value === null ? { value, kind: 0 } : encodeObject(value, use);
     default:
       throw valueError(
         `a dict has no ${typeof value === 'undefined' ? 'undefined: delete() the key, or store null' : typeof value}`,
@@ -63,17 +68,17 @@ export function encode(value: unknown, borrowed = false): Encoded {
   }
 }
 
-function encodeObject(value: object, borrowed: boolean): Encoded {
-  if (types.isTypedArray(value)) {
+function encodeObject(value: object, use: Use): Encoded {
+  if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
     const array = ARRAYS.findIndex(({ name }) => name === value[Symbol.toStringTag]);
     const kind = types.isUint8Array(value) ? BYTES : array < 0 ? undefined : ARRAY + array;
     if (kind !== undefined) {
       const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-      return { value: borrowed ? bytes : Buffer.from(bytes), kind };
+      return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
     }
   }
   try {
-    const packed = pack(value);
+    const packed = use === 'laid' ? packOnto(value) : pack(value);
     if (packed !== undefined) return { value: packed, kind: MESSAGE_PACK };
     checkPlain(value, new Set(), 0);
     return { value: serialize(value), kind: CLONE };

@@ -19,7 +19,8 @@ export type Sent = number | { readonly descriptor: Descriptor; readonly owned: b
 type ErrorHead = readonly [kind: string, ...args: string[]];
 
 export interface Parcel {
-  readonly bytes: Uint8Array;
+  /** To Node a structured clone, to Python JSON. */
+  readonly bytes: Uint8Array | string;
   /** Each shared object in it, once, in the order in which they are opened. */
   readonly objects: readonly SharedObject[];
 }

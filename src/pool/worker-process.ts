@@ -3,17 +3,15 @@
  * hangs or is lost when a worker is killed at the wrong moment, nobody learns how it ended, and a result cannot be taken
  * over before its worker goes on.
  */
-import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 
 import { attach } from '../attach.js';
 import { shmError } from '../errors.js';
 import type { ShmError } from '../errors.js';
 import type { SharedObject } from '../shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
-import { unpack } from './parcel.js';
 import type { Parcel } from './parcel.js';
+import type { Program } from './program.js';
 
 /** What one call is. */
 export interface Job {
@@ -70,24 +68,10 @@ export interface WorkerDiedError extends ShmError {
   signal: NodeJS.Signals | null;
 }
 
-const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 /** How long a worker that is told to end may take, with its `exit` handlers and all. */
 const GRACE = 5000;
 /** How long what a dead worker sent may take to be read, if somebody else keeps its channel open. */
 const REST = 1000;
-
-/** Flags of a program that is no file, and those that only one process can have. */
-const ONLY_OURS =
-  /^(-(e|p|pe|c|i)$|--(eval|print|check|interactive|input-type|inspect|debug-port|watch|test)\b)/;
-
-/** The flags of this process, for another one: loaders, conditions, memory. */
-function flags(): string[] {
-  let ours = false;
-  return process.execArgv.filter((arg) => {
-    if (arg.startsWith('-')) ours = ONLY_OURS.test(arg); // else it is the value of the flag before it
-    return !ours;
-  });
-}
 
 interface Task {
   readonly id: number;
@@ -101,6 +85,7 @@ interface Task {
 export class WorkerProcess {
   /** Resolves when it is dead, however it died, and all that it sent is read. Never rejects. */
   readonly gone: Promise<Death>;
+  readonly #program: Program;
   readonly #child: ChildProcess;
   #death: Death | undefined;
   #task: Task | undefined;
@@ -108,12 +93,9 @@ export class WorkerProcess {
   #useless = false;
   #pong: (() => void) | undefined;
 
-  constructor(url: string) {
-    this.#child = fork(WORKER, [url], {
-      execArgv: flags(),
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+  constructor(program: Program) {
+    this.#program = program;
+    this.#child = program.start();
     this.#child.on('message', (report: Report) => this.#hear(report));
     this.gone = deathOf(this.#child).then((death) => {
       this.#death = death;
@@ -189,7 +171,7 @@ export class WorkerProcess {
     let failure: { error: unknown } | undefined;
     if (task.job.wanted()) {
       try {
-        value = unpack(answer.parcel, (sent) => {
+        value = this.#program.unpack(answer.parcel, (sent) => {
           if (typeof sent === 'number') return task.job.parcel.objects[sent]!;
           const object = attach(sent.descriptor, { foreign: true });
           opened.push(object);

@@ -6,6 +6,7 @@ import { attach } from '../attach.js';
 import { shmError } from '../errors.js';
 import type { SharedObject } from '../shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
+import { Kept } from './kept.js';
 import { bare, byName, pack, unpack } from './parcel.js';
 import type { Parcel, Sent } from './parcel.js';
 
@@ -24,6 +25,8 @@ loading.catch(() => (useless = true));
 let stopped = 0;
 /** What the pool has not yet taken over of the last answer. */
 let held: readonly SharedObject[] = [];
+/** What parts of arrays lie in. */
+const kept = new Kept();
 
 // The pool is closed, or its process is dead.
 process.once('disconnect', () => process.exit());
@@ -52,8 +55,8 @@ async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): P
   const at: { item?: number } = {};
   try {
     const run = await find(method);
-    const args = unpack(parcel, (sent) => {
-      const object = open(sent);
+    const args = unpack(parcel as Uint8Array, (sent) => {
+      const object = open(sent, each === 'spread');
       attached.push(object);
       return object;
     }) as unknown[];
@@ -66,6 +69,7 @@ async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): P
     answer(id, false, packThrown(error, attached), attached, at);
   } finally {
     for (const object of attached) object.close();
+    kept.rest();
   }
 }
 
@@ -84,9 +88,10 @@ async function find(method: string): Promise<Method> {
   throw shmError('ERR_SHM_METHOD', `${url} exports no function '${method}'`);
 }
 
-function open(sent: Sent): SharedObject {
+function open(sent: Sent, isPart: boolean): SharedObject {
   // A number names an argument, and a call has none before it has its arguments.
   if (typeof sent === 'number') throw shmError('ERR_SHM_VALUE', 'this parcel is no call');
+  if (isPart) return kept.open(sent.descriptor);
   return attach(sent.descriptor, { foreign: true }); // whoever sent it has it open: the same user's choice
 }
 

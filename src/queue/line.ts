@@ -1,6 +1,6 @@
-import * as binding from '#binding';
 import { closedError } from '../errors.js';
 import { settleWait, startWait, timeoutError, Waiter } from '../waits.js';
+import type { Sleepers } from '../waits.js';
 
 interface Entry {
   /** Takes its turn: false where there is nothing to be had. Whatever else comes of it, it has told its waiter. */
@@ -9,20 +9,21 @@ interface Entry {
 }
 
 /**
- * Promises of one thread that wait at one side of a queue, first come, first served. One wait of the binding's is for all
+ * Promises of one thread that wait for the same, first come, first served. One wait of the binding's is for all
  * of them: a turn of the event loop costs far more than an item, so who is woken lets all go on for whom there is one.
  */
 export class Line {
-  readonly #native: binding.QueueHandle;
   readonly #name: string;
-  readonly #items: boolean;
+  readonly #start: (sleepers: Sleepers, id: number) => void;
+  readonly #passOn: (() => void) | undefined;
   readonly #entries: Entry[] = [];
   #wait: number | undefined;
 
-  constructor(native: binding.QueueHandle, name: string, items: boolean) {
-    this.#native = native;
+  /** `start` waits by the binding; `passOn` hands a wake-up on that nobody here wants, where it wakes only one. */
+  constructor(name: string, start: (sleepers: Sleepers, id: number) => void, passOn?: () => void) {
     this.#name = name;
-    this.#items = items;
+    this.#start = start;
+    this.#passOn = passOn;
   }
 
   /** Whether somebody waits, who goes first. */
@@ -60,10 +61,7 @@ export class Line {
   #contend(): void {
     if (this.#wait !== undefined || this.#entries.length === 0) return;
     try {
-      this.#wait = startWait(
-        (sleepers, id) => binding.startQueueWait(sleepers, id, this.#native, this.#items),
-        () => this.#over(),
-      );
+      this.#wait = startWait(this.#start, () => this.#over());
     } catch (error) {
       for (const { waiter } of this.#entries.splice(0)) waiter.reject(error);
     }
@@ -91,7 +89,7 @@ export class Line {
     if (at >= 0) this.#entries.splice(at, 1);
     if (this.#entries.length > 0) return;
     // What it was woken for is another one's.
-    if (this.#settle()) binding.queuePassOn(this.#native, this.#items);
+    if (this.#settle()) this.#passOn?.();
   }
 
   close(): void {

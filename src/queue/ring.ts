@@ -1,6 +1,7 @@
 import * as binding from '#binding';
 import { closedError, detachedError, shmError } from '../errors.js';
 import { IN_ORDER, load } from '../loads.js';
+import { Suspect } from '../waits.js';
 
 const {
   tail: TAIL,
@@ -22,8 +23,6 @@ const FREE = 0;
 const STATE = (1 << OWNER_AT) - 1;
 /** A step that fails so often finds the ring damaged: each of them fails because somebody else's succeeded. */
 const TRIES = 65_536;
-/** Milliseconds after which one who is in the way is asked about. */
-const SUSPECTED_AFTER = 30;
 
 /** In place of a slot: there is none now. */
 export const NOTHING = -1;
@@ -55,10 +54,7 @@ export class Ring {
   readonly #single: boolean;
   #isProducer: boolean;
   #isConsumer: boolean;
-  /** Who is in the way: where, his word, and since when. */
-  #suspect = 0;
-  #suspectWord = 0;
-  #suspectedSince = 0;
+  readonly #suspect = new Suspect();
 
   constructor(native: binding.QueueHandle, facts: binding.QueueFacts, buffer: ArrayBuffer) {
     this.#native = native;
@@ -242,15 +238,7 @@ export class Ring {
 
   /** Whether one who is in the way for some time was dead, and is not in the way any more. */
   #isGone(slot: number, seen: number): boolean {
-    const now = performance.now();
-    if (this.#suspect !== slot || this.#suspectWord !== seen) {
-      this.#suspect = slot;
-      this.#suspectWord = seen;
-      this.#suspectedSince = now;
-      return false;
-    }
-    if (now - this.#suspectedSince < SUSPECTED_AFTER) return false;
-    this.#suspectedSince = now;
+    if (!this.#suspect.isDue(slot, seen)) return false;
     return binding.queueRecover(this.#native, this.indexOf(slot), seen >>> 0);
   }
 

@@ -2,6 +2,7 @@
 //! the facade in `src/*.ts` has checked the arguments.
 
 mod array;
+mod broadcast;
 mod buffers;
 mod dict;
 mod errors;

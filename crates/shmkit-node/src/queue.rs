@@ -6,6 +6,7 @@ use std::time::Duration;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::array::DType;
+use shmkit::items::Items;
 use shmkit::queue::ring::{self, Field, Shape, Side};
 use shmkit::queue::{Layout, SLOTS, SharedQueue, at};
 use shmkit::segment::{Identity, Name};
@@ -128,7 +129,8 @@ pub fn create_queue(
 ) -> Result<QueueHandle> {
     let create = || {
         let dtype = DType::parse(&dtype)?;
-        let layout = Layout { single, dtype, slots, shape: shape.into_iter().map(size_from).collect() };
+        let items = Items { dtype, slots, shape: shape.into_iter().map(size_from).collect() };
+        let layout = Layout { single, items };
         SharedQueue::create(&layout, &create_options(name, mode, true, populate, track)?)
     };
     create().map(NativeQueue::handle).map_err(|error| to_js(&env, error))
@@ -178,21 +180,21 @@ pub struct QueueFacts {
 pub fn queue_facts(env: Env, queue: &QueueHandle) -> Result<QueueFacts> {
     let facts = || {
         let open = queue.open()?;
-        let layout = open.layout();
-        let ring = Shape::new(layout.slots);
+        let items = &open.layout().items;
+        let ring = Shape::new(items.slots);
         Ok(QueueFacts {
             name: queue.name.as_str().to_owned(),
             id: format!("{}:{}", queue.id.device, queue.id.inode),
             me: open.me()?,
-            single: layout.single,
-            slots: layout.slots,
+            single: open.layout().single,
+            slots: items.slots,
             index_bits: ring.bits(),
             lap_mask: ring.lap_mask(),
-            stride: layout.stride() as f64,
-            item_at: layout.item_at() as u32,
-            elements: layout.elements() as f64,
-            dtype: layout.dtype.name().to_owned(),
-            shape: layout.shape.iter().map(|one| *one as f64).collect(),
+            stride: items.stride() as f64,
+            item_at: items.item_at() as u32,
+            elements: items.elements() as f64,
+            dtype: items.dtype.name().to_owned(),
+            shape: items.shape.iter().map(|one| *one as f64).collect(),
         })
     };
     facts().map_err(|error| to_js(&env, queue.about(error)))

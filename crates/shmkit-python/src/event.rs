@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use shmkit::ledger;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync;
 
+use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::opening::create_options;
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
@@ -45,12 +47,17 @@ impl SharedEvent {
         py.detach(|| sync::SharedEvent::create_or_attach(&options)).raise(py).map(Self::new)
     }
 
-    /// An existing event; of another user only if `foreign`.
+    /// An existing event, by its name or its descriptor; of another user only if `foreign`.
     #[staticmethod]
-    #[pyo3(signature = (name, *, foreign = false))]
-    fn attach(py: Python<'_>, name: &str, foreign: bool) -> PyResult<Self> {
-        let name = Name::new(name).raise(py)?;
-        py.detach(|| sync::SharedEvent::attach(&name, foreign, None)).raise(py).map(Self::new)
+    #[pyo3(signature = (target, *, foreign = false))]
+    fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+        let Target { name, id, .. } = Target::of(target, "event")?;
+        py.detach(|| sync::SharedEvent::attach(&name, foreign, id)).raise(py).map(Self::new)
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, "event", self.name.as_str(), self.id)
     }
 
     #[getter]

@@ -1,4 +1,5 @@
-//! The Python binding of shmkit: locks, events, segments with transactions, and dicts.
+//! The Python binding of shmkit: locks, events, segments with transactions, dicts,
+//! arrays and queues.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
 //! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
@@ -9,6 +10,8 @@
 //! half changed and no mutex is locked. Who has what is stamped with the count of forks ([`forks`]) and is nothing in
 //! the child.
 
+mod array;
+mod descriptor;
 mod dict;
 mod errors;
 mod event;
@@ -17,7 +20,9 @@ mod gate;
 mod handle;
 mod memory;
 mod mutex;
+mod numpy;
 mod opening;
+mod queue;
 mod standard;
 mod txn;
 mod view;
@@ -25,9 +30,13 @@ mod waiting;
 
 use pyo3::prelude::*;
 
-/// Locks, events, transactions and dicts for named shared memory, between Python and Node.
+/// Locks, events, transactions, dicts, arrays and queues for named shared memory, between Python and Node.
 #[pymodule(name = "shmkit", gil_used = true)]
 mod module {
+    #[pymodule_export]
+    use crate::array::SharedArray;
+    #[pymodule_export]
+    use crate::descriptor::{attach, owns};
     #[pymodule_export]
     use crate::dict::{DictTxn, SharedDict};
     #[pymodule_export]
@@ -38,6 +47,8 @@ mod module {
     use crate::memory::SharedMemory;
     #[pymodule_export]
     use crate::mutex::{Guard, SharedMutex};
+    #[pymodule_export]
+    use crate::queue::{SharedQueue, Slot};
     #[pymodule_export]
     use crate::standard::txn;
     #[pymodule_export]

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::segment::{Access, AttachOptions, Identity, Name, Segment};
 
+use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::handle::Handle;
 use crate::opening::{create_options, ledger};
@@ -30,7 +31,7 @@ struct Open {
 }
 
 impl SharedMemory {
-    fn new(segment: Segment) -> Self {
+    pub(crate) fn new(segment: Segment) -> Self {
         SharedMemory {
             name: segment.name().clone(),
             id: segment.id(),
@@ -44,7 +45,11 @@ impl SharedMemory {
         self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn segment(&self, py: Python<'_>) -> PyResult<Arc<Segment>> {
+    pub(crate) fn id(&self) -> Identity {
+        self.id
+    }
+
+    pub(crate) fn segment(&self, py: Python<'_>) -> PyResult<Arc<Segment>> {
         let segment = self.state().as_ref().map(|open| Arc::clone(&open.segment));
         segment.ok_or_else(|| closed(py, self.name.as_str()))
     }
@@ -60,33 +65,48 @@ impl SharedMemory {
         py.detach(|| Segment::create(size, &options, &AtomicBool::new(false))).raise(py).map(Self::new)
     }
 
-    /// An existing segment; of another user only if `foreign`.
+    /// An existing segment, by its name or its descriptor; of another user only if `foreign`.
     #[staticmethod]
-    #[pyo3(signature = (name, *, read_only = false, foreign = false))]
-    fn attach(py: Python<'_>, name: &str, read_only: bool, foreign: bool) -> PyResult<Self> {
-        let name = Name::new(name).raise(py)?;
-        let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
-        let options = AttachOptions { access, foreign, ..AttachOptions::default() };
-        py.detach(|| Segment::attach(&name, &options)).raise(py).map(Self::new)
+    #[pyo3(signature = (target, *, read_only = None, foreign = false))]
+    fn attach(
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        read_only: Option<bool>,
+        foreign: bool,
+    ) -> PyResult<Self> {
+        let target = Target::of(target, "memory")?;
+        let access = target.access(read_only)?;
+        let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
+        py.detach(|| Segment::attach(&target.name, &options)).raise(py).map(Self::new)
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let details = describe(py, "memory", self.name(), self.id)?;
+        details.set_item("size", self.size)?;
+        if self.read_only {
+            details.set_item("readOnly", true)?;
+        }
+        Ok(details)
     }
 
     #[getter]
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.name.as_str()
     }
 
     #[getter]
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     #[getter]
-    fn read_only(&self) -> bool {
+    pub(crate) fn read_only(&self) -> bool {
         self.read_only
     }
 
     #[getter]
-    fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.state().is_none()
     }
 
@@ -102,26 +122,26 @@ impl SharedMemory {
     }
 
     /// Makes this process an owner: when its last owner is dead, the segment goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn adopt(&self, py: Python<'_>) -> PyResult<()> {
         self.segment(py)?;
         let ledger = ledger(py).raise(py)?;
         py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
     }
 
     /// Closes this handle. Transactions and arrays that were made of it are not disturbed.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let open = self.state().take();
         drop(open); // no longer under the lock
     }
 
     /// Removes the name, and the lock that goes with it. Who has the segment open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn unlink(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
     }
 
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        view::interface(py, self.segment(py)?.mapping().raise(py)?, self.read_only)
+        view::bytes_interface(py, self.segment(py)?.mapping().raise(py)?, self.read_only)
     }
 
     fn __len__(&self) -> usize {

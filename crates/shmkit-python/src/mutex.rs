@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use shmkit::ledger;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::{Left, SharedLock, Want};
 
+use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed, timed_out};
 use crate::handle::{Handle, Hold};
 use crate::opening::create_options;
@@ -47,12 +49,17 @@ impl SharedMutex {
         SharedLock::create_or_attach(&options).raise(py).map(Self::new) // with the GIL: see `Handle::of_mutex`
     }
 
-    /// An existing mutex; of another user only if `foreign`.
+    /// An existing mutex, by its name or its descriptor; of another user only if `foreign`.
     #[staticmethod]
-    #[pyo3(signature = (name, *, foreign = false))]
-    fn attach(py: Python<'_>, name: &str, foreign: bool) -> PyResult<Self> {
-        let name = Name::new(name).raise(py)?;
-        SharedLock::attach(&name, foreign, None).raise(py).map(Self::new) // with the GIL: see `Handle::of_mutex`
+    #[pyo3(signature = (target, *, foreign = false))]
+    fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+        let Target { name, id, .. } = Target::of(target, "mutex")?;
+        SharedLock::attach(&name, foreign, id).raise(py).map(Self::new) // with the GIL: see `Handle::of_mutex`
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, "mutex", self.name.as_str(), self.id)
     }
 
     #[getter]

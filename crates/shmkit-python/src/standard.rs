@@ -19,21 +19,22 @@ struct Locked {
 }
 
 /// A transaction on a segment: one of `multiprocessing.shared_memory.SharedMemory` (or a ShareableList on one), of
-/// this module, or of this name. The lock is taken where `with` begins.
+/// this module (or an array's), or of this name. The lock is taken where `with` begins.
 #[pyfunction]
 #[pyo3(signature = (shm, *, read_only = false, timeout = None))]
 pub(crate) fn txn(shm: &Bound<'_, PyAny>, read_only: bool, timeout: Option<f64>) -> PyResult<Txn> {
     let py = shm.py();
-    if let Ok(ours) = shm.cast::<SharedMemory>() {
-        return ours.get().txn(py, read_only, timeout);
-    }
     if let Ok(name) = shm.extract::<String>() {
         let segment = attach(py, &name, &AttachOptions::default())?;
         let lock = Handle::beside(py, &segment, &segment)?;
         return Txn::new(py, segment, lock, read_only, timeout);
     }
-    let list = shm.getattr_opt("shm")?;
-    let locked = locked(list.as_ref().unwrap_or(shm))?;
+    let lies_in = shm.getattr_opt("shm")?;
+    let shm = lies_in.as_ref().unwrap_or(shm);
+    if let Ok(ours) = shm.cast::<SharedMemory>() {
+        return ours.get().txn(py, read_only, timeout);
+    }
+    let locked = locked(shm)?;
     let locked = locked.get();
     Txn::new(py, Arc::clone(&locked.segment), Arc::clone(&locked.lock), read_only, timeout)
 }

@@ -142,6 +142,6 @@ impl Txn {
 
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        view::interface(py, self.mapping(py)?, self.read_only)
+        view::bytes_interface(py, self.mapping(py)?, self.read_only)
     }
 }

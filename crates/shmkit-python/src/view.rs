@@ -1,12 +1,16 @@
 //! A segment's bytes as Python indexes them. They are copied, or handed to numpy by their address; never borrowed.
 
+use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PySlice};
 use shmkit::bytes::SharedBytes;
-use shmkit::segment::Mapping;
+use shmkit::segment::{Mapping, Segment};
+
+use crate::numpy::tuple;
 
 /// `bytes[index]`: a number for a number, a copy for a slice.
 pub(crate) fn get<'py>(
@@ -65,31 +69,81 @@ pub(crate) fn write(bytes: SharedBytes<'_>, value: &Bound<'_, PyAny>, offset: us
     bytes.store(offset, &contents(value)?).ok_or_else(outside)
 }
 
-/// What numpy asks for to work in place. What it gets for `data` becomes the array's base, and keeps the mapping for as
-/// long as the array lives: the handle may be closed, and is not kept alive.
+/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` where they are not all
+/// inside of both.
+pub(crate) fn copy_into(
+    bytes: SharedBytes<'_>,
+    at: usize,
+    target: &Bound<'_, PyByteArray>,
+    offset: usize,
+    len: usize,
+) -> Option<()> {
+    let fits = offset.checked_add(len).is_some_and(|end| end <= target.len());
+    // SAFETY: as was just seen the bytes are inside of an object that lives and, with the GIL held, is not resized
+    // meanwhile; nobody has a reference into it.
+    if fits { unsafe { bytes.copy_to(at, target.data().add(offset), len) } } else { None }
+}
+
+/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` where they are not all inside.
+pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<Option<Vec<u8>>> {
+    let mut copy = vec![0; len.min(segment.size())];
+    // SAFETY: the target is a vector of this frame, as long as what is asked for, or else there is nothing.
+    let read = unsafe { segment.read(at, copy.as_mut_ptr(), len) }?;
+    Ok(read.map(|()| copy))
+}
+
+/// A memoryview of these bytes of a mapping, which are inside of it. What numpy makes of it has it for its base, and so
+/// `kept` lives as long as the last array: the handle may be closed, and is not kept alive.
+pub(crate) fn memory<'py>(
+    py: Python<'py>,
+    mapping: &Mapping,
+    range: Range<usize>,
+    read_only: bool,
+    kept: impl Any + Send + Sync,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (start, len) = mapping.raw();
+    if range.start > range.end || range.end > len {
+        return Err(outside());
+    }
+    // The stable ABI of Python 3.9 has no way to be a buffer, and an address alone would have the handle for its base.
+    let kind = py.import("ctypes")?.getattr("c_ubyte")?.mul(range.len())?;
+    let bytes = kind.call_method1("from_address", (start as usize + range.start,))?;
+    bytes.setattr("_kept", Kept { _kept: Box::new(kept) })?;
+    // Theirs has a byte order, which nothing can index.
+    let view = PyMemoryView::from(&bytes)?.call_method1("cast", ("B",))?;
+    if read_only { view.call_method0("toreadonly") } else { Ok(view) }
+}
+
+/// What numpy asks for to work on such a memoryview in place.
 pub(crate) fn interface<'py>(
+    memory: &Bound<'py, PyAny>,
+    shape: &[usize],
+    typestr: &str,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = memory.py();
+    let interface = PyDict::new(py);
+    interface.set_item("version", 3)?;
+    interface.set_item("shape", tuple(py, shape)?)?;
+    interface.set_item("typestr", typestr)?;
+    interface.set_item("data", memory)?;
+    Ok(interface)
+}
+
+/// The same for all bytes of a segment.
+pub(crate) fn bytes_interface<'py>(
     py: Python<'py>,
     mapping: &Arc<Mapping>,
     read_only: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (start, len) = mapping.raw();
-    // The stable ABI of Python 3.9 has no way to be a buffer, and an address alone would have the handle for its base.
-    let kind = py.import("ctypes")?.getattr("c_ubyte")?.mul(len)?;
-    let bytes = kind.call_method1("from_address", (start as usize,))?;
-    bytes.setattr("_mapping", Kept { _mapping: Arc::clone(mapping) })?;
-    let view = PyMemoryView::from(&bytes)?;
-    let interface = PyDict::new(py);
-    interface.set_item("version", 3)?;
-    interface.set_item("shape", (len,))?;
-    interface.set_item("typestr", "|u1")?;
-    interface.set_item("data", if read_only { view.call_method0("toreadonly")? } else { view.into_any() })?;
-    Ok(interface)
+    let (_, len) = mapping.raw();
+    let memory = memory(py, mapping, 0..len, read_only, Arc::clone(mapping))?;
+    interface(&memory, &[len], "|u1")
 }
 
-/// A mapping that some memoryview looks at.
+/// What lives as long as a memoryview.
 #[pyclass(frozen, module = "shmkit")]
 struct Kept {
-    _mapping: Arc<Mapping>,
+    _kept: Box<dyn Any + Send + Sync>,
 }
 
 fn position(bytes: &SharedBytes<'_>, index: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -106,7 +160,7 @@ fn steps(start: isize, step: isize) -> impl Iterator<Item = usize> {
 }
 
 /// A private copy of what is in a bytes-like object.
-fn contents(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+pub(crate) fn contents(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(bytes.as_bytes().to_vec());
     }

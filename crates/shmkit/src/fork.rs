@@ -3,6 +3,9 @@
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::Result;
 
 /// A mutex that a forked child finds empty and open: the parent's contents are not its own, and a thread that does
 /// not exist in the child may have held the parent's.
@@ -59,6 +62,94 @@ static REOPENED: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
 /// count is the parent's.
 pub(crate) fn count() -> u32 {
     FORKS.load(Ordering::Acquire)
+}
+
+/// Beside the count of forks while a thread takes a number for a forked child. That of an earlier fork is of a thread that
+/// is not there any more.
+const REJOINING: u32 = 1 << 31;
+
+/// The number that this process has as a participant of something. A forked child, to which its parent's is nothing, takes
+/// one of its own at its first use.
+#[derive(Debug)]
+pub(crate) struct Number {
+    number: AtomicU32,
+    /// The count of forks when that was taken.
+    forks: AtomicU32,
+}
+
+impl Number {
+    /// One that was just taken; 0 for none.
+    pub(crate) fn new(number: u32) -> Self {
+        Number { number: AtomicU32::new(number), forks: AtomicU32::new(count()) }
+    }
+
+    /// The number, in a forked child what `join` takes; 0 where it was given up.
+    pub(crate) fn get(&self, join: impl Fn() -> Result<u32>) -> Result<u32> {
+        loop {
+            let (now, then) = (count(), self.forks.load(Ordering::Acquire));
+            let number = self.last();
+            if now == then || number == 0 {
+                return Ok(number);
+            }
+            let exchange =
+                |old, new| self.forks.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
+            if then == now | REJOINING || exchange(then, now | REJOINING).is_err() {
+                std::thread::yield_now(); // another thread of the child is at it
+                continue;
+            }
+            let joined = join();
+            if let Ok(number) = joined {
+                self.number.store(number, Ordering::Release);
+            }
+            self.forks.store(if joined.is_ok() { now } else { then }, Ordering::Release);
+            joined?;
+        }
+    }
+
+    /// The number that this process, or its parent, had last.
+    pub(crate) fn last(&self) -> u32 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// The number, which is this one's no more; `None` where it was not.
+    pub(crate) fn give_up(&self) -> Option<u32> {
+        let number = self.number.swap(0, Ordering::AcqRel);
+        (number != 0 && count() == self.forks.load(Ordering::Acquire)).then_some(number)
+    }
+}
+
+/// What one thread does at a time. In a forked child nobody does it, whoever did in the parent.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(AtomicU32);
+
+/// Somebody's turn, while it lives.
+#[derive(Debug)]
+pub(crate) struct MyTurn<'t>(&'t Turn);
+
+impl Turn {
+    /// This thread's, unless somebody has it.
+    pub(crate) fn try_take(&self) -> Option<MyTurn<'_>> {
+        let (mine, seen) = (count() + 1, self.0.load(Ordering::Acquire));
+        let taken =
+            seen != mine && self.0.compare_exchange(seen, mine, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        taken.then_some(MyTurn(self))
+    }
+
+    /// This thread's, once nobody has it: for what takes a moment.
+    pub(crate) fn take(&self) -> MyTurn<'_> {
+        loop {
+            if let Some(mine) = self.try_take() {
+                return mine;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+}
+
+impl Drop for MyTurn<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, Ordering::Release);
+    }
 }
 
 struct Node {

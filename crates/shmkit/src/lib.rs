@@ -10,11 +10,13 @@
 compile_error!("shmkit's layouts are native-endian and tested on little-endian machines only");
 
 pub mod array;
+pub mod broadcast;
 pub mod bytes;
 pub mod census;
 pub mod dict;
 pub mod error;
 mod fork;
+pub mod items;
 pub mod ledger;
 pub mod list;
 pub mod lock_file;

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use locks::{Named, PATIENCE, Watchdog};
 use shmkit::array::DType;
+use shmkit::items::Items;
 use shmkit::queue::ring::Side;
 use shmkit::queue::{Got, Layout, SharedQueue};
 use shmkit::sync::{SLICE, Sleepers, sleep};
 
 fn layout(slots: u32, single: bool) -> Layout {
-    Layout { single, dtype: DType::Uint64, slots, shape: vec![2] }
+    Layout { single, items: Items { dtype: DType::Uint64, slots, shape: vec![2] } }
 }
 
 fn create(named: &Named, slots: u32, single: bool) -> Arc<SharedQueue> {

@@ -1,6 +1,7 @@
 import type { SegmentInfo } from '../../../index.js';
 
 import { inspectArray } from './array.js';
+import { inspectBroadcast } from './broadcast.js';
 import { inspectDict } from './dict.js';
 import type { Inspector } from './inspector.js';
 import { inspectList } from './list.js';
@@ -15,6 +16,7 @@ const INSPECTORS: Partial<Record<SegmentInfo['kind'], Inspector>> = {
   array: inspectArray,
   lock: inspectLock,
   queue: inspectQueue,
+  broadcast: inspectBroadcast,
 };
 
 export function inspectorOf({ kind }: SegmentInfo): Inspector {

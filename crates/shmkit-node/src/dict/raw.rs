@@ -274,17 +274,20 @@ struct Desk {
     key_len: u32,
     kind: u32,
     value_len: u32,
-    key: [u8; DESK_KEY + 8],
-    value: [u8; DESK_VALUE],
+    /// Where the value is in `values`.
+    value_at: u32,
+    key: [u8; DESK_KEY + 12],
+    /// A primitive one has the first half, and what is packed the second: a getter among it may lay a primitive one there.
+    values: [u8; 2 * DESK_VALUE],
 }
 
 /// The longest key on the desk, in bytes: those that JavaScript hashes.
 const DESK_KEY: usize = HASHED_AS_WORDS;
 /// The longest value on the desk, in bytes.
-const DESK_VALUE: usize = 64;
+const DESK_VALUE: usize = 4096;
 
-const _: () = assert!(std::mem::offset_of!(Desk, key) == 16 && std::mem::offset_of!(Desk, value) == 88);
-const _: () = assert!(size_of::<Desk>() == 152);
+const _: () = assert!(std::mem::offset_of!(Desk, key) == 20 && std::mem::offset_of!(Desk, values) == 96);
+const _: () = assert!(size_of::<Desk>() == 96 + 2 * DESK_VALUE);
 
 type Laid = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
@@ -313,7 +316,8 @@ unsafe fn run_laid(env: sys::napi_env, info: sys::napi_callback_info, laid: Laid
     let Some(desk) = (unsafe { data.cast::<Desk>().cast_const().as_ref() }) else { return ptr::null_mut() };
     let act = |all: &mut All| -> Outcome<()> {
         let key = desk.key.get(..(desk.key_len as usize).min(DESK_KEY)).unwrap_or_default();
-        let value = desk.value.get(..desk.value_len as usize).unwrap_or_default();
+        let value = desk.values.get(desk.value_at as usize..).unwrap_or_default();
+        let value = value.get(..desk.value_len as usize).unwrap_or_default();
         let open = dict(&mut all.open, desk.number)?;
         let kind = u8::try_from(desk.kind).unwrap_or(FACADE);
         laid(open, key, kind, value::normal(kind, value))

@@ -1,11 +1,10 @@
 //! Arrays, and the numbers of numpy, which is not needed for anything else.
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView};
 
 use super::value::{Value, out_of_range, refused};
+use crate::numpy::numpy;
 
 /// Node's typed arrays: what numpy calls their numbers, what `array` does, and their bytes.
 const TYPES: [(&str, &str, usize); 10] = [
@@ -105,15 +104,4 @@ pub(super) fn to_python<'py>(
             py.import("array").and_then(|array| array.call_method1("array", (code, PyBytes::new(py, bytes))))
         }
     })
-}
-
-/// numpy, where there is one.
-fn numpy(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyModule>>> {
-    static NUMPY: PyOnceLock<Option<Py<PyModule>>> = PyOnceLock::new();
-    let import = || match py.import("numpy") {
-        Ok(numpy) => Ok(Some(numpy.unbind())),
-        Err(error) if error.is_instance_of::<PyImportError>(py) => Ok(None),
-        Err(error) => Err(error),
-    };
-    Ok(NUMPY.get_or_try_init(py, import)?.as_ref().map(|numpy| numpy.bind(py)))
 }

@@ -18,6 +18,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use shmkit::dict::SharedDict as Dict;
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 
+use crate::descriptor::{Target, describe};
 use crate::errors::Raise;
 use crate::opening::{create_options, ledger};
 use crate::waiting::Deadline;
@@ -131,17 +132,28 @@ impl SharedDict {
         Making { name: Some(name), mode, track, byte_length, max_byte_length, lock_timeout }.make(py, true)
     }
 
-    /// An existing dict; of another user only if `foreign`.
+    /// An existing dict, by its name or its descriptor; of another user only if `foreign`.
     #[staticmethod]
-    #[pyo3(signature = (name, *, read_only = false, foreign = false, lock_timeout = 10.0))]
+    #[pyo3(signature = (target, *, read_only = None, foreign = false, lock_timeout = 10.0))]
     fn attach(
         py: Python<'_>,
-        name: &str,
-        read_only: bool,
+        target: &Bound<'_, PyAny>,
+        read_only: Option<bool>,
         foreign: bool,
         lock_timeout: Option<f64>,
     ) -> PyResult<Self> {
-        Self::open(py, name, read_only, foreign, None, lock_timeout)
+        let target = Target::of(target, "dict")?;
+        let read_only = target.access(read_only)? == Access::ReadOnly;
+        Self::open(py, target.name.as_str(), read_only, foreign, target.id, lock_timeout)
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let details = describe(py, "dict", self.0.name.as_str(), self.0.id)?;
+        if self.0.read_only {
+            details.set_item("readOnly", true)?;
+        }
+        Ok(details)
     }
 
     /// The very dict that was pickled.

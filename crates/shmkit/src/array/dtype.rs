@@ -65,12 +65,18 @@ impl DType {
         self.row().2
     }
 
-    /// The type of this name or typestr.
+    /// The type of this name, or of numpy's strings for it: `<f8`, `=f8`, `f8`.
     ///
     /// # Errors
     /// `ERR_OUT_OF_RANGE` for any other text.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.name() == text || dtype.typestr() == text).ok_or_else(|| {
+        let short = if text == "?" { "b1" } else { text.trim_start_matches(['<', '=', '|', '>']) };
+        let is_one = |dtype: &DType| {
+            let swapped = text.starts_with('>') && dtype.item_size() > 1;
+            dtype.name() == text
+                || dtype.typestr()[1..] == *short && text.len() <= short.len() + 1 && !swapped
+        };
+        Self::ALL.into_iter().find(is_one).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
             let hint = if text.starts_with('>') { " (big-endian elements are not supported)" } else { "" };
             Error::range("ERR_OUT_OF_RANGE", format!("'{text}' is no element type{hint}; there are {names}"))

@@ -5,6 +5,9 @@
 
 use std::cmp::Reverse;
 
+/// Where one view lies across the other: long enough along both that whole cache lines are used up, and few enough lines
+/// apart by a power of two that they stay in the cache.
+const ACROSS: [usize; 2] = [64, 32];
 /// An inner axis shorter than this takes turns with the next one.
 const SHORT: usize = 16;
 /// Steps of that turn: the elements between them stay in the cache until the next turn.
@@ -128,7 +131,7 @@ impl<const N: usize> Plan<N> {
             {
                 let axis = self.axes.remove(nearest);
                 self.axes.insert(last - 1, axis);
-                self.tile = [SHORT; 2];
+                self.tile = ACROSS;
                 return;
             }
         }

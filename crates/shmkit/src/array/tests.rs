@@ -213,6 +213,12 @@ fn types_have_numpys_names() {
     assert_eq!(DType::parse("<f8"), Ok(DType::Float64));
     assert_eq!(DType::parse("|u1"), Ok(DType::Uint8));
     assert_eq!(DType::parse("bool"), Ok(DType::Bool));
+    for text in ["f8", "=f8", "<f8"] {
+        assert_eq!(DType::parse(text), Ok(DType::Float64));
+    }
+    assert_eq!(DType::parse("?"), Ok(DType::Bool));
+    assert_eq!(DType::parse(">i1"), Ok(DType::Int8));
+    assert!(DType::parse("<<f8").is_err() && DType::parse("<float64").is_err());
     assert!(DType::parse(">f8").expect_err("big-endian").message.contains("big-endian"));
     assert!(DType::parse("float").is_err() && DType::parse("").is_err());
 }

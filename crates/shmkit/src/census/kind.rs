@@ -21,6 +21,8 @@ pub enum Kind {
     Dict,
     /// A `SharedQueue`.
     Queue,
+    /// A `SharedBroadcast`.
+    Broadcast,
     /// A mutex, an event, or the lock beside this segment.
     Lock(Option<Identity>),
 }
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Array => "array",
             Kind::Dict => "dict",
             Kind::Queue => "queue",
+            Kind::Broadcast => "broadcast",
             Kind::Lock(_) => "lock",
         }
     }
@@ -42,6 +45,7 @@ impl Kind {
 const NPY: &[u8] = b"\x93NUMPY";
 const DICT: &[u8] = b"SHMDICT\0";
 const QUEUE: &[u8] = b"SHMQUEUE";
+const BROADCAST: &[u8] = b"SHMBCAST";
 /// No list has a longer header than this is worth reading.
 const ITEMS_MAX: u64 = 16 << 20;
 
@@ -57,6 +61,7 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
         Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
         Ok(file) if starts_with(&file, DICT) => Kind::Dict,
         Ok(file) if starts_with(&file, QUEUE) => Kind::Queue,
+        Ok(file) if starts_with(&file, BROADCAST) => Kind::Broadcast,
         Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
         _ => Kind::Memory,
     }

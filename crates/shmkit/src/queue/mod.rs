@@ -11,19 +11,18 @@ mod layout;
 pub mod ring;
 mod wait;
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
-pub use layout::{DIMENSIONS, Layout, MOST, SLOTS, at};
-pub use wait::QueueWait;
+pub use layout::{Layout, SLOTS, at};
+pub use wait::{QueueWait, Suspect};
 
-use layout::{PARTICIPANT, PARTICIPANTS, corrupt, not_a_queue};
-use ring::{Damaged, Field, Found, OWNERS, Ring, Shape, Side};
+use layout::{PARTICIPANTS, corrupt, not_a_queue};
+use ring::{Damaged, Field, Found, Ring, Shape, Side};
 
-use crate::fork::{self, Reopened};
+use crate::fork::Turn;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
-use crate::sync::presence::Presence;
+use crate::sync::members::Member;
 use crate::{Error, Result};
 
 impl From<Damaged> for Error {
@@ -50,16 +49,10 @@ pub enum Got<T> {
 /// An open queue.
 #[derive(Debug)]
 pub struct SharedQueue {
-    /// Dropped first: the number may be another file's once the segment is closed.
-    _reopened: Reopened,
-    segment: Segment,
-    mapping: Arc<Mapping>,
+    member: Member,
     layout: Layout,
-    /// This participant's number, 0 once it has left.
-    me: AtomicU32,
-    forks: u32,
     /// One thread of this handle at a time puts in order what the dead left.
-    recovering: Mutex<()>,
+    recovering: Turn,
 }
 
 impl SharedQueue {
@@ -90,28 +83,21 @@ impl SharedQueue {
         }
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
-        let reopened = Reopened::note(segment.as_fd().as_raw_fd(), segment.id().inode);
-        let queue = SharedQueue {
-            _reopened: reopened,
-            segment,
-            mapping,
-            layout,
-            me: AtomicU32::new(0),
-            forks: fork::count(),
-            recovering: Mutex::new(()),
-        };
-        queue.me.store(queue.join().map_err(|error| error.about(queue.name()))?, Ordering::Release);
+        let member = Member::new(segment, mapping, PARTICIPANTS);
+        let mut queue = SharedQueue { member, layout, recovering: Turn::default() };
+        let number = queue.join()?;
+        queue.member.joined(number);
         Ok(queue)
     }
 
     /// Its segment.
     pub fn segment(&self) -> &Segment {
-        &self.segment
+        self.member.segment()
     }
 
     /// All of it.
     pub fn mapping(&self) -> &Arc<Mapping> {
-        &self.mapping
+        self.member.mapping()
     }
 
     /// What it is made of.
@@ -120,106 +106,47 @@ impl SharedQueue {
     }
 
     fn name(&self) -> &str {
-        self.segment.name().as_str()
+        self.member.name()
     }
 
     /// This participant's number.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED` after `leave`, and in a forked child, which has to attach anew.
+    /// `ERR_SHM_CLOSED` after `leave`; in a forked child, which takes part by a number of its own, as `attach`.
     pub fn me(&self) -> Result<u32> {
-        match self.me.load(Ordering::Acquire) {
-            0 => Err(Error::own("ERR_SHM_CLOSED", format!("'{}' is closed", self.name())).about(self.name())),
-            _ if self.forks != fork::count() => {
-                let message = format!("'{}' is the parent's; attach to it in this process", self.name());
-                Err(Error::own("ERR_SHM_CLOSED", message).about(self.name()))
-            }
-            me => Ok(me),
-        }
+        self.member.me(|| self.join())
     }
 
     // ---- who takes part
 
-    fn presence(&self, number: u32) -> Presence<'_> {
-        let at = PARTICIPANTS + (number as usize - 1) * PARTICIPANT;
-        Presence::at(&self.segment, &self.mapping, at)
-    }
-
     /// Takes a number, and clears away what a dead one left who had it.
     fn join(&self) -> Result<u32> {
-        for number in 1..=OWNERS {
-            if !self.segment.hold(number - 1)? {
-                continue;
-            }
-            match self.take_number(number) {
-                Ok(true) => return Ok(number),
-                Ok(false) => self.segment.let_go(number - 1),
-                Err(error) => {
-                    self.segment.let_go(number - 1);
-                    return Err(error);
-                }
-            }
-        }
-        let message = format!("{OWNERS} threads have this queue open, which is as many as can");
-        Err(Error::own("ERR_SHM_TOO_MANY", message))
+        self.member.take("queue", |number| self.clear_after(number))
     }
 
-    /// For who holds the number.
-    fn take_number(&self, number: u32) -> Result<bool> {
-        let presence = self.presence(number);
-        let left_something = presence.process().is_some();
-        if left_something && presence.lives() {
-            return Ok(false);
-        }
-        // From now on nobody takes for dead what is done under this number.
-        presence.note(|| {});
-        if left_something {
-            let cleared = ring::clear_away(self, number, |other| self.is_dead(other, number));
-            if cleared.is_err() || cleared == Ok(false) {
-                presence.disown();
-                return cleared;
-            }
+    /// Clears away what a dead one left who had this number.
+    fn clear_after(&self, number: u32) -> Result<bool> {
+        let cleared = ring::clear_away(self, number, |other| self.member.is_dead(other, number))?;
+        if cleared {
             ring::resign(self, number)?;
         }
-        Ok(true)
-    }
-
-    /// Whether a number that `me` found in a word is nobody's who lives.
-    fn is_dead(&self, number: u32, me: u32) -> Result<bool> {
-        if number == me {
-            return Ok(false);
-        }
-        if number == 0 || number > OWNERS {
-            return Ok(true);
-        }
-        self.presence(number).is_dead(number - 1)
+        Ok(cleared)
     }
 
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
-        let me = self.me.swap(0, Ordering::AcqRel);
-        if me == 0 || self.forks != fork::count() {
-            return;
-        }
-        let _ring = self.recovering();
+        let Some(me) = self.member.leaving() else { return };
+        let _ring = self.recovering.take();
         let cleared = if died {
-            ring::clear_away(self, me, |other| self.is_dead(other, me))
+            ring::clear_away(self, me, |other| self.member.is_dead(other, me))
         } else {
             ring::give_back(self, me).map(|()| true).map_err(Error::from)
         };
-        if cleared.is_ok_and(|cleared| cleared) && ring::resign(self, me).is_ok() {
-            self.presence(me).clear();
-        } else {
-            self.presence(me).disown();
-        }
+        let resigned = cleared.is_ok_and(|cleared| cleared) && ring::resign(self, me).is_ok();
         for side in [Side::Items, Side::Room] {
             let _ = ring::pass_on(self, side);
         }
-        self.segment.let_go(me - 1);
-    }
-
-    fn recovering(&self) -> MutexGuard<'_, ()> {
-        self.recovering.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.member.left(me, resigned);
     }
 
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.
@@ -227,9 +154,9 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CORRUPT`; what the system says.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
-        let _one = self.recovering();
+        let Some(_one) = self.recovering.try_take() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
-        ring::recover(self, me, (index, seen), |other| self.is_dead(other, me))
+        ring::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
     }
 
     /// Of a queue for one producer and one consumer: is that one from now on.
@@ -245,11 +172,10 @@ impl SharedQueue {
             Side::Items => (Field::Consumer, "takes from"),
             Side::Room => (Field::Producer, "pushes to"),
         };
-        match ring::enlist(self, role, me, |other| self.is_dead(other, me))? {
+        match ring::enlist(self, role, me, |other| self.member.is_dead(other, me))? {
             Ok(()) => Ok(()),
             Err(other) => {
-                let process = (1..=OWNERS).contains(&other).then(|| self.presence(other).process()).flatten();
-                let who = process.map_or(String::new(), |process| format!(" of process {}", process.pid));
+                let who = self.member.process_of(other);
                 let message = format!(
                     "a thread{who} {what} this queue already, which is for one on each side (spsc); create it as mpmc"
                 );
@@ -288,7 +214,7 @@ impl SharedQueue {
 
     /// Where a slot's item is in the mapping.
     pub fn item_at(&self, held: Held) -> usize {
-        self.layout.slot(self.layout.ring().index(held.0)) + self.layout.item_at()
+        self.layout.slot(self.layout.ring().index(held.0)) + self.layout.items.item_at()
     }
 
     /// The item is there from now on.
@@ -334,8 +260,8 @@ impl SharedQueue {
             Got::NotNow => return Ok(Got::NotNow),
             Got::Ended => return Ok(Got::Ended),
         };
-        let item = &item[..item.len().min(self.layout.item())];
-        self.mapping.bytes().store(self.item_at(held), item).ok_or(Damaged)?;
+        let item = &item[..item.len().min(self.layout.items.item())];
+        self.member.mapping().bytes().store(self.item_at(held), item).ok_or(Damaged)?;
         self.commit(held).map(Got::Done)
     }
 
@@ -349,7 +275,12 @@ impl SharedQueue {
             Got::NotNow => return Ok(Got::NotNow),
             Got::Ended => return Ok(Got::Ended),
         };
-        let item = self.mapping.bytes().to_vec(self.item_at(held), self.layout.item()).ok_or(Damaged)?;
+        let item = self
+            .member
+            .mapping()
+            .bytes()
+            .to_vec(self.item_at(held), self.layout.items.item())
+            .ok_or(Damaged)?;
         self.free(held)?;
         Ok(Got::Done(item))
     }
@@ -410,7 +341,7 @@ impl Ring for SharedQueue {
     }
 
     fn word(&self, field: Field) -> Option<&AtomicU32> {
-        self.mapping.bytes().atomic(self.layout.word(field)?)
+        self.member.mapping().bytes().atomic(self.layout.word(field)?)
     }
 }
 

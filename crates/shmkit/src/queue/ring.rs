@@ -27,7 +27,10 @@
 
 use std::time::Duration;
 
-use crate::sync::word::{Word, update};
+use crate::items::MOST_SLOTS;
+pub use crate::sync::word::bell::WAITERS;
+use crate::sync::word::bell::{self, ALL, GENERATION};
+use crate::sync::word::{Word, role, update};
 
 /// Nobody has it.
 pub const FREE: u32 = 0;
@@ -44,22 +47,15 @@ const STATE: u32 = 7;
 /// Where the owner is in a slot's word.
 pub const OWNER_AT: u32 = 3;
 /// So many can take part, numbered from 1 on.
-pub const OWNERS: u32 = 255;
+pub const OWNERS: u32 = role::NUMBERS;
 /// Where the lap is in a slot's word.
 pub const LAP_AT: u32 = 11;
 const LAP_BITS: u32 = 32 - LAP_AT;
-/// So many slots there can be.
-pub const MOST_SLOTS: u32 = 1 << 24;
-
-/// Of a bell: somebody sleeps.
-pub const WAITERS: u32 = 1;
-const GENERATION: u32 = 2;
 
 /// An operation that finds the ring changed so often finds it damaged: others need a step for each of its own.
 const TRIES: u32 = 1 << 16;
 /// So often one waits a moment for another one who puts something in order.
 const CLEARING: u32 = 100;
-const ALL: u32 = i32::MAX as u32;
 
 /// The words of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -383,9 +379,7 @@ pub fn end<R: Ring>(ring: &R) -> Outcome<()> {
     store(ring, Field::Ended, 1)?;
     R::Word::fence();
     for side in [Side::Items, Side::Room] {
-        let bell = word(ring, side.bell())?;
-        let _ = update(bell, |seen| Some(seen.wrapping_add(GENERATION) & !WAITERS));
-        bell.wake(ALL);
+        bell::ring(word(ring, side.bell())?);
     }
     Ok(())
 }
@@ -397,10 +391,7 @@ pub fn end<R: Ring>(ring: &R) -> Outcome<()> {
 /// # Errors
 /// `Damaged`
 pub fn announce<R: Ring>(ring: &R, side: Side) -> Outcome<u32> {
-    let (Ok(seen) | Err(seen)) =
-        update(word(ring, side.bell())?, |seen| (seen & WAITERS == 0).then_some(seen | WAITERS));
-    R::Word::fence();
-    Ok(seen | WAITERS)
+    Ok(bell::announce(word(ring, side.bell())?))
 }
 
 /// Wakes one who sleeps at that side, if somebody says so. For one who has changed something.
@@ -476,7 +467,7 @@ pub fn recover<R: Ring, E: From<Damaged>>(
         return Ok(false);
     }
     let recoverer = word(ring, Field::Recoverer)?;
-    let Ok(Some(turn)) = assume(recoverer, me, is_dead)? else { return Ok(false) };
+    let Ok(Some(turn)) = role::assume(recoverer, me, is_dead)? else { return Ok(false) };
     redo(ring)?;
     let mine = load(ring, Field::Slot(index))? == seen;
     if mine {
@@ -489,23 +480,6 @@ pub fn recover<R: Ring, E: From<Damaged>>(
     notify(ring, Side::Items)?;
     notify(ring, Side::Room)?;
     Ok(mine)
-}
-
-/// Makes `me` the one of a word that is one's at a time, as turn << 8 | number. Nobody has the same turn twice: who found
-/// its owner dead and is late must not take it from the next one of that number. The turn; `None` where somebody was
-/// faster, or who has it and lives.
-fn assume<W: Word, E>(
-    word: &W,
-    me: u32,
-    is_dead: impl Fn(u32) -> Result<bool, E>,
-) -> Result<Result<Option<u32>, u32>, E> {
-    let seen = word.load();
-    let has_it = seen & OWNERS;
-    if has_it != 0 && has_it != me && !is_dead(has_it)? {
-        return Ok(Err(has_it));
-    }
-    let turn = (seen & !OWNERS).wrapping_add(OWNERS + 1) | me;
-    Ok(Ok(word.compare_exchange(seen, turn).ok().map(|_| turn)))
 }
 
 /// What was written down is done, whether or not a part of it was done before.
@@ -585,15 +559,7 @@ pub fn enlist<R: Ring, E: From<Damaged>>(
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
 ) -> Result<Result<(), u32>, E> {
-    let role = word(ring, role)?;
-    if role.load() & OWNERS == me {
-        return Ok(Ok(()));
-    }
-    Ok(match assume(role, me, is_dead)? {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(role.load() & OWNERS),
-        Err(other) => Err(other),
-    })
+    role::enlist(word(ring, role)?, me, is_dead)
 }
 
 /// Is it no more; or one who is dead, and had that number.
@@ -602,7 +568,7 @@ pub fn enlist<R: Ring, E: From<Damaged>>(
 /// `Damaged`
 pub fn resign<R: Ring>(ring: &R, me: u32) -> Outcome<()> {
     for role in [Field::Producer, Field::Consumer] {
-        let _ = update(word(ring, role)?, |seen| (seen & OWNERS == me).then_some(seen & !OWNERS));
+        role::resign(word(ring, role)?, me);
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Sleeping until there is an item, or room for one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::SharedQueue;
 use super::layout::at;
@@ -9,39 +8,35 @@ use super::ring::{self, Field, Found, Side};
 use crate::Result;
 use crate::sync::{Place, Progress, Wait};
 
-/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
-const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
+/// Whose slot is in somebody's way, and its word, since when.
+pub type Suspect = crate::sync::Suspect<(u32, u32)>;
 
 /// One who waits. It takes nothing: when it is over there was something to be had, which others may get first.
 #[derive(Debug)]
 pub struct QueueWait {
     queue: Arc<SharedQueue>,
     side: Side,
-    /// Whose slot is in the way, and its word, since when.
-    suspect: Option<((u32, u32), Instant)>,
+    suspect: Suspect,
 }
 
 impl SharedQueue {
     /// To wait at one side.
     pub fn wait(self: &Arc<Self>, side: Side) -> QueueWait {
-        QueueWait { queue: Arc::clone(self), side, suspect: None }
+        QueueWait { queue: Arc::clone(self), side, suspect: Suspect::default() }
     }
-}
 
-impl QueueWait {
-    fn suspects(&mut self, slot: (u32, u32)) -> bool {
-        let now = Instant::now();
-        match &mut self.suspect {
-            Some((known, since)) if *known == slot => {
-                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
-                if due {
-                    *since = now;
-                }
-                due
-            }
-            _ => {
-                self.suspect = Some((slot, now));
-                false
+    /// Whether one who waits at that side would go on now. Where a dead one is in the way, who was so the last time, too,
+    /// his slot is taken from him: for one who tries again and again and does not wait.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
+        loop {
+            match ring::look(self, side)? {
+                Found::Position(_) | Found::Ended => return Ok(true),
+                Found::Nothing(Some((index, seen)))
+                    if suspect.is_due((index, seen)) && self.recover(index, seen)? => {}
+                Found::Nothing(_) => return Ok(false),
             }
         }
     }
@@ -51,24 +46,16 @@ impl Wait for QueueWait {
     fn poll(&mut self) -> Result<Progress> {
         let queue = Arc::clone(&self.queue);
         queue.me()?;
-        loop {
-            let expected = ring::announce(&*queue, self.side)?;
-            let in_the_way = match ring::look(&*queue, self.side)? {
-                Found::Position(_) | Found::Ended => return Ok(Progress::Done { inconsistent: false }),
-                Found::Nothing(in_the_way) => in_the_way,
-            };
-            if let Some((index, seen)) = in_the_way
-                && self.suspects((index, seen))
-                && queue.recover(index, seen)?
-            {
-                continue;
-            }
-            let bell = at(match self.side {
-                Side::Items => Field::Items,
-                Side::Room => Field::Room,
-            });
-            return Ok(Progress::Blocked(Place::new(Arc::clone(queue.mapping()), bell, expected)));
+        let expected = ring::announce(&*queue, self.side)?;
+        if queue.is_ready(self.side, &mut self.suspect)? {
+            return Ok(Progress::Done { inconsistent: false });
         }
+        // What was put in order meanwhile has rung the bell.
+        let bell = at(match self.side {
+            Side::Items => Field::Items,
+            Side::Room => Field::Room,
+        });
+        Ok(Progress::Blocked(Place::new(Arc::clone(queue.mapping()), bell, expected)))
     }
 
     fn retract(&mut self) {}

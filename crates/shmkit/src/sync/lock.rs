@@ -8,7 +8,7 @@ use super::file::LockFile;
 use super::wait::{Place, Progress, Wait};
 use super::word::lock::{self, Attempt, Left, OWNER, Step};
 use super::word::{Word, reading};
-use crate::fork;
+use crate::fork::Number;
 use crate::lock_file::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
 use crate::{Error, Result};
@@ -17,10 +17,6 @@ use crate::{Error, Result};
 const STARVES_AFTER: Duration = Duration::from_millis(1);
 /// Who is waited for that long without a change is asked about. Shorter than the slices in which callers sleep.
 const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
-/// Beside the count of forks while a thread takes a slot for a forked child. That of an earlier fork is of a thread
-/// that is not there any more.
-const REJOINING: u32 = 1 << 31;
-
 /// What one wants the lock for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -34,9 +30,7 @@ pub enum Want {
 #[derive(Debug)]
 pub struct SharedLock {
     file: LockFile,
-    me: AtomicU32,
-    /// The count of forks when that was taken.
-    forks: AtomicU32,
+    me: Number,
 }
 
 impl SharedLock {
@@ -67,7 +61,7 @@ impl SharedLock {
 
     fn joined(file: LockFile) -> Result<Self> {
         let me = file.join()?;
-        Ok(SharedLock { file, me: AtomicU32::new(me), forks: AtomicU32::new(fork::count()) })
+        Ok(SharedLock { file, me: Number::new(me) })
     }
 
     /// Its file.
@@ -80,26 +74,9 @@ impl SharedLock {
     /// # Errors
     /// `ERR_SHM_CLOSED` after `leave`; in a forked child, which needs a slot of its own, as `attach`.
     pub fn me(&self) -> Result<u32> {
-        loop {
-            let (now, then) = (fork::count(), self.forks.load(Ordering::Acquire));
-            if now == then {
-                return match self.me.load(Ordering::Acquire) {
-                    0 => Err(self.closed()),
-                    me => Ok(me),
-                };
-            }
-            let exchange =
-                |old, new| self.forks.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
-            if then == now | REJOINING || exchange(then, now | REJOINING).is_err() {
-                std::thread::yield_now(); // another thread of the child is at it
-                continue;
-            }
-            let joined = self.file.join();
-            if let Ok(me) = joined {
-                self.me.store(me, Ordering::Release);
-            }
-            self.forks.store(if joined.is_ok() { now } else { then }, Ordering::Release);
-            joined?;
+        match self.me.get(|| self.file.join())? {
+            0 => Err(self.closed()),
+            me => Ok(me),
         }
     }
 
@@ -110,7 +87,7 @@ impl SharedLock {
 
     /// Where the word is that says that this participant reads.
     pub fn reading_at(&self) -> usize {
-        lock::slot(self.me.load(Ordering::Acquire)).map_or(0, LockFile::reading_at)
+        lock::slot(self.me.last()).map_or(0, LockFile::reading_at)
     }
 
     /// Takes the lock if that takes no waiting; whether what it guards is inconsistent.
@@ -195,7 +172,7 @@ impl SharedLock {
 
     /// Wakes those who wait for this participant to have done with reading, for one who said so himself.
     pub fn wake_writers(&self) {
-        if let Some(slot) = lock::slot(self.me.load(Ordering::Acquire)) {
+        if let Some(slot) = lock::slot(self.me.last()) {
             self.file.reading(slot).wake(i32::MAX as u32);
         }
     }
@@ -210,8 +187,7 @@ impl SharedLock {
 
     /// Takes no part any more: what it had of the lock goes as if it had died.
     pub fn leave(&self) {
-        let me = self.me.swap(0, Ordering::AcqRel);
-        if fork::count() == self.forks.load(Ordering::Acquire) && me != 0 {
+        if let Some(me) = self.me.give_up() {
             self.file.leave(me);
             self.file.remove_if_left_over();
         }

@@ -2,7 +2,7 @@
 //!
 //! - [`word`]: what the words mean that processes wait on; nothing of the system in it.
 //! - [`SharedLock`]: one writes, or many read. [`SharedEvent`]: set or not.
-//! - `participants`: who takes part in a lock. `presence`: whether they live.
+//! - `participants`: who takes part in a lock, `members`: in a ring. `presence`: whether they live.
 //! - [`Sleepers`]: threads that wait for many of them at once, for who must not be blocked.
 //!
 //! A **participant** is a handle, of which a Node environment (the main thread or a worker) has one for each lock.
@@ -24,6 +24,7 @@ mod file;
 mod futex;
 mod lock;
 mod look;
+pub(crate) mod members;
 mod participants;
 pub(crate) mod presence;
 mod sleepers;
@@ -35,5 +36,5 @@ pub use file::LockFile;
 pub use lock::{LockWait, SharedLock, Want};
 pub use look::{LockState, look};
 pub use sleepers::{Sleepers, Ticket};
-pub use wait::{Place, Progress, SLICE, Wait, late, sleep};
+pub use wait::{Place, Progress, SLICE, Suspect, Wait, late, sleep};
 pub use word::lock::Left;

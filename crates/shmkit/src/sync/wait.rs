@@ -87,6 +87,39 @@ pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
     }
 }
 
+/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
+const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
+
+/// Who is in the way, as one saw it, and since when.
+#[derive(Debug)]
+pub struct Suspect<T>(Option<(T, Instant)>);
+
+impl<T> Default for Suspect<T> {
+    fn default() -> Self {
+        Suspect(None)
+    }
+}
+
+impl<T: PartialEq> Suspect<T> {
+    /// Whether it is the same one for so long that he should be asked about, now and then.
+    pub(crate) fn is_due(&mut self, seen: T) -> bool {
+        let now = Instant::now();
+        match &mut self.0 {
+            Some((known, since)) if *known == seen => {
+                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
+                if due {
+                    *since = now;
+                }
+                due
+            }
+            _ => {
+                self.0 = Some((seen, now));
+                false
+            }
+        }
+    }
+}
+
 static LATE: AtomicU64 = AtomicU64::new(0);
 
 /// How many waits of this process slept until their time was over, and were over only then: that nobody woke them is

@@ -43,6 +43,90 @@ pub(crate) fn update<W: Word>(word: &W, mut change: impl FnMut(u32) -> Option<u3
     }
 }
 
+/// What is one's at a time, of those who have a number: turn << 8 | number. Nobody has the same turn twice: who found its
+/// owner dead and is late must not take it from the next one of that number.
+pub mod role {
+    use super::{Word, update};
+
+    /// Numbers go from 1 to this.
+    pub const NUMBERS: u32 = 255;
+
+    /// Makes `me` its owner. The word as it is then; `None` where somebody was faster. Or who has it, and lives.
+    ///
+    /// # Errors
+    /// What `is_dead` says.
+    pub fn assume<W: Word, E>(
+        word: &W,
+        me: u32,
+        is_dead: impl Fn(u32) -> Result<bool, E>,
+    ) -> Result<Result<Option<u32>, u32>, E> {
+        let seen = word.load();
+        let has_it = seen & NUMBERS;
+        if has_it != 0 && has_it != me && !is_dead(has_it)? {
+            return Ok(Err(has_it));
+        }
+        let turn = (seen & !NUMBERS).wrapping_add(NUMBERS + 1) | me;
+        Ok(Ok(word.compare_exchange(seen, turn).ok().map(|_| turn)))
+    }
+
+    /// Makes `me` its owner, if it is not yet; or says who is, where that one lives.
+    ///
+    /// # Errors
+    /// What `is_dead` says.
+    pub fn enlist<W: Word, E>(
+        word: &W,
+        me: u32,
+        is_dead: impl Fn(u32) -> Result<bool, E>,
+    ) -> Result<Result<(), u32>, E> {
+        if word.load() & NUMBERS == me {
+            return Ok(Ok(()));
+        }
+        Ok(match assume(word, me, is_dead)? {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(word.load() & NUMBERS),
+            Err(other) => Err(other),
+        })
+    }
+
+    /// It is nobody's, if it was that number's.
+    pub fn resign<W: Word>(word: &W, me: u32) {
+        let _ = update(word, |seen| (seen & NUMBERS == me).then_some(seen & !NUMBERS));
+    }
+}
+
+/// What one sleeps on until something has changed elsewhere: 31..1 generation, 0 WAITERS.
+///
+/// Whoever sleeps says so and looks once more; whoever changes something looks whether somebody says so.
+pub mod bell {
+    use super::{Word, update};
+
+    /// Somebody sleeps.
+    pub const WAITERS: u32 = 1;
+    pub(crate) const GENERATION: u32 = 2;
+    pub(crate) const ALL: u32 = i32::MAX as u32;
+
+    /// Says that somebody is about to sleep, who has to look once more; what is to be slept on then.
+    pub fn announce<W: Word>(bell: &W) -> u32 {
+        let (Ok(seen) | Err(seen)) = update(bell, |seen| (seen & WAITERS == 0).then_some(seen | WAITERS));
+        W::fence();
+        seen | WAITERS
+    }
+
+    /// Wakes all, whether or not somebody says that he sleeps.
+    pub fn ring<W: Word>(bell: &W) {
+        let _ = update(bell, |seen| Some(seen.wrapping_add(GENERATION) & !WAITERS));
+        bell.wake(ALL);
+    }
+
+    /// Wakes all who sleep, for one who has changed something.
+    pub fn notify_all<W: Word>(bell: &W) {
+        W::fence();
+        if bell.load() & WAITERS != 0 {
+            ring(bell);
+        }
+    }
+}
+
 /// The lock: who has it, and what they should know who want it.
 pub mod lock {
     use super::{Word, update};

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 const WITHIN = 120_000;
 
 /** Where peers are kept that were downloaded for the benchmarks. */
-export const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url));
+export const CACHE = fileURLToPath(new URL('../.cache', import.meta.url));
 
 /** Rejects unless it ends with 0. */
 export async function run(program: string, args: readonly string[], cwd?: string): Promise<void> {

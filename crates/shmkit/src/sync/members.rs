@@ -1,0 +1,143 @@
+//! Handles that have a number each in one segment, from 1 on: who take part in a queue or in a broadcast.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+
+use super::presence::Presence;
+use super::word::role::NUMBERS;
+use crate::fork::{Number, Reopened};
+use crate::segment::{Mapping, Segment};
+use crate::{Error, Result};
+
+/// Bytes of what is written down of one.
+pub(crate) const MEMBER: usize = 64;
+
+/// A handle's segment, and its number in it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Dropped first: the number may be another file's once the segment is closed.
+    _reopened: Reopened,
+    segment: Segment,
+    mapping: Arc<Mapping>,
+    /// Where it is written down who has which number.
+    table: usize,
+    me: Number,
+}
+
+impl Member {
+    pub(crate) fn new(segment: Segment, mapping: Arc<Mapping>, table: usize) -> Self {
+        let reopened = Reopened::note(segment.as_fd().as_raw_fd(), segment.id().inode);
+        Member { _reopened: reopened, segment, mapping, table, me: Number::new(0) }
+    }
+
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.segment.name().as_str()
+    }
+
+    /// Has this number from now on, which it took.
+    pub(crate) fn joined(&mut self, number: u32) {
+        self.me = Number::new(number);
+    }
+
+    /// The number; in a forked child, to which its parent's is nothing, what `join` takes.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CLOSED` after `leaving`; what `join` says.
+    pub(crate) fn me(&self, join: impl Fn() -> Result<u32>) -> Result<u32> {
+        match self.me.get(join)? {
+            0 => Err(Error::own("ERR_SHM_CLOSED", format!("'{}' is closed", self.name())).about(self.name())),
+            me => Ok(me),
+        }
+    }
+
+    fn presence(&self, number: u32) -> Presence<'_> {
+        Presence::at(&self.segment, &self.mapping, self.table + (number as usize - 1) * MEMBER)
+    }
+
+    /// Takes a number. `clear` puts away what a dead one left who had it; false where it could not.
+    ///
+    /// # Errors
+    /// `ERR_SHM_TOO_MANY`; what `clear` and the system say.
+    pub(crate) fn take(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<u32> {
+        self.take_any(what, clear).map_err(|error| error.about(self.name()))
+    }
+
+    fn take_any(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<u32> {
+        for number in 1..=NUMBERS {
+            if !self.segment.hold(number - 1)? {
+                continue;
+            }
+            match self.take_number(number, &clear) {
+                Ok(true) => return Ok(number),
+                Ok(false) => self.segment.let_go(number - 1),
+                Err(error) => {
+                    self.segment.let_go(number - 1);
+                    return Err(error);
+                }
+            }
+        }
+        let message = format!("{NUMBERS} threads have this {what} open, which is as many as can");
+        Err(Error::own("ERR_SHM_TOO_MANY", message))
+    }
+
+    /// For who holds the number.
+    fn take_number(&self, number: u32, clear: impl Fn(u32) -> Result<bool>) -> Result<bool> {
+        let presence = self.presence(number);
+        let left_something = presence.process().is_some();
+        if left_something && presence.lives() {
+            return Ok(false);
+        }
+        // From now on nobody takes for dead what is done under this number.
+        presence.note(|| {});
+        if left_something {
+            let cleared = clear(number);
+            if cleared.is_err() || cleared == Ok(false) {
+                presence.disown();
+                return cleared;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a number that `me` found in a word is nobody's who lives.
+    pub(crate) fn is_dead(&self, number: u32, me: u32) -> Result<bool> {
+        if number == me {
+            return Ok(false);
+        }
+        if number == 0 || number > NUMBERS {
+            return Ok(true);
+        }
+        self.presence(number).is_dead(number - 1)
+    }
+
+    /// In a message: the process of who has the number.
+    pub(crate) fn process_of(&self, number: u32) -> String {
+        let known = (1..=NUMBERS).contains(&number);
+        let process = known.then(|| self.presence(number).process()).flatten();
+        process.map_or(String::new(), |process| format!(" of process {}", process.pid))
+    }
+
+    /// Takes no part any more, and had this number until now; `None` where it had none. What it has is to be put away,
+    /// and then to be `left`.
+    pub(crate) fn leaving(&self) -> Option<u32> {
+        self.me.give_up()
+    }
+
+    /// Gives the number back; where what it had is not `cleared` away, the next one who has the number does that.
+    pub(crate) fn left(&self, me: u32, cleared: bool) {
+        if cleared {
+            self.presence(me).clear();
+        } else {
+            self.presence(me).disown();
+        }
+        self.segment.let_go(me - 1);
+    }
+}

@@ -1,0 +1,78 @@
+import { types } from 'node:util';
+
+import { checkBoolean, checkCount, checkMode, checkName } from '../arguments.js';
+import { checkType } from '../array/dtype.js';
+import type { DType, DTypes, TypedClass } from '../array/dtype.js';
+import { outOfRange, wrongType } from '../errors.js';
+import type { CreateOptions } from '../memory.js';
+
+/** @internal What makes typed arrays of the items' type. */
+export interface ItemClass<D extends DType> extends TypedClass {
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): DTypes[D];
+  new (length: number): DTypes[D];
+}
+
+/** How to make a ring of items of one size. */
+export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
+  /** Room for so many items. */
+  slots: number;
+  /** Dimensions of an item, whose product is its length. Default: one element. */
+  shape?: readonly number[];
+  /** Type of the elements, by numpy's name. Default `float64`. */
+  dtype?: D;
+  /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
+  permissions?: number;
+}
+
+/** @internal */
+export const RING_OPTIONS = ['name', 'permissions', 'populate', 'track', 'slots', 'shape', 'dtype'];
+
+/** @internal Options, checked. */
+export interface RingArguments {
+  readonly slots: number;
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly name: string | undefined;
+  readonly permissions: number;
+  readonly populate: boolean;
+  readonly track: boolean;
+}
+
+/** @internal */
+export function ringArguments(options: RingOptions<DType>): RingArguments {
+  const { name, permissions, populate, track, slots, shape, dtype } = options;
+  return {
+    track: checkBoolean('track', track, true),
+    slots: checkSlots(slots),
+    dtype: dtype === undefined ? 'float64' : checkType(dtype).name,
+    shape: checkShape(shape),
+    name: name === undefined ? undefined : checkName(name),
+    permissions: checkMode(permissions),
+    populate: checkBoolean('populate', populate, false),
+  };
+}
+
+/** @internal Refuses what is no item of this class and length. */
+export function checkItem(name: string, Class: TypedClass, length: number, item: unknown): void {
+  // By its name: one of another realm (a vm's context, Jest's) is as good.
+  if (!types.isTypedArray(item) || item[Symbol.toStringTag] !== Class.name)
+    throw wrongType(`an item of '${name}'`, `a ${Class.name} of length ${length}`, item);
+  if (item.length !== length) throw outOfRange('the length of an item', `${length}`, item.length);
+}
+
+/** @internal As `SharedQueue(…)` and the like show it. */
+export function describeItem(dtype: string, shape: readonly number[]): string {
+  return `${dtype}${shape.length > 0 ? `[${shape.join(', ')}]` : ''}`;
+}
+
+function checkSlots(slots: unknown): number {
+  const count = checkCount('slots', slots);
+  if (count >= 2 ** 32) throw outOfRange('slots', 'far less', slots);
+  return count;
+}
+
+function checkShape(shape: unknown): number[] {
+  if (shape === undefined) return [];
+  if (!Array.isArray(shape)) throw wrongType('shape', 'an array of numbers', shape);
+  return Array.from(shape, (length, index) => checkCount(`shape[${index}]`, length));
+}
