@@ -27,6 +27,7 @@ const NEEDS_NUMPY = new Set([
   'arrays_of_numpy_in_a_dict',
   'arrays_outlive_their_segment',
   'numpys_arrays_outlive_a_shared_one',
+  'numpys_items_of_a_broadcast',
   'numpys_items_of_a_queue',
   'numpys_slots_stay_mapped',
 ]);

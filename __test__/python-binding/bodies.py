@@ -113,6 +113,17 @@ def wait_for_room(peer, name):
         interrupted_in(peer, lambda: queue.push(bytes(8)))
 
 
+def wait_for_broadcast(peer, name):
+    with shmkit.SharedBroadcast.attach(name) as broadcast, broadcast.subscribe() as subscription:
+        interrupted_in(peer, subscription.next)
+
+
+def wait_to_publish(peer, name):
+    with shmkit.SharedBroadcast.attach(name) as broadcast:
+        broadcast.publish(bytes(8))
+        interrupted_in(peer, lambda: broadcast.publish(bytes(8)))
+
+
 def interrupted_in(peer, wait):
     """Waits in the main thread until it is interrupted, and then once more."""
     peer.tell("ready")

@@ -7,6 +7,7 @@ import sys
 
 import arrays  # noqa: F401
 import basics  # noqa: F401
+import broadcasts  # noqa: F401
 import counting  # noqa: F401
 import deaths  # noqa: F401
 import dicts  # noqa: F401

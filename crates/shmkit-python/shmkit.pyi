@@ -438,6 +438,132 @@ class Slot:
         """Commits it if it was not given back; after an exception nothing comes of a claimed one."""
 
 @final
+class SharedBroadcast:
+    """Items of one size from one writer to many readers, each at its own place, between processes, those of Node too.
+
+    An item is as a queue's, and is copied in and out. There is one writer at a time: the first handle that publishes,
+    until it is closed or its process is dead. In a forked child a handle is closed: attach by `to_json()`.
+    """
+
+    @staticmethod
+    def create(
+        slots: int,
+        shape: Union[int, Sequence[int]] = (),
+        dtype: Any = "float64",
+        on_slow: Literal["block", "drop"] = "block",
+        *,
+        name: Optional[str] = None,
+        permissions: int = 0o600,
+        track: bool = True,
+    ) -> SharedBroadcast:
+        """Makes one with room for `slots` items of this shape and type, of which nothing was published.
+
+        With 'block' the writer waits for the slowest reader; with 'drop' that one loses what was overwritten.
+        """
+    @staticmethod
+    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedBroadcast:
+        """An existing broadcast, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def capacity(self) -> int:
+        """Room for so many items."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of an item."""
+    @property
+    def dtype(self) -> str:
+        """numpy's name of the elements' type."""
+    @property
+    def on_slow(self) -> Literal["block", "drop"]:
+        """What becomes of a reader that is slower than the writer."""
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called, or this is a forked child and the handle its parent's."""
+    @property
+    def ended(self) -> bool:
+        """Whether `end()` was called, by anybody."""
+    @property
+    def published(self) -> int:
+        """How many items were published, by all who were the writer."""
+    @property
+    def subscribers(self) -> int:
+        """How many read it, in all processes. One that died counts until the writer has come across it."""
+    def publish(self, item: Any, timeout: Optional[float] = None) -> None:
+        """Publishes a copy of the item, and waits for the slowest reader `timeout` seconds at most (else TimeoutError).
+
+        ERR_SHM_TOO_MANY where there is another writer, ERR_SHM_ENDED after `end()`.
+        """
+    def try_publish(self, item: Any) -> bool:
+        """Publishes a copy of the item; False where the slowest reader has not read what it would overwrite."""
+    def publish_many(self, items: Any, timeout: Optional[float] = None) -> None:
+        """Publishes copies of all items of an array of shape (n, *shape), in `timeout` seconds at most (else TimeoutError).
+
+        Where it fails, the exception's `published` says how many were.
+        """
+    def subscribe(self, *, oldest: bool = False) -> Subscription:
+        """Begins to read: every item that is published from now on is for this reader, and with `oldest` those that are there.
+
+        A writer that waits for readers waits for this one, until it is closed or forgotten.
+        """
+    def end(self) -> None:
+        """Nothing is published any more: the writer is told, readers read what there is, and then are."""
+    def to_json(self) -> dict[str, Any]:
+        """What `attach` takes in another process, here or in Node."""
+    def adopt(self) -> None:
+        """Makes this process an owner: when its last owner is dead, the broadcast goes."""
+    def close(self) -> None:
+        """Closes this handle and its subscriptions; who waits by it is told that it is closed."""
+    def unlink(self) -> None:
+        """Removes the name. Who has the broadcast open goes on with it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process that gets it attaches to the same broadcast."""
+    def __enter__(self) -> SharedBroadcast: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
+class Subscription:
+    """A place of one's own in a broadcast. Forgotten it is closed. Threads may share it: each item is one's."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called, of this or of its broadcast; in a forked child it is closed."""
+    @property
+    def lost(self) -> int:
+        """With 'drop': how many items were overwritten before this one came to them."""
+    def __len__(self) -> int:
+        """How many items there are that this one has not read."""
+    def next(self, timeout: Optional[float] = None) -> Any:
+        """A copy of the next item, which is waited for `timeout` seconds at most (else TimeoutError).
+
+        None once the broadcast has ended and everything was read.
+        """
+    def try_next(self) -> Any:
+        """A copy of the next item; None where there is none now."""
+    def next_many(self, max: int = 256, timeout: Optional[float] = None) -> Any:
+        """As many items as there are, and `max` at most, as one array of shape (n, *shape); else as `next`."""
+    def __iter__(self) -> Iterator[Any]:
+        """Items as they come, until the broadcast has ended and everything was read."""
+    def batches(self, max: int = 256) -> Iterator[Any]:
+        """As many items at a time as there are, and `max` at most, each time as one array of shape (n, *shape)."""
+    def close(self) -> None:
+        """Reads no more: the writer does not wait for this one any longer."""
+    def __enter__(self) -> Subscription: ...
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        trace: Optional[TracebackType],
+        /,
+    ) -> None: ...
+
+@final
 class SharedDict(MutableMapping[str, Any]):
     """A dict that lives in shared memory, the same that Node has.
 

@@ -7,6 +7,7 @@ use shmkit::ledger;
 use shmkit::segment::{Access, Identity, Name};
 
 use crate::array::SharedArray;
+use crate::broadcast::SharedBroadcast;
 use crate::dict::SharedDict;
 use crate::errors::{Raise, to_py};
 use crate::event::SharedEvent;
@@ -89,6 +90,7 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
         "array" => py.get_type::<SharedArray>(),
         "dict" => py.get_type::<SharedDict>(),
         "queue" => py.get_type::<SharedQueue>(),
+        "broadcast" => py.get_type::<SharedBroadcast>(),
         "mutex" => py.get_type::<SharedMutex>(),
         "event" => py.get_type::<SharedEvent>(),
         _ => {

@@ -1,5 +1,5 @@
 //! The Python binding of shmkit: locks, events, segments with transactions, dicts,
-//! arrays and queues.
+//! arrays, queues and broadcasts.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
 //! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
@@ -11,6 +11,7 @@
 //! the child.
 
 mod array;
+mod broadcast;
 mod descriptor;
 mod dict;
 mod errors;
@@ -18,11 +19,13 @@ mod event;
 mod forks;
 mod gate;
 mod handle;
+mod items;
 mod memory;
 mod mutex;
 mod numpy;
 mod opening;
 mod queue;
+mod ring;
 mod standard;
 mod txn;
 mod view;
@@ -30,11 +33,13 @@ mod waiting;
 
 use pyo3::prelude::*;
 
-/// Locks, events, transactions, dicts, arrays and queues for named shared memory, between Python and Node.
+/// Locks, events, transactions, dicts, arrays, queues and broadcasts for named shared memory, between Python and Node.
 #[pymodule(name = "shmkit", gil_used = true)]
 mod module {
     #[pymodule_export]
     use crate::array::SharedArray;
+    #[pymodule_export]
+    use crate::broadcast::{SharedBroadcast, Subscription};
     #[pymodule_export]
     use crate::descriptor::{attach, owns};
     #[pymodule_export]

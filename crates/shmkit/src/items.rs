@@ -65,6 +65,17 @@ impl Items {
     }
 }
 
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Got<T> {
+    /// It succeeded.
+    Done(T),
+    /// There is no room, or no item, or somebody who was first is not done.
+    NotNow,
+    /// The ring has ended; for who takes or reads, and there is nothing left.
+    Ended,
+}
+
 /// What tells the one kind of ring from the other.
 #[derive(Debug)]
 pub(crate) struct Form {

@@ -1,29 +1,28 @@
 //! A queue that Node has too.
 //!
-//! - `items`: what an item is to Python. `slot`: one in place. Waiting is here.
+//! `slot`: an item in place. What an item is to Python is in `items`, waiting in `ring`.
 
-mod items;
 mod slot;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyByteArray, PyDict, PyTuple};
 use shmkit::items::Items;
 use shmkit::queue::ring::Side;
 use shmkit::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
+use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed, to_py};
-use crate::numpy::{dtype_of, out_of_range, shape_of, shown, tuple};
+use crate::errors::{Raise, closed};
+use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
+use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
-use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
-use items::{bytes_of, bytes_of_many, copy_out, item_from, items_from, room_for};
+use crate::ring::{BATCH, Found, ItemIterator, Ring, checked_max, ended, find, items_of, late, locked, many};
+use crate::view;
+use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
-
-/// Items in a batch at most, where nobody says otherwise.
-const BATCH: usize = 256;
 
 /// A bounded queue of items of one size between processes: with back-pressure, and going on after every death.
 #[pyclass(frozen, module = "shmkit", weakref)]
@@ -33,16 +32,34 @@ pub(crate) struct SharedQueue {
     items: Items,
     foreign: bool,
     open: Mutex<Option<Arc<Queue>>>,
-    /// Who is in the way of those who try, on each side.
-    suspects: Mutex<[Suspect; 2]>,
+    /// Who is in the way of those who try to push, and to take.
+    suspects: [Mutex<Suspect>; 2],
 }
 
-/// What there was in time.
-enum Found<T> {
-    There(T),
-    /// The queue has ended, and for consumers everything was taken.
-    Ended,
-    Late,
+impl Ring for Queue {
+    type Awaited = Side;
+    type Suspect = Suspect;
+
+    fn is_ready(&self, side: Side, suspect: &mut Suspect) -> shmkit::Result<bool> {
+        Queue::is_ready(self, side, suspect)
+    }
+
+    fn waiting(self: &Arc<Self>, side: Side) -> impl Wait {
+        self.wait(side)
+    }
+}
+
+/// Takes the next item out of the queue, to `offset` of what is long enough and nobody else knows.
+fn copy_out(queue: &Queue, room: &Bound<'_, PyByteArray>, offset: usize) -> shmkit::Result<Got<()>> {
+    let len = queue.layout().items.item();
+    let held = match queue.try_take()? {
+        Got::Done(held) => held,
+        Got::NotNow => return Ok(Got::NotNow),
+        Got::Ended => return Ok(Got::Ended),
+    };
+    let copied = view::copy_into(queue.mapping().bytes(), queue.item_at(held), room, offset, len);
+    debug_assert!(copied.is_some(), "the slot is inside of the queue, and the room long enough");
+    queue.free(held).map(Got::Done)
 }
 
 impl SharedQueue {
@@ -53,12 +70,12 @@ impl SharedQueue {
             items: queue.layout().items.clone(),
             foreign,
             open: Mutex::new(Some(Arc::new(queue))),
-            suspects: Mutex::default(),
+            suspects: Default::default(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, Option<Arc<Queue>>> {
-        self.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        locked(&self.open)
     }
 
     fn queue(&self, py: Python<'_>) -> PyResult<Arc<Queue>> {
@@ -72,46 +89,23 @@ impl SharedQueue {
         Ok(Self::new(queue, foreign))
     }
 
-    /// What `attempt` gives, once that is not "not now". Without waiting where the time is over already.
+    /// What `attempt` gives, once that is not "not now".
     fn find<T>(
         &self,
         py: Python<'_>,
         queue: &Arc<Queue>,
         side: Side,
         deadline: Deadline,
-        mut attempt: impl FnMut(&Queue) -> shmkit::Result<Got<T>>,
+        attempt: impl FnMut() -> shmkit::Result<Got<T>>,
     ) -> PyResult<Found<T>> {
-        loop {
-            match attempt(queue).raise(py)? {
-                Got::Done(done) => return Ok(Found::There(done)),
-                Got::Ended => return Ok(Found::Ended),
-                Got::NotNow => {}
-            }
-            let ready = self.is_ready(queue, side).raise(py)?;
-            if ready || can_spin() && !deadline.is_over() && py.detach(|| spin(queue, side)) {
-                continue;
-            }
-            if deadline.is_over() {
-                return Ok(Found::Late);
-            }
-            // Both of them look again; a forked child does so for itself.
-            if let Waited::Late = wait_for(py, &mut queue.wait(side), deadline)?
-                && !self.is_ready(queue, side).raise(py)?
-            {
-                return Ok(Found::Late);
-            }
-        }
-    }
-
-    fn is_ready(&self, queue: &Queue, side: Side) -> shmkit::Result<bool> {
-        let mut suspects = self.suspects.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        queue.is_ready(side, &mut suspects[usize::from(side == Side::Items)])
+        let suspect = &self.suspects[usize::from(side == Side::Items)];
+        find(py, queue, suspect, deadline, || side, attempt)
     }
 
     /// Pushes the item; false where there was no room in time.
     fn push_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
         let queue = self.queue(py)?;
-        match self.find(py, &queue, Side::Room, deadline, |queue| queue.try_push(item))? {
+        match self.find(py, &queue, Side::Room, deadline, || queue.try_push(item))? {
             Found::There(()) => Ok(true),
             Found::Ended => Err(self.ended_error(py)),
             Found::Late => Ok(false),
@@ -122,12 +116,8 @@ impl SharedQueue {
         let queue = self.queue(py)?;
         // Made before an item is taken, which would be lost if there were no memory for it.
         let copy = room_for(py, &self.items, 1)?;
-        let found = self.find(py, &queue, Side::Items, deadline, |queue| copy_out(queue, &copy, 0))?;
-        Ok(match found {
-            Found::There(()) => Found::There(item_from(&self.items, &copy)?),
-            Found::Ended => Found::Ended,
-            Found::Late => Found::Late,
-        })
+        let found = self.find(py, &queue, Side::Items, deadline, || copy_out(&queue, &copy, 0))?;
+        found.try_map(|()| item_from(&self.items, &copy))
     }
 
     /// As many items as there are, from the first one on.
@@ -138,46 +128,25 @@ impl SharedQueue {
         deadline: Deadline,
     ) -> PyResult<Found<Bound<'py, PyAny>>> {
         let queue = self.queue(py)?;
-        let item = self.items.item();
         // Made before anything is taken, which would be lost if there were no memory for it.
-        let copy = room_for(py, &self.items, (queue.len() as usize).clamp(1, max))?;
-        let found = self.find(py, &queue, Side::Items, deadline, |queue| {
-            let mut count = 0;
-            while (count + 1) * item <= copy.len() {
-                match copy_out(queue, &copy, count * item) {
-                    Ok(Got::Done(())) => count += 1,
-                    // What is wrong with the next one is for the next call: these were taken.
-                    _ if count > 0 => break,
-                    Ok(Got::Ended) => return Ok(Got::Ended),
-                    Ok(_) => return Ok(Got::NotNow),
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(Got::Done(count))
-        })?;
-        Ok(match found {
-            Found::There(count) => Found::There(items_from(&self.items, &copy, count)?),
-            Found::Ended => Found::Ended,
-            Found::Late => Found::Late,
-        })
+        let max = (queue.len() as usize).clamp(1, max);
+        let copy = room_for(py, &self.items, max)?;
+        let one = |index| copy_out(&queue, &copy, index * self.items.item());
+        let found = self.find(py, &queue, Side::Items, deadline, || many(max, one))?;
+        found.try_map(|count| items_from(&self.items, &copy, count))
+    }
+
+    fn late(&self, py: Python<'_>) -> PyErr {
+        late(py, self.name.as_str(), "room")
     }
 
     fn ended_error(&self, py: Python<'_>) -> PyErr {
-        let message = format!("'{}' has ended: nothing is pushed any more", self.name.as_str());
-        self.error(py, "ERR_SHM_ENDED", message)
-    }
-
-    fn late(&self, py: Python<'_>, what: &str) -> PyErr {
-        self.error(py, "ERR_SHM_TIMEOUT", format!("'{}' had no {what} in time", self.name.as_str()))
-    }
-
-    fn error(&self, py: Python<'_>, code: &'static str, message: String) -> PyErr {
-        to_py(py, shmkit::Error::own(code, message).about(self.name.as_str()))
+        ended(py, self.name.as_str(), "pushed")
     }
 
     fn claim_within(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Slot>> {
         let queue = self.queue(py)?;
-        match self.find(py, &queue, Side::Room, deadline, Queue::try_claim)? {
+        match self.find(py, &queue, Side::Room, deadline, || queue.try_claim())? {
             Found::There(held) => Ok(Some(Slot::new(queue, held, true))),
             Found::Ended => Err(self.ended_error(py)),
             Found::Late => Ok(None),
@@ -186,41 +155,9 @@ impl SharedQueue {
 
     fn take_within(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Found<Slot>> {
         let queue = self.queue(py)?;
-        Ok(match self.find(py, &queue, Side::Items, deadline, Queue::try_take)? {
-            Found::There(held) => Found::There(Slot::new(queue, held, false)),
-            Found::Ended => Found::Ended,
-            Found::Late => Found::Late,
-        })
+        let found = self.find(py, &queue, Side::Items, deadline, || queue.try_take())?;
+        found.try_map(|held| Ok(Slot::new(queue, held, false)))
     }
-
-    /// What there was; `None` where the queue has ended, an exception where it was late.
-    fn in_time<T>(&self, py: Python<'_>, found: Found<T>) -> PyResult<Option<T>> {
-        match found {
-            Found::There(there) => Ok(Some(there)),
-            Found::Ended => Ok(None),
-            Found::Late => Err(self.late(py, "item")),
-        }
-    }
-}
-
-impl<T> Found<T> {
-    fn now(self) -> Option<T> {
-        match self {
-            Found::There(there) => Some(there),
-            Found::Ended | Found::Late => None,
-        }
-    }
-}
-
-fn spin(queue: &Queue, side: Side) -> bool {
-    (0..SPINS).any(|_| {
-        std::hint::spin_loop();
-        queue.is_ready(side, &mut Suspect::default()).unwrap_or(true)
-    })
-}
-
-fn checked_max(py: Python<'_>, max: usize) -> PyResult<usize> {
-    if max == 0 { Err(out_of_range(py, "max must be 1 or more, not 0")) } else { Ok(max) }
 }
 
 #[pymethods]
@@ -241,7 +178,6 @@ impl SharedQueue {
         permissions: u32,
         track: bool,
     ) -> PyResult<Self> {
-        let count = slots.extract::<i128>()?;
         let layout = Layout {
             single: match mode {
                 "mpmc" => false,
@@ -253,12 +189,7 @@ impl SharedQueue {
                     return Err(out_of_range(py, message));
                 }
             },
-            items: Items {
-                dtype: dtype.map_or(Ok(shmkit::array::DType::Float64), dtype_of)?,
-                slots: u32::try_from(count)
-                    .map_err(|_| out_of_range(py, format!("a queue cannot have {count} slots")))?,
-                shape: shape.map_or_else(|| Ok(Vec::new()), shape_of)?,
-            },
+            items: items_of("queue", slots, shape, dtype)?,
         };
         let options = create_options(py, name, permissions, track)?;
         let queue = py.detach(|| Queue::create(&layout, &options)).raise(py)?;
@@ -343,7 +274,7 @@ impl SharedQueue {
         let py = item.py();
         let deadline = Deadline::after(timeout)?;
         let item = bytes_of(&self.items, item)?;
-        if self.push_within(py, item.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py, "room")) }
+        if self.push_within(py, item.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
     }
 
     /// Pushes a copy of the item; False where the queue is full.
@@ -362,7 +293,7 @@ impl SharedQueue {
         for (pushed, item) in all.as_bytes().chunks_exact(self.items.item()).enumerate() {
             let failed = match self.push_within(py, item, deadline) {
                 Ok(true) => continue,
-                Ok(false) => self.late(py, "room"),
+                Ok(false) => self.late(py),
                 Err(error) => error,
             };
             let _ = failed.value(py).setattr("pushed", pushed); // best effort
@@ -376,7 +307,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn pop<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let deadline = Deadline::after(timeout)?;
-        self.in_time(py, self.pop_within(py, deadline)?)
+        self.pop_within(py, deadline)?.in_time(py, self.name.as_str())
     }
 
     /// A copy of the next item; None where there is none now.
@@ -394,7 +325,7 @@ impl SharedQueue {
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (max, deadline) = (checked_max(py, max)?, Deadline::after(timeout)?);
-        self.in_time(py, self.pop_many_within(py, max, deadline)?)
+        self.pop_many_within(py, max, deadline)?.in_time(py, self.name.as_str())
     }
 
     /// A slot to write the next item to in place: `with queue.claim() as slot`. Room is waited for `timeout` seconds at
@@ -402,7 +333,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn claim(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Slot> {
         let deadline = Deadline::after(timeout)?;
-        self.claim_within(py, deadline)?.ok_or_else(|| self.late(py, "room"))
+        self.claim_within(py, deadline)?.ok_or_else(|| self.late(py))
     }
 
     /// A slot to write the next item to; None where the queue is full.
@@ -415,7 +346,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Slot>> {
         let deadline = Deadline::after(timeout)?;
-        self.in_time(py, self.take_within(py, deadline)?)
+        self.take_within(py, deadline)?.in_time(py, self.name.as_str())
     }
 
     /// The slot of the next item; None where there is none now.
@@ -424,14 +355,15 @@ impl SharedQueue {
     }
 
     /// Items as they come, until the queue has ended and everything was taken.
-    fn __iter__(slf: Py<Self>) -> QueueIterator {
-        QueueIterator { queue: slf, max: None }
+    fn __iter__(slf: Py<Self>) -> PyResult<ItemIterator> {
+        ItemIterator::new(move |py, deadline| slf.get().pop_within(py, deadline))
     }
 
     /// As many items at a time as there are, and `max` at most, each time as one array of shape (n, *shape).
     #[pyo3(signature = (max = BATCH))]
-    fn batches(slf: Py<Self>, py: Python<'_>, max: usize) -> PyResult<QueueIterator> {
-        Ok(QueueIterator { queue: slf, max: Some(checked_max(py, max)?) })
+    fn batches(slf: Py<Self>, py: Python<'_>, max: usize) -> PyResult<ItemIterator> {
+        let max = checked_max(py, max)?;
+        ItemIterator::new(move |py, deadline| slf.get().pop_many_within(py, max, deadline))
     }
 
     /// Nothing is pushed any more: producers are told, consumers take what there is, and then are.
@@ -474,28 +406,5 @@ impl SharedQueue {
         };
         let (name, dtype) = (self.name.as_str(), self.items.dtype);
         format!("<shmkit.SharedQueue '{name}', {dtype} of shape {}, {state}>", shown(&self.items.shape))
-    }
-}
-
-/// All that comes, one by one or in batches.
-#[pyclass(frozen, name = "_QueueIterator", module = "shmkit")]
-pub(crate) struct QueueIterator {
-    queue: Py<SharedQueue>,
-    max: Option<usize>,
-}
-
-#[pymethods]
-impl QueueIterator {
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (queue, deadline) = (self.queue.get(), Deadline::after(None)?);
-        let found = match self.max {
-            None => queue.pop_within(py, deadline)?,
-            Some(max) => queue.pop_many_within(py, max, deadline)?,
-        };
-        Ok(found.now())
     }
 }

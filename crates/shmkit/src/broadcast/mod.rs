@@ -12,12 +12,13 @@ mod wait;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use crate::items::Got;
 pub use layout::{ENTRY, Layout, SLOTS, at, count_at};
 pub use steps::{READERS, Reader};
-pub use wait::{Awaited, BroadcastWait};
+pub use wait::{Awaited, BroadcastWait, Suspect};
 
 use layout::{PARTICIPANTS, corrupt, not_a_broadcast};
-use steps::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, Writer};
+use steps::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, TRIES, Writer};
 
 use crate::fork::Turn;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
@@ -28,17 +29,6 @@ impl From<Damaged> for Error {
     fn from(_: Damaged) -> Self {
         corrupt("its counts make no sense")
     }
-}
-
-/// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Got<T> {
-    /// It succeeded.
-    Done(T),
-    /// There is no room, or no item.
-    NotNow,
-    /// The broadcast has ended; for readers, and everything was read.
-    Ended,
 }
 
 /// An open broadcast.
@@ -210,25 +200,55 @@ impl SharedBroadcast {
     /// A copy of the reader's next item.
     ///
     /// # Errors
-    /// `ERR_SHM_LOST` where the reader was taken for dead; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
+    /// As `try_next_with`.
     pub fn try_next(&self, reader: &mut Reader) -> Result<Got<Vec<u8>>> {
+        let mut item = Vec::new();
+        let got = self.try_next_with(reader, |at| {
+            item = self.mapping().bytes().to_vec(at, self.layout.items.item())?;
+            Some(())
+        })?;
+        Ok(match got {
+            Got::Done(()) => Got::Done(item),
+            Got::NotNow => Got::NotNow,
+            Got::Ended => Got::Ended,
+        })
+    }
+
+    /// Copies the reader's next item, by what is told where in the mapping it is and says `None` where it is not inside.
+    /// What was copied is the item only where that is what comes of it: what is overwritten meanwhile is copied anew.
+    ///
+    /// # Errors
+    /// `ERR_SHM_LOST` where the reader was taken for dead; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
+    pub fn try_next_with(
+        &self,
+        reader: &mut Reader,
+        mut copy: impl FnMut(usize) -> Option<()>,
+    ) -> Result<Got<()>> {
         self.me()?;
-        loop {
+        for _ in 0..TRIES {
             match steps::next(self, reader)? {
                 Ready::Item => {}
                 Ready::Over => return Ok(Got::Ended),
                 Ready::Nothing { .. } if steps::is_known(self, reader.entry())? => return Ok(Got::NotNow),
                 Ready::Nothing { .. } | Ready::Lapped(_) => return Err(self.forgotten()),
             }
-            let at = self.item_at(reader.next());
-            let item = self.mapping().bytes().to_vec(at, self.layout.items.item()).ok_or(Damaged)?;
+            copy(self.item_at(reader.next())).ok_or(Damaged)?;
             if steps::confirm(self, reader)? {
-                return Ok(Got::Done(item));
+                return Ok(Got::Done(()));
             }
             if self.layout.blocks {
                 return Err(self.forgotten());
             }
         }
+        Ok(Got::NotNow)
+    }
+
+    /// How many items there are that the reader has not read.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
+    pub fn behind(&self, reader: &Reader) -> Result<u32> {
+        Ok((self.published()? - reader.next()).clamp(0, i64::from(self.layout.items.slots)) as u32)
     }
 
     fn forgotten(&self) -> Error {
@@ -237,6 +257,33 @@ impl SharedBroadcast {
     }
 
     // ---- both
+
+    /// How many items were published, by all who were the writer.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
+    pub fn published(&self) -> Result<i64> {
+        self.me()?;
+        Ok(steps::head(self)?)
+    }
+
+    /// How many read it. One that died counts until the writer has come across it.
+    ///
+    /// # Errors
+    /// As `published`.
+    pub fn subscribers(&self) -> Result<u32> {
+        self.me()?;
+        Ok(steps::readers(self)?)
+    }
+
+    /// Whether `end` was called.
+    ///
+    /// # Errors
+    /// As `published`.
+    pub fn ended(&self) -> Result<bool> {
+        self.me()?;
+        Ok(steps::has_ended(self)?)
+    }
 
     /// Wakes all who wait at that side, for one who has changed something himself.
     ///

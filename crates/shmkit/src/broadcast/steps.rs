@@ -41,7 +41,7 @@ const GENERATION: u32 = 1 << 9;
 pub const MOST: i64 = 1 << 53;
 
 /// A reader that is lapped so often in one attempt leaves it at that for now.
-const TRIES: u32 = 64;
+pub(super) const TRIES: u32 = 64;
 
 /// The words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,10 @@ fn mark<M: Memory>(memory: &M, item: i64) -> Count {
 }
 
 /// The next item to be published. It is read again where it is the same or one behind.
-fn head<M: Memory>(memory: &M) -> Outcome<i64> {
+///
+/// # Errors
+/// `Damaged`
+pub fn head<M: Memory>(memory: &M) -> Outcome<i64> {
     let head = count(memory, Count::Head)?;
     if !(0..MOST).contains(&head) {
         return Err(Damaged);
@@ -404,6 +407,15 @@ pub fn is_known<M: Memory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<boo
     Ok(load(memory, Field::Entry(index))? == seen)
 }
 
+/// How many readers there are.
+///
+/// # Errors
+/// `Damaged`
+pub fn readers<M: Memory>(memory: &M) -> Outcome<u32> {
+    let used = load(memory, Field::Used)?.min(READERS) as usize;
+    Ok(entries(memory).take(used).filter(|(_, entry)| entry.load() & ACTIVE != 0).count() as u32)
+}
+
 /// Reads no more; false where the reader was not known any more.
 ///
 /// # Errors
@@ -542,6 +554,14 @@ pub fn announce<M: Memory>(memory: &M, side: Side) -> Outcome<u32> {
 pub fn notify<M: Memory>(memory: &M, side: Side) -> Outcome<()> {
     bell::notify_all(word(memory, side.bell())?);
     Ok(())
+}
+
+/// Whether nothing is published any more.
+///
+/// # Errors
+/// `Damaged`
+pub fn has_ended<M: Memory>(memory: &M) -> Outcome<bool> {
+    Ok(load(memory, Field::Ended)? != 0)
 }
 
 /// Nothing is published any more.

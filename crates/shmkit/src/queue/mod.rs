@@ -14,6 +14,7 @@ mod wait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+pub use crate::items::Got;
 pub use layout::{Layout, SLOTS, at};
 pub use wait::{QueueWait, Suspect};
 
@@ -34,17 +35,6 @@ impl From<Damaged> for Error {
 /// A slot that this handle has, by its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held(u32);
-
-/// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Got<T> {
-    /// It succeeded.
-    Done(T),
-    /// The queue is full, or empty, or somebody who was first is not done.
-    NotNow,
-    /// The queue has ended; for consumers, and everything was taken.
-    Ended,
-}
 
 /// An open queue.
 #[derive(Debug)]

@@ -4,14 +4,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyModule};
 use shmkit::items::Items;
-use shmkit::queue::{Got, SharedQueue as Queue};
 
 use crate::errors::to_py;
 use crate::numpy::{numpy, out_of_range, shown, tuple};
 use crate::view;
 
 /// The bytes of an item.
-pub(super) fn bytes_of<'py>(kind: &Items, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn bytes_of<'py>(kind: &Items, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = item.py();
     if let Some(bytes) = plain(item)? {
         if bytes.as_bytes().len() == kind.item() {
@@ -30,7 +29,7 @@ pub(super) fn bytes_of<'py>(kind: &Items, item: &Bound<'py, PyAny>) -> PyResult<
 }
 
 /// The bytes of several, one after the other.
-pub(super) fn bytes_of_many<'py>(kind: &Items, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn bytes_of_many<'py>(kind: &Items, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let py = items.py();
     if let Some(bytes) = plain(items)? {
         if bytes.as_bytes().len().is_multiple_of(kind.item()) {
@@ -69,8 +68,8 @@ fn plain<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>
     if buffer { view::contents(object).map(|bytes| Some(PyBytes::new(py, &bytes))) } else { Ok(None) }
 }
 
-/// What numpy makes of it, with the queue's type. Numbers and lists are converted as numpy does it; an array must be of
-/// a type whose values the queue's can have.
+/// What numpy makes of it, with the items' type. Numbers and lists are converted as numpy does it; an array must be of
+/// a type whose values the items' can have.
 fn array_of<'py>(kind: &Items, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let dtype = kind.dtype.name();
@@ -89,7 +88,7 @@ fn array_of<'py>(kind: &Items, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py
 }
 
 /// Memory for so many items, and numpy: what else could fail once they were taken.
-pub(super) fn room_for<'py>(
+pub(crate) fn room_for<'py>(
     py: Python<'py>,
     kind: &Items,
     count: usize,
@@ -98,25 +97,8 @@ pub(super) fn room_for<'py>(
     PyByteArray::new_with(py, kind.item() * count, |_| Ok(()))
 }
 
-/// Takes the next item out of the queue, to `offset` of what is long enough and nobody else knows.
-pub(super) fn copy_out(
-    queue: &Queue,
-    room: &Bound<'_, PyByteArray>,
-    offset: usize,
-) -> shmkit::Result<Got<()>> {
-    let len = queue.layout().items.item();
-    let held = match queue.try_take()? {
-        Got::Done(held) => held,
-        Got::NotNow => return Ok(Got::NotNow),
-        Got::Ended => return Ok(Got::Ended),
-    };
-    let copied = view::copy_into(queue.mapping().bytes(), queue.item_at(held), room, offset, len);
-    debug_assert!(copied.is_some(), "the slot is inside of the queue, and the room long enough");
-    queue.free(held).map(Got::Done)
-}
-
 /// The item that is in these bytes.
-pub(super) fn item_from<'py>(kind: &Items, bytes: &Bound<'py, PyByteArray>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn item_from<'py>(kind: &Items, bytes: &Bound<'py, PyByteArray>) -> PyResult<Bound<'py, PyAny>> {
     let py = bytes.py();
     let Some(numpy) = numpy(py)? else { return as_bytes(bytes) };
     let array = array_over(numpy, &kind.shape, kind, bytes)?;
@@ -125,7 +107,7 @@ pub(super) fn item_from<'py>(kind: &Items, bytes: &Bound<'py, PyByteArray>) -> P
 }
 
 /// The first items in these bytes.
-pub(super) fn items_from<'py>(
+pub(crate) fn items_from<'py>(
     kind: &Items,
     bytes: &Bound<'py, PyByteArray>,
     count: usize,

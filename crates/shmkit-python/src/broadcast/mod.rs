@@ -1,0 +1,300 @@
+//! A broadcast that Node has too.
+//!
+//! `subscription`: one who reads. What an item is to Python is in `items`, waiting in `ring`.
+//!
+//! A forked child has no number here, and everything says so: what its parent has published, and where it is reading, cannot
+//! be both's.
+
+mod subscription;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use shmkit::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
+use shmkit::items::Items;
+use shmkit::segment::{Identity, Name};
+use shmkit::sync::Wait;
+
+use crate::descriptor::{Target, describe};
+use crate::errors::{Raise, closed};
+use crate::items::{bytes_of, bytes_of_many};
+use crate::numpy::{out_of_range, shown, tuple};
+use crate::opening::{create_options, ledger};
+use crate::ring::{Found, Ring, ended, find, items_of, late, locked};
+use crate::waiting::Deadline;
+pub(crate) use subscription::Subscription;
+
+/// Items of one size from one writer to many readers, each at its own place, between processes.
+#[pyclass(frozen, module = "shmkit", weakref)]
+pub(crate) struct SharedBroadcast {
+    name: Name,
+    id: Identity,
+    layout: Layout,
+    foreign: bool,
+    open: Mutex<Option<Arc<Broadcast>>>,
+    /// Which reader is in the way of who tries to publish.
+    suspect: Mutex<Suspect>,
+}
+
+impl Ring for Broadcast {
+    type Awaited = Awaited;
+    type Suspect = Suspect;
+
+    fn is_ready(&self, awaited: Awaited, suspect: &mut Suspect) -> shmkit::Result<bool> {
+        Broadcast::is_ready(self, awaited, suspect)
+    }
+
+    fn waiting(self: &Arc<Self>, awaited: Awaited) -> impl Wait {
+        self.wait(awaited)
+    }
+}
+
+impl SharedBroadcast {
+    fn new(broadcast: Broadcast, foreign: bool) -> Self {
+        SharedBroadcast {
+            name: broadcast.segment().name().clone(),
+            id: broadcast.segment().id(),
+            layout: broadcast.layout().clone(),
+            foreign,
+            open: Mutex::new(Some(Arc::new(broadcast))),
+            suspect: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<Arc<Broadcast>>> {
+        locked(&self.open)
+    }
+
+    fn broadcast(&self, py: Python<'_>) -> PyResult<Arc<Broadcast>> {
+        let broadcast = self.state().clone().ok_or_else(|| closed(py, self.name.as_str()))?;
+        broadcast.me().raise(py)?;
+        Ok(broadcast)
+    }
+
+    /// With the GIL, as locks are opened: see `Handle::of_mutex`.
+    fn open(py: Python<'_>, name: &Name, foreign: bool, expect: Option<Identity>) -> PyResult<Self> {
+        let broadcast = Broadcast::attach(name, foreign, expect).raise(py)?;
+        Ok(Self::new(broadcast, foreign))
+    }
+
+    fn items(&self) -> &Items {
+        &self.layout.items
+    }
+
+    /// Publishes the item; false where there was no room in time.
+    fn publish_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
+        let broadcast = self.broadcast(py)?;
+        let attempt = || broadcast.try_publish(item);
+        match find(py, &broadcast, &self.suspect, deadline, || Awaited::Room, attempt)? {
+            Found::There(()) => Ok(true),
+            Found::Ended => Err(ended(py, self.name.as_str(), "published")),
+            Found::Late => Ok(false),
+        }
+    }
+
+    fn late(&self, py: Python<'_>) -> PyErr {
+        late(py, self.name.as_str(), "room")
+    }
+}
+
+#[pymethods]
+impl SharedBroadcast {
+    /// Makes one with room for `slots` items of this shape and type, of which nothing was published.
+    #[staticmethod]
+    #[pyo3(signature = (
+        slots, shape = None, dtype = None, on_slow = "block", *, name = None, permissions = 0o600, track = true,
+    ))]
+    #[allow(clippy::too_many_arguments)]
+    fn create(
+        py: Python<'_>,
+        slots: &Bound<'_, PyAny>,
+        shape: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        on_slow: &str,
+        name: Option<&str>,
+        permissions: u32,
+        track: bool,
+    ) -> PyResult<Self> {
+        let layout = Layout {
+            blocks: match on_slow {
+                "block" => true,
+                "drop" => false,
+                _ => {
+                    let message = format!("on_slow must be 'block' or 'drop', not '{on_slow}'");
+                    return Err(out_of_range(py, message));
+                }
+            },
+            items: items_of("broadcast", slots, shape, dtype)?,
+        };
+        let options = create_options(py, name, permissions, track)?;
+        let broadcast = py.detach(|| Broadcast::create(&layout, &options)).raise(py)?;
+        Ok(Self::new(broadcast, false))
+    }
+
+    /// An existing broadcast, by its name or by a descriptor; of another user only if `foreign`.
+    #[staticmethod]
+    #[pyo3(signature = (target, *, foreign = false))]
+    fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+        let target = Target::of(target, "broadcast")?;
+        Self::open(py, &target.name, foreign, target.id)
+    }
+
+    /// The very broadcast that was pickled.
+    #[staticmethod]
+    fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+        Self::attach(py, descriptor, foreign)
+    }
+
+    /// Another process attaches to the same broadcast.
+    #[allow(clippy::type_complexity)]
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>, bool))> {
+        let (py, this) = (slf.py(), slf.get());
+        this.broadcast(py)?; // it is open
+        Ok((slf.get_type().getattr("_attach_again")?, (this.to_json(py)?, this.foreign)))
+    }
+
+    /// What `attach` takes in another process, here or in Node.
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, "broadcast", self.name.as_str(), self.id)
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Room for so many items.
+    #[getter]
+    fn capacity(&self) -> u32 {
+        self.items().slots
+    }
+
+    /// Dimensions of an item.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, &self.items().shape)
+    }
+
+    /// numpy's name of the elements' type.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.items().dtype.name()
+    }
+
+    /// What becomes of a reader that is slower than the writer.
+    #[getter]
+    fn on_slow(&self) -> &'static str {
+        if self.layout.blocks { "block" } else { "drop" }
+    }
+
+    /// Whether `close()` was called, or this is a forked child and the handle its parent's.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.state().as_ref().is_none_or(|broadcast| broadcast.me().is_err())
+    }
+
+    /// Whether `end()` was called, by anybody.
+    #[getter]
+    fn ended(&self, py: Python<'_>) -> PyResult<bool> {
+        self.broadcast(py)?.ended().raise(py)
+    }
+
+    /// How many items were published, by all who were the writer.
+    #[getter]
+    fn published(&self, py: Python<'_>) -> PyResult<i64> {
+        self.broadcast(py)?.published().raise(py)
+    }
+
+    /// How many read it, in all processes. One that died counts until the writer has come across it.
+    #[getter]
+    fn subscribers(&self, py: Python<'_>) -> PyResult<u32> {
+        self.broadcast(py)?.subscribers().raise(py)
+    }
+
+    /// Publishes a copy of the item, and waits for the slowest reader `timeout` seconds at most.
+    #[pyo3(signature = (item, timeout = None))]
+    fn publish(&self, item: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        let py = item.py();
+        let deadline = Deadline::after(timeout)?;
+        let bytes = bytes_of(self.items(), item)?;
+        if self.publish_within(py, bytes.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
+    }
+
+    /// Publishes a copy of the item; False where the slowest reader has not read what it would overwrite.
+    fn try_publish(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let bytes = bytes_of(self.items(), item)?;
+        self.publish_within(item.py(), bytes.as_bytes(), Deadline::now())
+    }
+
+    /// Publishes copies of all items of an array of shape (n, *shape), and waits for the slowest reader `timeout` seconds
+    /// at most. Where it fails, the exception's `published` says how many were.
+    #[pyo3(signature = (items, timeout = None))]
+    fn publish_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        let py = items.py();
+        let deadline = Deadline::after(timeout)?;
+        let all = bytes_of_many(self.items(), items)?;
+        for (published, item) in all.as_bytes().chunks_exact(self.items().item()).enumerate() {
+            let failed = match self.publish_within(py, item, deadline) {
+                Ok(true) => continue,
+                Ok(false) => self.late(py),
+                Err(error) => error,
+            };
+            let _ = failed.value(py).setattr("published", published); // best effort
+            return Err(failed);
+        }
+        Ok(())
+    }
+
+    /// Begins to read: every item that is published from now on is for this reader, and with `oldest` those as well that
+    /// are there. A writer that waits for readers waits for this one, until it is closed or forgotten.
+    #[pyo3(signature = (*, oldest = false))]
+    fn subscribe(&self, py: Python<'_>, oldest: bool) -> PyResult<Subscription> {
+        let broadcast = self.broadcast(py)?;
+        let reader = broadcast.subscribe(oldest).raise(py)?;
+        Ok(Subscription::new(broadcast, reader))
+    }
+
+    /// Nothing is published any more: the writer is told, readers read what there is, and then are.
+    fn end(&self, py: Python<'_>) -> PyResult<()> {
+        self.broadcast(py)?.end().raise(py)
+    }
+
+    /// Makes this process an owner: when its last owner is dead, the broadcast goes.
+    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
+        self.broadcast(py)?;
+        let ledger = ledger(py).raise(py)?;
+        py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
+    }
+
+    /// Closes this handle and its subscriptions; who waits by it does not any more.
+    fn close(&self) {
+        let broadcast = self.state().take();
+        if let Some(broadcast) = broadcast {
+            broadcast.leave();
+        }
+    }
+
+    /// Removes the name. Who has the broadcast open goes on with it.
+    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
+        self.close();
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = match self.subscribers(py) {
+            Ok(readers) => format!("{readers} subscribers"),
+            Err(_) if self.closed() => "closed".to_owned(),
+            Err(_) => "damaged".to_owned(),
+        };
+        let (name, dtype, shape) = (self.name.as_str(), self.dtype(), shown(&self.items().shape));
+        format!("<shmkit.SharedBroadcast '{name}', {dtype} of shape {shape}, {state}>")
+    }
+}

@@ -1,0 +1,196 @@
+//! Waiting for items and for room: what queues and broadcasts have in common.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use shmkit::array::DType;
+use shmkit::items::{Got, Items};
+use shmkit::sync::Wait;
+
+use crate::errors::{Raise, to_py};
+use crate::numpy::{dtype_of, out_of_range, shape_of};
+use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
+
+/// Items in a batch at most, where nobody says otherwise.
+pub(crate) const BATCH: usize = 256;
+
+/// What of the engine has items in it.
+pub(crate) trait Ring: Send + Sync {
+    /// What can be waited for.
+    type Awaited: Copy + Send + Sync;
+    /// Who is in the way of those who try.
+    type Suspect: Default + Send;
+
+    /// Whether one who waits for that would go on now.
+    fn is_ready(&self, awaited: Self::Awaited, suspect: &mut Self::Suspect) -> shmkit::Result<bool>;
+
+    /// To wait for it.
+    fn waiting(self: &Arc<Self>, awaited: Self::Awaited) -> impl Wait;
+}
+
+/// What there was in time.
+pub(crate) enum Found<T> {
+    There(T),
+    /// It has ended, and for those who take or read there is nothing left.
+    Ended,
+    Late,
+}
+
+impl<T> Found<T> {
+    pub(crate) fn try_map<U>(self, make: impl FnOnce(T) -> PyResult<U>) -> PyResult<Found<U>> {
+        Ok(match self {
+            Found::There(there) => Found::There(make(there)?),
+            Found::Ended => Found::Ended,
+            Found::Late => Found::Late,
+        })
+    }
+
+    /// What there was, if anything.
+    pub(crate) fn now(self) -> Option<T> {
+        match self {
+            Found::There(there) => Some(there),
+            Found::Ended | Found::Late => None,
+        }
+    }
+
+    /// What there was; `None` where it has ended, an exception where that was late.
+    pub(crate) fn in_time(self, py: Python<'_>, name: &str) -> PyResult<Option<T>> {
+        match self {
+            Found::There(there) => Ok(Some(there)),
+            Found::Ended => Ok(None),
+            Found::Late => Err(late(py, name, "item")),
+        }
+    }
+}
+
+/// What `attempt` gives, once that is not "not now". Without waiting where the time is over already.
+pub(crate) fn find<R: Ring, T>(
+    py: Python<'_>,
+    ring: &Arc<R>,
+    suspect: &Mutex<R::Suspect>,
+    deadline: Deadline,
+    awaited: impl Fn() -> R::Awaited,
+    mut attempt: impl FnMut() -> shmkit::Result<Got<T>>,
+) -> PyResult<Found<T>> {
+    let is_ready = || ring.is_ready(awaited(), &mut locked(suspect)).raise(py);
+    let mut again = false;
+    loop {
+        match attempt().raise(py)? {
+            Got::Done(done) => return Ok(Found::There(done)),
+            Got::Ended => return Ok(Found::Ended),
+            Got::NotNow => {}
+        }
+        // Others may be faster time and again.
+        if again {
+            py.detach(std::thread::yield_now);
+            py.check_signals()?;
+        }
+        let ready = is_ready()? && !(again && deadline.is_over());
+        again = true;
+        let expected = awaited();
+        if ready || can_spin() && !deadline.is_over() && py.detach(|| spin(&**ring, expected)) {
+            continue;
+        }
+        if deadline.is_over() {
+            return Ok(Found::Late);
+        }
+        // Both of them look again; a forked child does so for itself.
+        if let Waited::Late = wait_for(py, &mut ring.waiting(expected), deadline)?
+            && !is_ready()?
+        {
+            return Ok(Found::Late);
+        }
+    }
+}
+
+fn spin<R: Ring>(ring: &R, awaited: R::Awaited) -> bool {
+    (0..SPINS).any(|_| {
+        std::hint::spin_loop();
+        ring.is_ready(awaited, &mut R::Suspect::default()).unwrap_or(true)
+    })
+}
+
+/// As many as there are: `one` of them after the other, and `max` at most.
+pub(crate) fn many(
+    max: usize,
+    mut one: impl FnMut(usize) -> shmkit::Result<Got<()>>,
+) -> shmkit::Result<Got<usize>> {
+    for count in 0..max {
+        match one(count) {
+            Ok(Got::Done(())) => {}
+            // What is wrong with the next one is for the next call: these were taken.
+            _ if count > 0 => return Ok(Got::Done(count)),
+            Ok(Got::Ended) => return Ok(Got::Ended),
+            Ok(_) => return Ok(Got::NotNow),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Got::Done(max))
+}
+
+/// What items there are to be in a `what`, by the arguments of `create`.
+pub(crate) fn items_of(
+    what: &str,
+    slots: &Bound<'_, PyAny>,
+    shape: Option<&Bound<'_, PyAny>>,
+    dtype: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Items> {
+    let count = slots.extract::<i128>()?;
+    Ok(Items {
+        dtype: dtype.map_or(Ok(DType::Float64), dtype_of)?,
+        slots: u32::try_from(count)
+            .map_err(|_| out_of_range(slots.py(), format!("a {what} cannot have {count} slots")))?,
+        shape: shape.map_or_else(|| Ok(Vec::new()), shape_of)?,
+    })
+}
+
+pub(crate) fn checked_max(py: Python<'_>, max: usize) -> PyResult<usize> {
+    if max == 0 { Err(out_of_range(py, "max must be 1 or more, not 0")) } else { Ok(max) }
+}
+
+/// The exception of a wait whose time is over.
+pub(crate) fn late(py: Python<'_>, name: &str, what: &str) -> PyErr {
+    error(py, "ERR_SHM_TIMEOUT", name, format!("'{name}' had no {what} in time"))
+}
+
+/// The exception of one who adds to what has ended.
+pub(crate) fn ended(py: Python<'_>, name: &str, added: &str) -> PyErr {
+    error(py, "ERR_SHM_ENDED", name, format!("'{name}' has ended: nothing is {added} any more"))
+}
+
+fn error(py: Python<'_>, code: &'static str, name: &str, message: String) -> PyErr {
+    to_py(py, shmkit::Error::own(code, message).about(name))
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Next = dyn Fn(Python<'_>) -> PyResult<Option<Py<PyAny>>> + Send + Sync;
+
+/// All that comes, one by one or in batches.
+#[pyclass(frozen, name = "_ItemIterator", module = "shmkit")]
+pub(crate) struct ItemIterator(Box<Next>);
+
+impl ItemIterator {
+    pub(crate) fn new(
+        next: impl for<'py> Fn(Python<'py>, Deadline) -> PyResult<Found<Bound<'py, PyAny>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> PyResult<Self> {
+        let never = Deadline::after(None)?;
+        Ok(ItemIterator(Box::new(move |py| Ok(next(py, never)?.now().map(Bound::unbind)))))
+    }
+}
+
+#[pymethods]
+impl ItemIterator {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        (self.0)(py)
+    }
+}
