@@ -486,3 +486,24 @@ test('a stack that ends while a thread has the lock leaves the dict to whoever c
   }
   dict.unlink();
 });
+
+test("an error of the engine's at the end of the stack is an exception", (t) => {
+  using dict = SharedDict.create<unknown>();
+  const long = 'x'.repeat(70_000);
+  const wrong = (): unknown => dict.set(long, 1);
+  const down = (): void => {
+    try {
+      down();
+    } catch (error) {
+      try {
+        wrong();
+      } catch {
+        // That, or an overflow of its own.
+      }
+      throw error;
+    }
+  };
+  t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+  t.throws(wrong, { code: 'ERR_SHM_KEY' });
+  dict.unlink();
+});
