@@ -453,3 +453,57 @@ test('inspect shows what is in it', (t) => {
   t.true(inspect(dict, { colors: true }).includes(`\u001b[32m'${dict.name}'\u001b[39m`));
   t.is(`${JSON.stringify(dict)}`, JSON.stringify(dict.toJSON()));
 });
+
+test('a stack that ends while a thread has the lock leaves the dict to whoever comes next', (t) => {
+  using dict = SharedDict.create<unknown>();
+  using other = SharedDict.attach<unknown>(dict.name);
+  let turn = 0;
+  const acts: Record<string, () => unknown> = {
+    number: () => dict.set('number', turn++),
+    object: () => dict.set('object', { turn: turn++ }),
+    update: () => dict.update('update', () => turn++),
+    delete: () => dict.delete('object'),
+    txnSync: () => dict.txnSync((txn) => txn.set('txn', turn++)),
+  };
+  for (const [name, act] of Object.entries(acts)) {
+    // On the way back there is a little more room for each.
+    const down = (): void => {
+      try {
+        down();
+      } catch (error) {
+        try {
+          act();
+        } catch {
+          // There was no room for it.
+        }
+        throw error;
+      }
+    };
+    for (let i = 0; i < 3; i++) t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+    t.notThrows(act, name);
+    t.notThrows(() => other.set('after', name), name);
+    t.is(dict.get('after'), name);
+  }
+  dict.unlink();
+});
+
+test("an error of the engine's at the end of the stack is an exception", (t) => {
+  using dict = SharedDict.create<unknown>();
+  const long = 'x'.repeat(70_000);
+  const wrong = (): unknown => dict.set(long, 1);
+  const down = (): void => {
+    try {
+      down();
+    } catch (error) {
+      try {
+        wrong();
+      } catch {
+        // That, or an overflow of its own.
+      }
+      throw error;
+    }
+  };
+  t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+  t.throws(wrong, { code: 'ERR_SHM_KEY' });
+  dict.unlink();
+});

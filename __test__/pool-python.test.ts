@@ -69,6 +69,26 @@ test('functions may be coroutines; an exception is an error with its name and tr
   t.notRegex(error.stack!, /worker\.py/);
 });
 
+test('a worker outlives exceptions of every kind, and what a function leaves behind', async (t) => {
+  const pool = poolOf(t, 1);
+  const pid = await pool.run('pid');
+  const speechless = await t.throwsAsync(pool.run('speechless'), { message: '' });
+  t.is(speechless.name, 'Speechless');
+  const calledOff = await t.throwsAsync(pool.run('called_off'));
+  t.is(calledOff.name, 'CancelledError');
+  t.is(await pool.run('keep_view', kept(t, ShareableList.create([1, 2]))), 2);
+  t.is(await pool.run('close_stdout'), null);
+  t.is(await pool.run('pid'), pid);
+});
+
+test('dates come back to the millisecond', async (t) => {
+  const pool = poolOf(t, 1);
+  const times = [1_093_676_730_393, 1_076_009_077_182, 131_069, -1];
+  const dates = [...times, ...Array.from({ length: 5000 }, (_, i) => 131_069 + i * 400_000_001)];
+  const sent = dates.map((time) => new Date(time));
+  t.deepEqual(await pool.run('echo', sent), sent);
+});
+
 test('a function, a module and a Python that there is not are said', async (t) => {
   const pool = poolOf(t, 1);
   for (const name of ['nothing', 'GREETING', '__name__']) {

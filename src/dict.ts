@@ -298,6 +298,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       if (encoded === undefined) this.#put(key, value);
       else this.#putEncoded(key, encoded);
     } catch (error) {
+      this.#hold.left = 'inconsistent'; // where there is no stack for a look
       this.#leave(lock, this.#hold);
       throw error;
     }
@@ -426,7 +427,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     // At once where nobody has it: what the caller does next may want it too.
     const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
-    return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+    try {
+      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+    } finally {
+      hold.left ??= 'inconsistent';
+    }
   }
 
   /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
@@ -446,7 +451,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const lock = this.#writable();
     const hold: Hold = { owner: this.#owner, reading: false, left: undefined };
     const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
-    return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+    try {
+      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+    } finally {
+      hold.left ??= 'inconsistent'; // where there was no stack to begin
+    }
   }
 
   /** Runs a read-only body without the lock; undefined where it needs that, or others wrote in between each time. */
@@ -544,7 +553,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #withLock<T>(act: () => T): T {
     const lock = this.#writable();
     this.#begin(lock);
-    return this.#inLock(lock, this.#hold, false, act);
+    try {
+      return this.#inLock(lock, this.#hold, false, act);
+    } finally {
+      this.#hold.left ??= 'inconsistent'; // where there was no stack to begin
+    }
   }
 
   /** Where a damaged dict has ended a commit in the middle, somebody has to put it in order. */
@@ -559,7 +572,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       return act();
     } finally {
-      hold.left = 'consistent';
+      hold.left = 'inconsistent'; // where there is no stack for a look
       this.#leave(lock, hold);
     }
   }

@@ -1,5 +1,6 @@
 """What pool-python.test.ts calls."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -18,6 +19,36 @@ def kinds(*values):
 
 def fail(value):
     raise ValueError(f"not {value}")
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    code = errno = property(__str__)
+
+
+def speechless():
+    raise Speechless
+
+
+async def called_off():
+    sleeper = asyncio.ensure_future(asyncio.sleep(60))
+    await asyncio.sleep(0)
+    sleeper.cancel()
+    await sleeper
+
+
+views = []
+
+
+def keep_view(values):
+    views.append(values.shm.buf[:8])
+    return len(values)
+
+
+def close_stdout():
+    sys.stdout.close()
 
 
 async def later(value):

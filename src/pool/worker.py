@@ -127,10 +127,12 @@ class Worker:
             else:
                 result = called(function, args)
             ok, (parcel, objects) = True, pack(result, f"the result of '{order['method']}'", opened)
-        except Exception as error:  # and not SystemExit, which ends the worker
+        except (SystemExit, KeyboardInterrupt):  # which end the worker
+            raise
+        except BaseException as error:  # asyncio's CancelledError too
             ok, (parcel, objects) = False, pack(error, "what it raised", opened)
         self._held = [object for object in objects if index_of(object, opened) is None]
-        sys.stdout.flush()
+        flush()
         useless = self._failure is not None
         holds = len(self._held) > 0
         message = {"id": order["id"], "ok": ok, "parcel": parcel, "holds": holds, "useless": useless, **at}
@@ -152,6 +154,13 @@ class Worker:
         for object in self._held:
             close(object)
         self._held = []
+
+
+def flush():
+    try:
+        sys.stdout.flush()
+    except Exception:
+        pass  # the module has put something else there, or nobody reads it
 
 
 def called(function, args):
@@ -177,7 +186,10 @@ def attach(descriptor):
 
 
 def close(object):
-    getattr(object, "shm", object).close()
+    try:
+        getattr(object, "shm", object).close()
+    except BufferError:
+        pass  # of a list: the function has kept a view of its memory
 
 
 def revive(value, objects):
@@ -263,7 +275,7 @@ class Packer:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return {"$": ["bytes", base64.b64encode(value).decode()]}
         if isinstance(value, datetime.datetime):
-            return {"$": ["date", math.floor(value.timestamp() * 1000)]}
+            return {"$": ["date", milliseconds(value)]}
         if isinstance(value, BaseException):
             return {"$": ["error", raised(value)]}
         numpy = sys.modules.get("numpy")
@@ -304,6 +316,12 @@ def copy_array(value):
     return {"$": ["array", native.dtype.name, base64.b64encode(native.tobytes()).decode()]}
 
 
+def milliseconds(time):
+    """Without floats on the way, which make it one less now and then."""
+    aware = time.astimezone() if time.utcoffset() is None else time
+    return int((aware - EPOCH) // datetime.timedelta(milliseconds=1))
+
+
 def in_javascript(value):
     if math.isnan(value):
         return "NaN"
@@ -313,18 +331,26 @@ def in_javascript(value):
 
 
 def raised(error):
-    said = {"name": type(error).__name__, "message": str(error)}
+    said = {"name": type(error).__name__, "message": attempt(lambda: str(error), "")}
     if isinstance(error, WorkerError):
         said["name"] = "Error"
     else:
         trace = traceback.format_exception(type(error), error, of_the_module(error.__traceback__))
         said["traceback"] = "".join(trace).rstrip()
-    code, errno = getattr(error, "code", None), getattr(error, "errno", None)
+    code, errno = (attempt(lambda: getattr(error, name, None)) for name in ("code", "errno"))
     if isinstance(code, str):
         said["code"] = code
-    if isinstance(errno, int):
+    if isinstance(errno, int) and -EXACT < errno < EXACT:
         said["errno"] = errno
     return said
+
+
+def attempt(look, otherwise=None):
+    """An exception's class may do anything when it is asked."""
+    try:
+        return look()
+    except Exception:
+        return otherwise
 
 
 def of_the_module(trace):

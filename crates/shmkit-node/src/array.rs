@@ -11,7 +11,7 @@ use shmkit::array::{DType, Scalar, View};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{CreateOptions, Segment};
 
-use crate::errors::to_js;
+use crate::errors::{to_js, to_rejection};
 use crate::segment::{Handle, Made, NativeSegment, create_options, private_bytes, size_from, uint8_array};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -140,7 +140,7 @@ impl Task for LoadTask {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> Result<Made> {
-        output.map(Made::new).map_err(|error| to_js(&env, error))
+        output.map(Made::new).map_err(|error| to_rejection(&env, error))
     }
 }
 

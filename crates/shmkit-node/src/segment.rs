@@ -11,7 +11,7 @@ use shmkit::list::Layout;
 use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 
 use crate::buffers;
-use crate::errors::{closed, to_js};
+use crate::errors::{closed, to_js, to_rejection};
 use crate::ledger;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -350,7 +350,7 @@ impl Task for CreateTask {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> Result<Made> {
-        output.map(Made::new).map_err(|error| to_js(&env, error))
+        output.map(Made::new).map_err(|error| to_rejection(&env, error))
     }
 }
 
