@@ -491,9 +491,9 @@ test("an error of the engine's at the end of the stack is an exception", (t) => 
   using dict = SharedDict.create<unknown>();
   const long = 'x'.repeat(70_000);
   const wrong = (): unknown => dict.set(long, 1);
-  const down = (): void => {
+  const down = (depth: number): number => {
     try {
-      down();
+      return down(depth + 1);
     } catch (error) {
       try {
         wrong();
@@ -503,7 +503,7 @@ test("an error of the engine's at the end of the stack is an exception", (t) => 
       throw error;
     }
   };
-  t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+  for (let i = 0; i < 30; i++) t.throws(() => down(i), { instanceOf: RangeError, message: /call stack/ });
   t.throws(wrong, { code: 'ERR_SHM_KEY' });
   dict.unlink();
 });

@@ -368,3 +368,24 @@ test('a lock has the permissions of its segment, and a name that fits', (t) => {
   longest.unlink();
   t.false(exists(`${long.padEnd(255, 'y').slice(0, 235)}`));
 });
+
+test('a stack that ends inside of a txn leaves the lock to whoever comes next', (t) => {
+  using shm = SharedMemory.create(8);
+  const act = (): void => shm.txnSync((txn) => txn.set(0, 1));
+  // On the way back there is a little more room for each.
+  const down = (): void => {
+    try {
+      down();
+    } catch (error) {
+      try {
+        act();
+      } catch {
+        // There was no room for it.
+      }
+      throw error;
+    }
+  };
+  for (let i = 0; i < 3; i++) t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+  t.notThrows(act);
+  shm.unlink();
+});

@@ -320,7 +320,12 @@ export class SharedMemory implements SharedObject {
   txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
   txnSync<T>(first?: TxnSyncOptions | ((txn: Txn) => Plain<T>), options?: TxnSyncOptions): T | Txn {
     if (typeof first !== 'function') return beginSync(this.#txns(), onlyOptions(first, options));
-    return runSync(beginSync(this.#txns(), options), first);
+    const txn = beginSync(this.#txns(), options);
+    try {
+      return runSync(txn, first);
+    } finally {
+      txn.left ??= 'inconsistent'; // where there was no stack to begin
+    }
   }
 
   #txns(): TxnTarget {

@@ -206,6 +206,7 @@ export function runSync<T>(txn: SegmentTxn, body: (txn: Txn) => Plain<T>): T {
     left = 'consistent';
     return result;
   } finally {
+    txn.left = left; // before the call, for which there may be no stack
     txn.finish(left);
   }
 }
