@@ -369,23 +369,29 @@ test('a lock has the permissions of its segment, and a name that fits', (t) => {
   t.false(exists(`${long.padEnd(255, 'y').slice(0, 235)}`));
 });
 
-test('a stack that ends inside of a txn leaves the lock to whoever comes next', (t) => {
-  using shm = SharedMemory.create(8);
-  const act = (): void => shm.txnSync((txn) => txn.set(0, 1));
-  // On the way back there is a little more room for each.
-  const down = (): void => {
-    try {
-      down();
-    } catch (error) {
+for (const readOnly of [false, true]) {
+  const kind = readOnly ? 'a read-only txn' : 'a txn';
+  test(`a stack that ends inside of ${kind} leaves the lock to whoever comes next`, (t) => {
+    using shm = SharedMemory.create(8);
+    using other = SharedMemory.attach(shm.name);
+    const act = (): number => shm.txnSync((txn) => txn.get(0), { readOnly });
+    // On the way back there is a little more room for each.
+    const down = (): void => {
       try {
-        act();
-      } catch {
-        // There was no room for it.
+        down();
+      } catch (error) {
+        try {
+          act();
+        } catch {
+          // There was no room for it.
+        }
+        throw error;
       }
-      throw error;
-    }
-  };
-  for (let i = 0; i < 3; i++) t.throws(down, { instanceOf: RangeError, message: /call stack/ });
-  t.notThrows(act);
-  shm.unlink();
-});
+    };
+    for (let i = 0; i < 20; i++) t.throws(down, { instanceOf: RangeError, message: /call stack/ });
+    t.notThrows(() => shm.txnSync((txn) => txn.set(0, 1), { timeout: 1000 }));
+    t.is(act(), 1);
+    t.notThrows(() => other.txnSync((txn) => txn.set(0, 2), { timeout: 1000 }));
+    shm.unlink();
+  });
+}

@@ -78,6 +78,8 @@ export class Lock {
   #held: Hold | undefined;
   /** How many read. */
   #readers = 0;
+  /** Who they are. */
+  readonly #reading: Hold[] = [];
   #announced = false;
   readonly #looks = new Looks();
   readonly #queue: Queued[] = [];
@@ -125,9 +127,11 @@ export class Lock {
     return true;
   }
 
-  /** Lets go for a holder who has, and whose call came to nothing. */
+  /** Lets go for holders who have, and whose calls came to nothing. */
   #catchUp(): void {
     if (this.#held?.left !== undefined) this.unlock(this.#held, this.#held.left);
+    if (this.#readers === 0) return;
+    for (const hold of this.#reading.filter(({ left }) => left !== undefined)) this.unlockRead(hold);
   }
 
   /** Blocks until `hold` has the lock; whether what it guards has to be checked. */
@@ -199,17 +203,15 @@ export class Lock {
   /** Reads no more. */
   unlockRead(hold: Hold): void {
     if (!hold.reading || hold.owner.readers === 0) return;
+    hold.left = 'as-found';
+    if (this.#readers === 1) this.#leave(); // the calls first: where there is no stack for one, all is made again
     hold.reading = false;
     hold.owner.readers--;
     this.#readers--;
-    this.#doneReading();
-  }
-
-  #doneReading(): void {
-    if (this.#readers > 0) return;
-    if (this.#readingAt < 0) binding.unlockRead(this.native);
-    else this.#leave();
-    if (this.#queue.length > 0) this.#next();
+    const at = this.#reading.indexOf(hold);
+    const last = this.#reading.pop();
+    if (at >= 0 && last !== undefined && last !== hold) this.#reading[at] = last;
+    if (this.#readers === 0 && this.#queue.length > 0) this.#next();
   }
 
   /** As `binding.tryLock`, for one more beside those who read here. */
@@ -229,7 +231,9 @@ export class Lock {
     return false;
   }
 
+  /** Nobody reads here any more. No harm where nobody did. */
   #leave(): void {
+    if (this.#readingAt < 0) return binding.unlockRead(this.native);
     const words = this.#words;
     if (Atomics.compareExchange(words, this.#readingAt, READING, 0) === READING) return;
     if (Atomics.exchange(words, this.#readingAt, 0) & AWAITED) binding.wakeWriters(this.native);
@@ -347,6 +351,9 @@ export class Lock {
       hold.left = undefined;
       this.#held = hold;
     } else {
+      if (this.#readers === 0) this.#reading.length = 0;
+      this.#reading.push(hold);
+      hold.left = undefined;
       hold.reading = true;
       hold.owner.readers++;
       this.#readers++;
@@ -402,11 +409,15 @@ export class Lock {
     });
   }
 
-  /** What an earlier call left that V8 cut short (a script's time limit, Ctrl-C in the REPL): no `finally` runs then. */
+  /**
+   * What an earlier call left that V8 cut short (a script's time limit, Ctrl-C in the REPL): no `finally` runs then. Or the end
+   * of the stack, before it was written down who has it.
+   */
   #cleanUp(): void {
     if (this.#wait !== undefined) return;
     binding.stopWaiting(this.native);
     if ((Atomics.load(this.#words, WORD) & OWNER) === this.#me) binding.unlock(this.native, 'as-found');
+    if (this.#readers === 0 && this.#announced) this.#leave();
   }
 
   /** For one who has the word, when there may be some who read; as `binding.tryLock`. */
@@ -450,7 +461,10 @@ export class Lock {
     if (owner.readers > 0) {
       this.#readers -= owner.readers;
       owner.readers = 0;
-      this.#doneReading();
+      if (this.#readers === 0) {
+        this.#leave();
+        if (this.#queue.length > 0) this.#next();
+      }
     }
     try {
       if (this.#held?.owner === owner) this.unlock(this.#held, 'inconsistent');
