@@ -45,6 +45,8 @@ export interface MapOptions {
 
 /** So many chunks for each worker, so that one with easy items takes over from one with hard ones. */
 const ROUNDS = 4;
+/** Of an array's rows, what goes in the first round: they mostly take equally long, and to hand a part over takes its time. */
+const AT_ONCE = 0.75;
 /** A worker that died before it began at a job has done nothing: others are asked. So many new ones, not for ever. */
 const UNBEGUN = 3;
 
@@ -137,22 +139,20 @@ export class Pool implements AsyncDisposable {
     this.#check(method);
     const rows = rowsOf(input, output);
     const { chunk, onProgress, signal } = checkMapOptions(options);
-    const size = chunk ?? Math.max(1, Math.ceil(rows / (this.#workers * ROUNDS)));
-    const parts = Math.ceil(rows / size);
+    const bounds = partsOf(rows, this.#workers, chunk);
     const opened: SharedArray[] = [];
     function* cut(): Generator<unknown[]> {
-      for (let from = 0; from < rows; from += size) {
-        const range = [from, Math.min(from + size, rows)] as const;
-        const part = [input.slice(range), output.slice(range)];
+      for (const [index, to] of bounds.slice(1).entries()) {
+        const from = bounds[index]!;
+        const part = [input.slice([from, to]), output.slice([from, to])];
         opened.push(...part);
         yield [...part, from];
       }
     }
-    const progress = onProgress && ((done: number) => onProgress(Math.min(done * size, rows), rows));
     try {
-      await this.#track(this.#map(method, cut(), 1, parts, progress, signal, true));
+      await this.#track(this.#map(method, cut(), 1, rows, onProgress, signal, bounds));
     } catch (error) {
-      throw inRows(error, size, rows);
+      throw inRows(error, bounds);
     } finally {
       for (const part of opened) part.close();
     }
@@ -183,7 +183,8 @@ export class Pool implements AsyncDisposable {
     count: number | undefined,
     onProgress: MapOptions['onProgress'],
     signal: AbortSignal | undefined,
-    spread = false,
+    /** Of `mapArray`: each item has the arguments of a part, and these are its rows. */
+    parts?: readonly number[],
   ): Promise<R[]> {
     const opened: SharedObject[] = [];
     const stops = new Set<() => void>();
@@ -194,7 +195,7 @@ export class Pool implements AsyncDisposable {
     const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
       const { from } = chunk;
       const parcel = packItems(this.#program, method, chunk);
-      const job: Job = { method, parcel, each: spread ? 'spread' : true, wanted: () => wanted };
+      const job: Job = { method, parcel, each: parts === undefined ? true : 'spread', wanted: () => wanted };
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
       if (!wanted) {
@@ -203,12 +204,13 @@ export class Pool implements AsyncDisposable {
       }
       if (!outcome.ok) throw withItem(outcome.value, from, outcome.item);
       opened.push(...outcome.opened);
-      done += chunk.items.length;
+      done += parts === undefined ? to - from : parts[to]! - parts[from]!;
       if (to > from) onProgress?.(done, count ?? taken);
       return outcome.value as R[];
     };
     // No item is taken for a function that there is not; parts of arrays nobody misses.
-    const checked = spread && count !== 0 ? undefined : this.#track(attempt({ from: 0, items: [] }));
+    const checked =
+      parts !== undefined && count !== 0 ? undefined : this.#track(attempt({ from: 0, items: [] }));
     async function* chunks(): AsyncGenerator<Chunk> {
       await checked;
       for (const chunk of chunksOf(items, size)) {
@@ -303,13 +305,25 @@ function checkMapOptions(options: MapOptions | undefined): MapOptions {
   return given;
 }
 
+/** Where the parts of so many rows begin, and the last one ends. */
+function partsOf(rows: number, workers: number, chunk: number | undefined): number[] {
+  const size = chunk ?? Math.max(1, Math.ceil(rows / (workers * ROUNDS)));
+  const bounds = [0];
+  for (let from = 0; from < rows;) {
+    const isFirst = chunk === undefined && bounds.length <= workers;
+    from = Math.min(rows, from + (isFirst ? Math.max(size, Math.ceil((rows * AT_ONCE) / workers)) : size));
+    bounds.push(from);
+  }
+  return bounds;
+}
+
 /** An error that counts parts, as one that counts indexes. */
-function inRows(error: unknown, size: number, rows: number): unknown {
+function inRows(error: unknown, bounds: readonly number[]): unknown {
   const told = error as { item?: unknown; items?: { from: number; to: number } } | undefined;
-  if (typeof told?.item === 'number') told.item *= size;
+  if (typeof told?.item === 'number') told.item = bounds[told.item];
   if (typeof told?.items === 'object') {
     const { from, to } = told.items;
-    told.items = { from: from * size, to: Math.min(to * size, rows) };
+    told.items = { from: bounds[from]!, to: bounds[to]! };
   }
   return error;
 }
