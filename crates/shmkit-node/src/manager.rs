@@ -11,7 +11,7 @@ use shmkit::ledger::{self, Token};
 use shmkit::manager::{Address, Answer, Conversation, Server, Settings};
 use shmkit::segment::Name;
 
-use crate::errors::to_js;
+use crate::errors::{to_js, to_rejection};
 use crate::ledger::program;
 use crate::segment::identity_from;
 
@@ -71,7 +71,7 @@ pub fn start_manager<'env>(
             let theirs = Arc::clone(&end);
             deferred.resolve(move |env| match started {
                 Ok(server) => Ok(External::new(NativeServer { server, end: theirs })),
-                Err(error) => Err(to_js(&env, error)),
+                Err(error) => Err(to_rejection(&env, error)),
             });
             // This is the thread that sees it end, so that no zombie stays.
             let Some(watch) = watch else { return };
