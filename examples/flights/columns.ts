@@ -13,11 +13,25 @@
 import { fileURLToPath } from 'node:url';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import type { SharedArray } from 'shmkit';
 
 /** What a resample reads. */
 export interface Columns {
   delay: Int16Array;
   band: Uint8Array;
+}
+
+/** The same in shared memory. */
+export interface SharedColumns {
+  /** Minutes. */
+  delay: SharedArray<'int16'>;
+  /** Indexes of `bandStarts`. */
+  band: SharedArray<'uint8'>;
+}
+
+/** The elements, in place. */
+export function columnsOf({ delay, band }: SharedColumns): Columns {
+  return { delay: delay.data, band: band.data };
 }
 
 // The package exports its code only, from build/; the data lies beside that.

@@ -4,11 +4,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Pool, SharedArray } from 'shmkit';
 import { bandStarts } from './bands.js';
-import { checksum } from './columns.js';
+import { type SharedColumns, checksum, columnsOf } from './columns.js';
 import { memoryOf } from './memory.js';
 import { type Python, runPython } from './python.js';
 import type { SentJob } from './sent.js';
-import type { SharedColumns } from './work.js';
 
 export interface Cost {
   way: string;
@@ -112,10 +111,6 @@ async function byMultiprocessing(python: Python, work: Work): Promise<Cost> {
   };
   check(sums, expected);
   return { way: 'multiprocessing', read: read * 1000, resampled: resampled * 1000, memory };
-}
-
-function columnsOf({ delay, band }: SharedColumns) {
-  return { delay: delay.data, band: band.data };
 }
 
 function check(sums: readonly unknown[], expected: number): void {

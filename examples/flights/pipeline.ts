@@ -4,13 +4,13 @@ import { Presets, SingleBar } from 'cli-progress';
 import { type DType, Pool, SharedArray } from 'shmkit';
 import { bandStarts } from './bands.js';
 import { bandMeans } from './bootstrap.js';
-import { countFlights } from './columns.js';
+import { type SharedColumns, columnsOf, countFlights } from './columns.js';
 import { measureCosts } from './compare.js';
 import { type Options, UsageError } from './options.js';
 import { type Python, findPython, runPython } from './python.js';
 import { costTable, intervalPlot, megabytes, number, resultTable, seconds } from './report.js';
 import { type Band, summarize, tolerance } from './summary.js';
-import type { ResampleJob, SharedColumns } from './work.js';
+import type { ResampleJob } from './work.js';
 
 const bands = bandStarts.length;
 /** What the ways of sharing are compared by. */
@@ -48,7 +48,7 @@ export async function runPipeline(options: Options, signal: AbortSignal): Promis
   ]);
   console.log(`Done in ${seconds(start)}.`);
 
-  const data = bandMeans({ delay: columns.delay.data, band: columns.band.data }, bands);
+  const data = bandMeans(columnsOf(columns), bands);
   const summary = summarize(data, means.data, again.data);
   console.log(`\n${resultTable(summary, python !== undefined)}`);
   console.log(`Delays in minutes. The intervals take each flight as independent of the others.\n`);

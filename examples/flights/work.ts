@@ -2,15 +2,7 @@
 import type { SharedArray } from 'shmkit';
 import { bandStarts, bandTable } from './bands.js';
 import { resampleMeans } from './bootstrap.js';
-import { type Columns, checksum, readFlights } from './columns.js';
-
-/** The two columns that a resample reads. */
-export interface SharedColumns {
-  /** Minutes. */
-  delay: SharedArray<'int16'>;
-  /** Indexes of `bandStarts`. */
-  band: SharedArray<'uint8'>;
-}
+import { type SharedColumns, checksum, columnsOf, readFlights } from './columns.js';
 
 export interface ResampleJob extends SharedColumns {
   /** Minutes: row r takes the mean of each band in resample r. */
@@ -35,14 +27,12 @@ export function bandsOf(distance: SharedArray<'uint16'>, band: SharedArray<'uint
 /** One resample. */
 export function resample(job: ResampleJob): void {
   const bands = bandStarts.length;
-  const columns = { delay: job.delay.data, band: job.band.data };
-  job.means.data.set(resampleMeans(columns, bands, job.resample), job.resample * bands);
+  job.means.data.set(resampleMeans(columnsOf(job), bands, job.resample), job.resample * bands);
 }
 
 /** The sum of all values. */
-export function sum({ delay, band }: SharedColumns): number {
-  const columns: Columns = { delay: delay.data, band: band.data };
-  return checksum(columns);
+export function sum(columns: SharedColumns): number {
+  return checksum(columnsOf(columns));
 }
 
 export function pid(): number {
