@@ -92,7 +92,7 @@ export function lastResult(): unknown {
   return consumed;
 }
 
-/** How many iterations fill a round; counting them warms the code up as well. */
+/** How many iterations about half fill a round, or more; counting them warms the code up as well. */
 async function calibrate(run: Run, round: number, breathe: Breathe): Promise<number> {
   let iterations = 1;
   for (;;) {
@@ -103,6 +103,11 @@ async function calibrate(run: Run, round: number, breathe: Breathe): Promise<num
     iterations = Math.ceil(iterations * Math.min(10, (0.9 * round) / Math.max(time, 1)));
   }
   return iterations;
+}
+
+/** How many iterations fill a round, where so many took that long. */
+function filling(round: number, iterations: number, time: number): number {
+  return Math.max(1, Math.min(MAX_ITERATIONS, Math.round((iterations * round) / Math.max(time, 1))));
 }
 
 /** Called before each run, outside of what is timed. */
@@ -124,10 +129,13 @@ export async function measure(row: Row, budget: Budget, breathe: Breathe): Promi
     readings === undefined ? [budget.warmups, budget.rounds] : [1, Math.min(readings, budget.rounds)];
   const start = process.hrtime.bigint();
   for (let round = -warmups; round < rounds; round++) {
-    for (const { peer, iterations, samples } of lanes) {
+    for (const lane of lanes) {
+      const { peer, iterations, samples } = lane;
       await breathe();
       const time = await peer.run(iterations);
       if (round >= 0) samples.push((time * (peer.scale ?? 1)) / (iterations * (row.ops ?? 1)));
+      // What was counted first was counted cold.
+      else if (readings === undefined) lane.iterations = filling(budget.round, iterations, time);
     }
     const elapsed = Number(process.hrtime.bigint() - start);
     if (elapsed > budget.row && round + 1 >= budget.fewest) break;
