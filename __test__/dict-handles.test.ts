@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
@@ -20,6 +20,7 @@ import { attached, dictOf, insider, user } from './helpers/dicts.js';
 import type { Any, AnyTxn } from './helpers/dicts.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
+import { Random } from './torture/random.js';
 
 test('a read-only handle reads, and writes nothing', async (t) => {
   const dict = dictOf<Any>(t);
@@ -446,6 +447,87 @@ test('what another process has set is there at once', async (t) => {
   }
   t.is(await peer.says(), 'done');
   signals.forEach((it) => it.close());
+});
+
+test('what a handle remembers is what there is, whoever writes', (t) => {
+  using dict = SharedDict.create<unknown>({ name: freshName(t) });
+  using other = SharedDict.attach<unknown>(dict.name);
+  t.teardown(() => dict.unlink());
+  const random = new Random(7);
+  const keys = Array.from({ length: 60 }, (_, i) => `${['key', 'schlüssel', 'k'.repeat(70)][i % 3]} ${i}`);
+  const values = (n: number): unknown[] => [
+    n,
+    `text ${n}`,
+    n / 3,
+    BigInt(n),
+    true,
+    null,
+    '日本',
+    { n },
+    { list: [n, { deep: [n] }], n, [`own ${n}`]: { n, deep: {} } },
+    { part: { n, more: [n] }, [`own ${n}`]: n },
+    { n, when: new Date(n), bytes: Buffer.from([n & 255]) },
+    [n, [{ n }, { n: -n }]],
+    new Map([[n, { n }]]),
+    { n, text: '\ud800' },
+    'x'.repeat(5000 + n),
+    `t${n}`,
+  ];
+  // Whoever gets an object may do with it what he likes.
+  const spoil = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return;
+    for (const part of Object.values(value)) spoil(part);
+    Object.assign(value, { n: 'spoilt', list: undefined });
+  };
+  const expected = new Map<string, unknown>();
+  for (let step = 0; step < 60_000; step++) {
+    const key = random.pick(keys);
+    const writer = random.below(2) === 0 ? dict : other;
+    const deed = random.below(1000);
+    if (deed < 60) {
+      const value = random.pick(values(step));
+      writer.set(key, value);
+      expected.set(key, value);
+    } else if (deed < 65) {
+      writer.delete(key);
+      expected.delete(key);
+    } else if (deed === 65) {
+      writer.clear();
+      expected.clear();
+    } else if (deed === 66) {
+      // The table is another one after that.
+      const many = Array.from({ length: 200 }, (_, i) => [`${step} ${i}`, i] as [string, number]);
+      writer.assign(many);
+      writer.txnSync((txn) => many.forEach(([name]) => txn.delete(name)));
+    } else {
+      for (const handle of [dict, other]) {
+        const value = handle.get(key);
+        const wanted = expected.get(key);
+        if (value !== wanted && !isDeepStrictEqual(value, wanted)) {
+          t.fail(`${key} is ${inspect(value)} at ${step}`);
+        }
+        spoil(value);
+        if (handle.has(key) !== expected.has(key)) t.fail(`has ${key} at ${step}`);
+      }
+    }
+  }
+  t.pass();
+});
+
+test('a handle that has met too many keys goes on with others', (t) => {
+  using dict = SharedDict.create<number | string>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  const count = 25_000;
+  dict.assign(Array.from({ length: count }, (_, i) => [`key ${i}`, i] as [string, number]));
+  for (let round = 0; round < 6; round++) {
+    const first = (round * 5000) % count;
+    for (let i = first; i < first + count; i++) {
+      const at = i % count;
+      if (dict.get(`key ${at}`) !== at + (at % 3 === 0 ? round : 0)) t.fail(`key ${at}`);
+    }
+    for (let i = 0; i < count; i += 3) dict.set(`key ${i}`, i + round + 1);
+  }
+  t.pass();
 });
 
 test('worker threads', async (t) => {

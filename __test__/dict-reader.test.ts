@@ -1,13 +1,14 @@
 /** What `src/dict/reader.ts` finds by itself, and what it leaves to Rust. The other tests cannot tell the two apart. */
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
+import vm from 'node:vm';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls, lay, LAYOUT } from '../src/dict/desk.js';
+import { calls, lay, LAYOUT, UNHASHED } from '../src/dict/desk.js';
 import { FLOAT } from '../src/dict/kinds.js';
 import { encode } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
@@ -40,7 +41,7 @@ test('keys of every length, by both hashes', (t) => {
     set(key, length); // by Rust's hash
     t.is(reader.get(key), length);
     t.is(reader.has(key), true);
-    t.true(lay(number, key, length + 0.5)); // by ours
+    t.not(lay(number, key, length + 0.5), UNHASHED); // by ours
     calls.set_laid();
     t.is(reader.get(key), length + 0.5);
     t.is(calls.get(number, key, Buffer.alloc(16)), length + 0.5);
@@ -53,12 +54,12 @@ test('what is left to Rust', (t) => {
   const { reader, number, set } = setUp(t);
   for (const key of ['', 'ü', 'x'.repeat(65), '\ud800']) {
     t.is(reader.get(key), Unsure);
-    t.false(lay(number, key, 1));
+    t.is(lay(number, key, 1), UNHASHED);
   }
   set('large', 'x'.repeat(1 << 20));
   set('bigint', 5n);
   for (const key of ['large', 'bigint']) t.is(reader.get(key), Unsure);
-  for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.false(lay(number, 'key', text));
+  for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(lay(number, 'key', text), UNHASHED);
 });
 
 test('values of every other kind', (t) => {
@@ -72,7 +73,7 @@ test('values of every other kind', (t) => {
   const around = [1, 40, 41, 64, 2048, 4096].flatMap((length) => ['x'.repeat(length), 'ÿ'.repeat(length)]);
   const wide = [1, 40, 41, 2048].flatMap((length) => ['Ā'.repeat(length), 'x'.repeat(length - 1) + '\ud800']);
   for (const value of [1.5, NaN, -0, 'abc', '', ...around, ...wide]) {
-    t.true(lay(number, 'key', value));
+    t.not(lay(number, 'key', value), UNHASHED);
     calls.set_laid();
     t.is(reader.get('key'), value);
   }
@@ -86,7 +87,7 @@ test('texts of every length, each character of which is another one', (t) => {
       for (const key of ['k', 'key of 9']) {
         set(key, text);
         t.is(reader.get(key), text);
-        t.true(lay(number, key, text));
+        t.not(lay(number, key, text), UNHASHED);
         calls.set_laid();
         t.is(reader.get(key), text);
       }
@@ -97,7 +98,7 @@ test('texts of every length, each character of which is another one', (t) => {
 test('NaN is stored as one value, whichever it is', (t) => {
   const { number } = setUp(t);
   const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_1234n]).buffer)[0]!;
-  t.true(lay(number, 'key', odd));
+  t.not(lay(number, 'key', odd), UNHASHED);
   calls.set_laid();
   t.true(calls.matches(number, 'key', NaN));
 });
@@ -151,10 +152,148 @@ test('versions whose upper half changes are left to Rust', (t) => {
     t.is(words[LAYOUT.version], isOurs ? low + 2 : low);
   }
   words[LAYOUT.version] = 2 ** 32 - 2;
-  t.true(lay(number, 'key', 2));
+  t.not(lay(number, 'key', 2), UNHASHED);
   calls.set_laid();
   t.deepEqual([words[LAYOUT.version], words[LAYOUT.version + 1]], [0, before + 1]);
   t.is(reader.get('key'), 2);
+});
+
+/** The word that says from where on nothing was ever used. */
+const TOP = 144 / 4;
+
+/** Puts a text in place of what the key has, by JavaScript alone; whether that could be done. */
+function replace({ reader, number }: ReturnType<typeof setUp>, key: string, text: string): boolean {
+  const hash = lay(number, key, text);
+  return hash !== UNHASHED && reader.replace(hash);
+}
+
+test('a text is put in place of one of the same size, and of nothing else', (t) => {
+  const its = setUp(t);
+  const { native, reader, number, set } = its;
+  const words = new Uint32Array(binding.dictBuffer(native));
+  for (let length = 1; length <= 64; length++) {
+    const key = 'k'.repeat(length);
+    t.false(replace(its, key, 'a'), 'it is not there');
+    // The second one frees the first one's block.
+    for (const text of ['a', 'b']) set(key, text);
+    const { used } = binding.dictFill(native);
+    const top = words[TOP];
+    for (const text of ['c', 'd', 'ÿ', 'four']) {
+      const version = words[LAYOUT.version]!;
+      t.is(replace(its, key, text), IN_ORDER);
+      if (!IN_ORDER) continue;
+      t.is(words[LAYOUT.version], version + 2);
+      t.is(reader.get(key), text);
+      t.is(calls.get(number, key, Buffer.alloc(16)), text);
+      t.is(binding.dictFill(native).used, used);
+      t.is(words[TOP], top);
+    }
+    calls.delete(number, key);
+  }
+  for (let length = 0; length <= 128; length++) {
+    const text = String.fromCharCode(...Array.from({ length }, (_, i) => 33 + ((i * 7 + length) % 200)));
+    for (const first of ['x'.repeat(length), 'y'.repeat(length)]) set('text', first);
+    t.is(replace(its, 'text', text), IN_ORDER);
+    if (IN_ORDER) t.is(calls.get(number, 'text', Buffer.alloc(256)), text);
+  }
+  for (const text of ['x'.repeat(100), 'x']) set('other', text);
+  t.false(replace(its, 'other', 'x'.repeat(60)), 'a larger block');
+  set('other', 'x'.repeat(100));
+  t.false(replace(its, 'other', 'x'), 'a smaller one');
+  t.is(reader.get('other'), 'x'.repeat(100));
+});
+
+test('what no double can be stored as, and what is damaged, is left to Rust', (t) => {
+  const its = setUp(t);
+  const { native, reader, set } = its;
+  const words = new Uint32Array(binding.dictBuffer(native));
+  const versions = [
+    0x7fef_fffc, 0x7fef_fffe, 0x7fff_fffc, 0x7fff_fffe, 0xffef_fffe, 0xffff_fffc, 0xffff_fffe, 7,
+  ];
+  for (const key of ['a', 'b']) set(key, 'text');
+  set('a', 'other');
+  for (const version of versions) {
+    const isOurs = IN_ORDER && [0x7fef_fffc, 0x7fff_fffe].includes(version);
+    words[LAYOUT.version] = version;
+    t.is(replace(its, 'a', 'third'), isOurs, version.toString(16));
+    t.is(words[LAYOUT.version], isOurs ? version + 2 : version);
+    calls.set_laid();
+    t.is(reader.get('a'), 'third');
+  }
+  const first = LAYOUT.free; // records of one letter and a short text are in the smallest blocks, of 32 bytes
+  const block = words[first]!;
+  t.true(block >= LAYOUT.blocks);
+  for (const damage of [0, 8, 64, block + 8, 2 ** 31, 2 ** 32 - 32]) {
+    words[first] = damage;
+    t.false(replace(its, 'a', 'fourth'), `${damage}`);
+  }
+  words[first] = block;
+  for (const word of [first + 1, block / 4 + 1]) {
+    words[word] = 1;
+    t.false(replace(its, 'a', 'fourth'));
+    words[word] = 0;
+  }
+  t.is(replace(its, 'a', 'fourth'), IN_ORDER);
+  t.is(reader.get('b'), 'text');
+});
+
+test('a death at any store of a replacement leaves the old text or the new one, and no block is lost', (t) => {
+  const its = setUp(t);
+  const { native, number, set } = its;
+  const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+  for (const text of ['first', 'older']) for (const key of keys) set(key, text);
+  const words = new Uint32Array(binding.dictBuffer(native));
+  const before = words.slice();
+  const { used } = binding.dictFill(native);
+  if (!replace(its, 'key 7', 'newer')) return void t.false(IN_ORDER);
+  const after = words.slice();
+  const changed = [...after.keys()].filter((at) => after[at] !== before[at]);
+  // A slot's two words are stored at once.
+  const slot = changed.filter((at) => at < LAYOUT.blocks / 4 && at >= 4096 / 4);
+  t.is(slot.length, 2);
+  const old = before[slot[0]!]! * 4;
+  const others = changed.filter((at) => at !== LAYOUT.version && !slot.includes(at));
+  t.true(others.includes(old) && others.length > 5);
+  for (let round = 0; round < 1000; round++) {
+    words.set(before);
+    const isNew = round % 2 === 1;
+    // Whatever was stored but for two things: the slot's word comes after the new record, and the old one goes after it.
+    for (const at of others) {
+      const isOld = at === old || at === old + 1;
+      const isRecord = at >= LAYOUT.blocks / 4 && !isOld;
+      if (isNew ? isRecord || Math.random() < 0.5 : !isOld && Math.random() < 0.5) words[at] = after[at]!;
+    }
+    if (isNew) for (const at of slot) words[at] = after[at]!;
+    words[LAYOUT.version] = before[LAYOUT.version]! + 1;
+    binding.dictRecover(native);
+    for (const key of keys) {
+      const text = calls.get(number, key, Buffer.alloc(16));
+      if (text !== (isNew && key === 'key 7' ? 'newer' : 'older')) t.fail(`${key} is ${String(text)}`);
+    }
+    if (round % 100 < 2) t.is(binding.dictFill(native).used, used);
+  }
+});
+
+test('a script that is ended amid replacements leaves whole texts, and no block is lost', (t) => {
+  using dict = SharedDict.create<string>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  const keys = Array.from({ length: 8 }, (_, i) => `a key of some length, ${i}`);
+  const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(100));
+  for (const text of texts) for (const key of keys) dict.set(key, text);
+  const used = (): number => (dict as unknown as { fill: binding.DictFill }).fill.used;
+  const before = used();
+  const context = vm.createContext({ dict, keys, texts });
+  const forever = 'for (let i = 0; ; i++) dict.set(keys[i % 8], texts[i % 3]);';
+  for (let round = 0; round < 60; round++) {
+    t.throws(() => vm.runInContext(forever, context, { timeout: 2 + (round % 4) }), { any: true });
+    for (const key of keys) {
+      const text = dict.get(key);
+      if (!texts.includes(text!)) t.fail(`${key} is ${text}`);
+    }
+    // With the lock again, and with blocks as they come.
+    for (const key of keys) dict.set(key, texts[round % 3]!);
+    t.is(used(), before);
+  }
 });
 
 for (const [where, step, values] of [

@@ -4,7 +4,7 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
-import { calls, lay, layPacked, packed } from './dict/desk.js';
+import { calls, lay, layPacked, packed, UNHASHED } from './dict/desk.js';
 import { MESSAGE_PACK, OBJECTS } from './dict/kinds.js';
 import { Reader, Unsure } from './dict/reader.js';
 import { Overlay, sum } from './dict/txn.js';
@@ -45,10 +45,6 @@ export interface DictAttachOptions {
 const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout'];
 const LOCK_TIMEOUT = 10_000;
 const FIRST_LENGTH = 64 << 10;
-/** Values that are remembered until somebody writes. */
-const REMEMBERED = 10_000;
-/** Texts that are no longer than this. */
-const LONGEST = 4096;
 /** So often a read-only body runs beside those who write, before it has the lock. */
 const TRIES = 3;
 
@@ -78,12 +74,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly #reader: Reader;
   #lock: Lock | undefined;
   #closed = false;
-  /** Primitive values of this version; others could be changed by who reads them. */
-  readonly #known = new Map<string, V>();
-  /** No version at which anything is remembered is odd. */
-  #knownVersion = 1;
-  /** Looks at this version until what they find is remembered. */
-  #looks = 0;
 
   private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
     if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
@@ -165,46 +155,18 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   get(key: string): V | undefined {
-    const version = this.#reader.version;
-    if (version === this.#knownVersion) {
-      if (this.#looks > 0) {
-        this.#looks--;
-        const value = this.#reader.get(key);
-        return (value === Unsure ? this.#ask(key) : value) as V | undefined;
-      }
-      const known = this.#known.get(key);
-      if (known !== undefined) return known;
-    }
-    return this.#look(key, version);
-  }
-
-  #look(key: string, version: number): V | undefined {
-    let value = this.#reader.get(key);
-    if (value === Unsure) value = this.#ask(key);
-    this.#remember(key, value as V | undefined, version);
-    return value as V | undefined;
+    const value = this.#reader.get(key);
+    return (value === Unsure ? this.#ask(key) : value) as V | undefined;
   }
 
   #ask(key: string): unknown {
     this.#checkOpen();
     const look = (): unknown => calls.get(this.#number, key, scratch);
+    const moment = this.#reader.moment();
     const value = decode(look());
-    return value === Busy ? this.#insist(look) : value;
-  }
-
-  /**
-   * Once one has looked as often as there are keys and nobody wrote, some were looked at twice. Before that it would be
-   * for nothing where there is a write for every few reads.
-   */
-  #remember(key: string, value: V | undefined, version: number): void {
-    if (version !== this.#knownVersion) {
-      if ((version & 1) !== 0) return;
-      if (this.#known.size > 0) this.#known.clear();
-      this.#knownVersion = version;
-      this.#looks = Math.min(this.#reader.count, REMEMBERED);
-    } else if (this.#known.size < REMEMBERED && isKept(value)) {
-      this.#known.set(key, value as V);
-    }
+    if (value === Busy) return this.#insist(look);
+    if (moment) this.#reader.remember(key, value);
+    return value;
   }
 
   /** Whether there is such a key. */
@@ -294,11 +256,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const encoded = isShort ? undefined : encode(value, 'laid');
     const lock = this.#writable();
     this.#begin(lock);
+    this.#hold.left = 'inconsistent'; // as below
     try {
       if (encoded === undefined) this.#put(key, value);
       else this.#putEncoded(key, encoded);
     } catch (error) {
-      this.#hold.left = 'inconsistent'; // where there is no stack for a look
       this.#leave(lock, this.#hold);
       throw error;
     }
@@ -331,11 +293,15 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
   update(key: string, change: (old: V | undefined) => V): V {
     checkBody(change);
+    return this.#change(key, change, false);
+  }
+
+  #change(key: string, change: (old: V | undefined) => V, isOurs: boolean): V {
     return this.#withLock(() => {
       const value = change(this.#now(key));
       this.#put(key, value);
       return value;
-    });
+    }, isOurs);
   }
 
   /** With the lock. */
@@ -348,20 +314,29 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** With the lock. */
   #put(key: string, value: V): void {
     if (typeof value === 'number' && this.#reader.overwrite(key, value)) return;
-    if (lay(this.#number, key, value)) calls.set_laid();
-    else this.#putEncoded(key, encode(value, 'laid'));
+    const hash = lay(this.#number, key, value);
+    if (hash === UNHASHED) this.#putEncoded(key, encode(value, 'laid'));
+    else this.#putLaid(hash);
+  }
+
+  /** The same of what lies on the desk. */
+  #putLaid(hash: number): void {
+    if (!this.#reader.replace(hash)) calls.set_laid();
   }
 
   /** The same of what was encoded to be laid. */
   #putEncoded(key: string, { value, kind }: Encoded): void {
     if (kind !== MESSAGE_PACK || typeof value !== 'number') calls.set(this.#number, key, value, kind);
-    else if (layPacked(this.#number, key, value)) calls.set_laid();
-    else calls.set(this.#number, key, packed.subarray(0, value), kind);
+    else {
+      const hash = layPacked(this.#number, key, value);
+      if (hash === UNHASHED) calls.set(this.#number, key, packed.subarray(0, value), kind);
+      else this.#putLaid(hash);
+    }
   }
 
   /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
   increment(key: string, by = 1): number {
-    return this.update(key, (old) => sum(this.name, key, old, by) as V) as number;
+    return this.#change(key, (old) => sum(this.name, key, old, by) as V, true) as number;
   }
 
   /**
@@ -524,7 +499,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       for (const [key, change] of changes) {
         if (change === undefined) calls.stage_delete(this.#number, key);
-        else if (change.kind === 0 && lay(this.#number, key, change.value)) calls.stage_laid();
+        else if (change.kind === 0 && lay(this.#number, key, change.value) !== UNHASHED) calls.stage_laid();
         else calls.stage(this.#number, key, change.value, change.kind);
       }
       binding.dictCommit(this.#native);
@@ -550,9 +525,13 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }
   }
 
-  #withLock<T>(act: () => T): T {
+  /** With `isOurs` no code of the caller's runs meanwhile. */
+  #withLock<T>(act: () => T, isOurs = true): T {
     const lock = this.#writable();
     this.#begin(lock);
+    // A script may be ended here, by its time limit or in the REPL: neither `catch` nor `finally` runs then, but whoever comes next
+    // sees that this is over.
+    if (isOurs) this.#hold.left = 'inconsistent';
     try {
       return this.#inLock(lock, this.#hold, false, act);
     } finally {
@@ -601,8 +580,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     if (this.#closed) return;
     this.#closed = true;
     const buffer = this.#reader.close();
-    this.#knownVersion = 1;
-    this.#known.clear();
     this.#lock?.close(this.#owner);
     binding.closeDict(this.#native, buffer);
   }
@@ -636,12 +613,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #checkOpen(): void {
     if (this.#closed) throw closedError(this.name);
   }
-}
-
-/** Whether `get` remembers such a value: no object, which whoever has it could change. */
-function isKept(value: unknown): boolean {
-  if (typeof value === 'string') return value.length <= LONGEST;
-  return value === null || (value !== undefined && typeof value !== 'object');
 }
 
 function checkBody(body: unknown): void {

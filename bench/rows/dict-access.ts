@@ -6,17 +6,13 @@ import type { Context } from '../context.js';
 import { ownLoops } from '../dict/loops.js';
 import type { Store } from '../dict/loops.js';
 import { timed } from '../harness.js';
-import type { Contest, Peer, Row, Run, Target } from '../harness.js';
+import type { Peer, Row, Run, Target } from '../harness.js';
 import { openLmdb } from '../dict/lmdb.js';
 import type { Database } from '../dict/lmdb.js';
 import { BATCH, distant } from '../dict/peers.js';
 import type { Sources } from '../dict/peers.js';
-import { entries, keyOf, KINDS, useAllKinds, WEIGHTS, weightOf } from '../dict/values.js';
+import { entries, KINDS, useAllKinds, WEIGHTS, weightOf } from '../dict/values.js';
 import type { Entries, Kind, Values } from '../dict/values.js';
-
-/** So many values are remembered by a handle, once it has looked for them so many times and nobody wrote. */
-const REMEMBERED = 10_000;
-const LOOKS = 4;
 
 const NAMES: Record<Kind, string> = {
   int: 'int',
@@ -35,7 +31,11 @@ const GET_MAP: Partial<Record<Kind, Target>> = {
   object: time(12),
   kilobyte: time(12),
 };
+/** Kinds whose values are remembered. */
+const REMEMBERED = new Set<Kind>(['int', 'text', 'kilobyte']);
 const SET_MAP: Partial<Record<Kind, Target>> = { int: time(5), text: time(8) };
+
+const nothing = (): void => {};
 
 /** Bytes are only there to be seen. */
 function unlessBytes(kind: Kind, target: Target): Target | undefined {
@@ -76,83 +76,59 @@ async function arena<K extends Kind>(
   return { kind, given, dict, map, lmdb };
 }
 
-/** `get` of keys that are there. */
+/**
+ * `get` of keys that are there. A handle remembers where it found them, and values that no reader can change; somebody writes
+ * to another key before each pass, as there is no need of a shared dict where nobody writes. For the first time: each pass has
+ * a handle that was just attached, which is not in the time, and remembers nothing.
+ */
 export function getRows(context: Context, known: Sources, count: number): Row[] {
-  /**
-   * The cache of a handle is good for one version of the dict: whatever anybody sets ends it. With a write before each pass,
-   * which is one in as many gets as there are keys, no key is looked at twice in one version, and none comes from the cache.
-   * What it costs to put them there is in the time.
-   */
-  const written = (kind: Kind): Row => ({
-    name: `get ${NAMES[kind]}, a write before each pass`,
+  const row = (kind: Kind, name: string, isFirst: boolean, mapTarget?: Target, lmdbTarget?: Target): Row => ({
+    name: `get ${NAMES[kind]}${name}`,
     ops: count,
     async open() {
       const its = await arena(context, kind, count);
-      const dict = its.dict as SharedDict<unknown>;
+      const { given, dict, map, lmdb } = its;
+      const expected = weightOf(kind, given, given.keys.length);
+      const run = async (store: Store<Values[Kind]>, before?: () => void): Promise<Run> => {
+        const { getAll } = await ownLoops();
+        const weight = WEIGHTS[kind] as (value: Values[Kind]) => number;
+        const check = (sum: number, passes: number): number => {
+          if (sum === expected * passes) return sum;
+          throw new Error(`the values come to ${sum / passes}, not ${expected}`);
+        };
+        const read = (from: Store<Values[Kind]>, passes: number): number =>
+          check(getAll(from, given.wanted, weight, passes, before ?? nothing), passes);
+        if (store !== dict || !isFirst) return timed((passes) => read(store, passes));
+        return (passes) => {
+          const handles = Array.from({ length: passes }, () => SharedDict.attach<Values[Kind]>(dict.name));
+          const elapsed = timed(() => handles.forEach((handle) => read(handle, 1)))(1);
+          for (const handle of handles) handle.close();
+          return elapsed;
+        };
+      };
       let writes = 0;
-      const { shmkit, peers } = await getting(
-        its,
-        (): void => void dict.set('written', ++writes),
-        GET_MAP[kind],
-        unlessBytes(kind, faster(4)),
-      );
-      const others = await distant(context, known, 'get', kind, its.given, unlessBytes(kind, faster(300)));
-      return { shmkit, peers: [...peers, ...others] };
-    },
-  });
-  /** Nobody writes, and the cache is full of others: what it costs to put them there is not in the time. */
-  const crowded = (kind: Kind): Row => ({
-    name: `get ${NAMES[kind]}, not among the remembered`,
-    ops: count,
-    async open() {
-      const its = await arena(context, kind, count);
-      const dict = its.dict as SharedDict<unknown>;
-      const others = Array.from({ length: REMEMBERED + 1 }, (_, i) => `other-${keyOf(i)}`);
-      for (const key of others) dict.set(key, 1);
-      for (let look = 0; look < LOOKS; look++) {
-        for (const key of others) dict.get(key);
-      }
-      return getting(its, () => {}, GET_MAP[kind], faster(4));
-    },
-  });
-  /** Nobody writes, and the cache has room for all. */
-  const remembered = (kind: Kind): Row => ({
-    name: `get ${NAMES[kind]}, remembered`,
-    ops: count,
-    async open() {
-      return getting(await arena(context, kind, count), () => {}, time(2.5));
+      const write = (): void => void (dict as SharedDict<unknown>).set('written', ++writes);
+      return {
+        shmkit: await run(dict, isFirst ? undefined : write),
+        peers: [
+          peer('Map', await run(map), mapTarget),
+          peer('lmdb', await run(lmdbStore(lmdb)), lmdbTarget),
+          ...(isFirst
+            ? []
+            : await distant(context, known, 'get', kind, given, unlessBytes(kind, faster(300)))),
+        ],
+      };
     },
   });
   return [
-    ...KINDS.map(written),
-    ...(['int', 'text', 'kilobyte'] as const).map(crowded),
-    ...(['int', 'text'] as const).map(remembered),
+    ...KINDS.map((kind) => {
+      const mapTarget = REMEMBERED.has(kind) ? time(2.5) : GET_MAP[kind];
+      return row(kind, '', false, mapTarget, unlessBytes(kind, faster(4)));
+    }),
+    ...KINDS.map((kind) =>
+      row(kind, ', for the first time', true, GET_MAP[kind], unlessBytes(kind, faster(4))),
+    ),
   ];
-}
-
-async function getting<K extends Kind>(
-  { kind, given, dict, map, lmdb }: Arena<K>,
-  before: () => void,
-  mapTarget?: Target,
-  lmdbTarget?: Target,
-): Promise<Contest> {
-  const weight = WEIGHTS[kind] as (value: Values[K]) => number;
-  const expected = weightOf(kind, given, given.keys.length);
-  const run = async (store: Store<Values[K]>, first: () => void): Promise<Run> => {
-    const { getAll } = await ownLoops();
-    return timed((passes) => {
-      const sum = getAll(store, given.wanted, weight, passes, first);
-      if (sum !== expected * passes) throw new Error(`the values come to ${sum / passes}, not ${expected}`);
-      return sum;
-    });
-  };
-  return {
-    shmkit: await run(dict, before),
-    peers: [
-      peer('Map', await run(map, () => {}), mapTarget),
-      peer('lmdb', await run(lmdbStore(lmdb), () => {}), lmdbTarget),
-    ],
-  };
 }
 
 /** `set` of keys that are there, to values that they do not have. */

@@ -24,29 +24,34 @@ export function sliceable(buffer: ArrayBuffer, start = 0, length = buffer.byteLe
 }
 
 // What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
-const words = new Uint32Array(calls.desk);
+/** @internal */
+export const words = new Uint32Array(calls.desk);
+/** @internal Of these words, what is said of the value: how long its key is, its kind, its bytes, and where they are. */
+export const [KEY_LENGTH, KIND, LENGTH, AT] = [1, 2, 3, 4] as const;
 const KEY = 20;
 const VALUES = 96;
 /** The longest value, in bytes. */
 const VALUE = 4096;
 const doubles = new Float64Array(calls.desk, VALUES, 1);
 const bytes = sliceable(calls.desk, VALUES, VALUE);
+/** @internal All of both halves. */
+export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);
 /** @internal Where objects are written: a getter among them may lay something else on the desk. */
 export const packed = sliceable(calls.desk, VALUES + VALUE);
-/** @internal The words of the key that was hashed last, */
+/** @internal The words of the key that was hashed last, and zeros behind it in the last one. */
 export const keyWords = new Int32Array(calls.desk, KEY, LAYOUT.hashed / 4 + 1);
-/** @internal and its hash. */
-export let keyHash = 0;
+/** @internal In place of a hash; and Rust looks for the one key in four thousand million that has it. */
+export const UNHASHED = -1;
 
 /** Longer texts are written by a call, which takes as long as the characters of so long a one. */
 const SHORT = 40;
 const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
-/** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; false for all others. */
-export function hash(key: string): boolean {
-  if (typeof key !== 'string') return false;
+/** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; `UNHASHED` for all others. */
+export function hash(key: string): number {
+  if (typeof key !== 'string') return UNHASHED;
   const length = key.length;
-  if (length === 0 || length > LAYOUT.hashed) return false;
+  if (length === 0 || length > LAYOUT.hashed) return UNHASHED;
   const whole = length & ~3;
   let mixed = length;
   let all = 0;
@@ -71,17 +76,16 @@ export function hash(key: string): boolean {
   mixed = Math.imul(mixed ^ last, 0x9e3779b1);
   mixed ^= mixed >>> 15;
   mixed = Math.imul(mixed, 0x85ebca6b);
-  keyHash = mixed ^ (mixed >>> 13);
-  return all < 128;
+  return all < 128 ? mixed ^ (mixed >>> 13) : UNHASHED;
 }
 
-/** @internal Lays a short key and a number, or a text that is not long, on the desk; false for all others. */
-export function lay(dict: number, key: string, value: unknown): boolean {
+/** @internal Lays a short key and a number, or a text that is not long, on the desk; the key's hash. `UNHASHED` for all others. */
+export function lay(dict: number, key: string, value: unknown): number {
   if (typeof value === 'number') {
     doubles[0] = value;
     return laid(dict, key, NUMBER, 0, 8);
   }
-  if (typeof value !== 'string') return false;
+  if (typeof value !== 'string') return UNHASHED;
   const { length } = value;
   if (length > SHORT) return layLong(dict, key, value);
   let all = 0;
@@ -93,33 +97,34 @@ export function lay(dict: number, key: string, value: unknown): boolean {
   return all < 256 ? laid(dict, key, LATIN1, 0, length) : layWide(dict, key, value);
 }
 
-function layLong(dict: number, key: string, value: string): boolean {
+function layLong(dict: number, key: string, value: string): number {
   const { length } = value;
-  if (length > VALUE) return false;
+  if (length > VALUE) return UNHASHED;
   // What the engine holds as bytes is not looked at.
   if (BEYOND_LATIN1.test(value)) return layWide(dict, key, value);
   bytes.latin1Write(value, 0, length);
   return laid(dict, key, LATIN1, 0, length);
 }
 
-function layWide(dict: number, key: string, value: string): boolean {
+function layWide(dict: number, key: string, value: string): number {
   const { length } = value;
-  if (length * 2 > VALUE) return false;
+  if (length * 2 > VALUE) return UNHASHED;
   bytes.ucs2Write(value, 0, length * 2);
   return laid(dict, key, UTF16, 0, length * 2);
 }
 
-/** @internal Lays a short key on the desk, whose value is so many bytes of `packed`; false for all others. */
-export function layPacked(dict: number, key: string, length: number): boolean {
+/** @internal Lays a short key on the desk, whose value is so many bytes of `packed`; as `lay`. */
+export function layPacked(dict: number, key: string, length: number): number {
   return laid(dict, key, MESSAGE_PACK, VALUE, length);
 }
 
-function laid(dict: number, key: string, kind: number, at: number, length: number): boolean {
-  if (!hash(key)) return false;
+function laid(dict: number, key: string, kind: number, at: number, length: number): number {
+  const hashed = hash(key);
+  if (hashed === UNHASHED) return UNHASHED;
   words[0] = dict;
-  words[1] = key.length;
-  words[2] = kind;
-  words[3] = length;
-  words[4] = at;
-  return true;
+  words[KEY_LENGTH] = key.length;
+  words[KIND] = kind;
+  words[LENGTH] = length;
+  words[AT] = at;
+  return hashed;
 }

@@ -6,6 +6,7 @@
  */
 import { Buffer } from 'node:buffer';
 
+import type { Copy } from './copies.js';
 import { packed, sliceable } from './desk.js';
 import type { Sliceable } from './desk.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
@@ -417,6 +418,7 @@ export function unpack(source: Buffer, start: number, stop: number): unknown {
   at = start;
   end = stop;
   missed = undefined;
+  shapeRead = undefined;
   const value = readValue(0, top);
   if (at !== end) throw new Error('there are bytes behind the value');
   return value;
@@ -520,7 +522,10 @@ function readMap(size: number, depth: number, above: Key): Record<string, unknow
   const { shape } = above;
   if (shape === undefined || shape.keys.length !== size) return readParts({}, 0, size, depth, above);
   const made = shape.make(readKnown, shape.keys, depth);
-  if (missed === undefined) return made;
+  if (missed === undefined) {
+    if (depth === 0) shapeRead = shape;
+    return made;
+  }
   // What was read before that is in it.
   const whole = shape.keys.slice(0, shape.keys.indexOf(missed));
   missed = undefined;
@@ -565,6 +570,14 @@ function readParts(
   return object;
 }
 
+/** The shape of the whole value that was read last. */
+let shapeRead: Shape | undefined;
+
+/** @internal How copies are made of the value that was just read; undefined where its shape is not known. */
+export function copyOfLast(): Copy | undefined {
+  return shapeRead?.copy;
+}
+
 /** The key of a shape that was not where it was expected: the rest of the shape is not looked for. */
 let missed: Key | undefined;
 
@@ -583,9 +596,12 @@ function readKnown(key: Key, depth: number): unknown {
  * Keys that follow each other again and again, and how an object of them is made: as a program's own objects are, which is
  * five times as fast as one property after the other.
  */
-interface Shape {
+interface Shape extends Functions {
   readonly keys: readonly Key[];
+}
+interface Functions {
   readonly make: Make;
+  readonly copy: Copy;
 }
 
 type Make = (read: typeof readKnown, keys: readonly Key[], depth: number) => Record<string, unknown>;
@@ -597,7 +613,7 @@ const NEVER = -(2 ** 30);
 const MOST_KEYS = 64;
 /** and so many of them: their code is never given up. */
 const SHAPES = 256;
-const shapes = new Map<string, Make | undefined>();
+const shapes = new Map<string, Functions | undefined>();
 
 /** The shape of an object with these keys, each of which was expected; undefined where there is to be none. */
 function shapeOf(names: readonly string[], above: Key): Shape | undefined {
@@ -611,20 +627,24 @@ function shapeOf(names: readonly string[], above: Key): Shape | undefined {
     place = key.next;
   }
   const code = JSON.stringify(names);
-  let make = shapes.get(code);
-  if (make === undefined && names.length <= MOST_KEYS && shapes.size < SHAPES) {
-    make = makeOf(names);
-    shapes.set(code, make);
+  let functions = shapes.get(code);
+  if (functions === undefined && names.length <= MOST_KEYS && shapes.size < SHAPES) {
+    functions = functionsOf(names.map((name) => JSON.stringify(name)));
+    shapes.set(code, functions);
   }
-  return make && { keys: found, make };
+  return functions && { keys: found, ...functions };
 }
 
 /** Undefined where a program's code may not be made of text. */
-function makeOf(names: readonly string[]): Make | undefined {
+function functionsOf(names: readonly string[]): Functions | undefined {
   // Each name is written as JSON is, which JavaScript reads as the same text; none is '__proto__'.
-  const parts = names.map((name, i) => `${JSON.stringify(name)}: read(keys[${i}], depth)`);
+  const made = names.map((name, i) => `${name}: read(keys[${i}], depth)`);
+  const copied = names.map((name) => `${name}: part(value[${name}])`);
   try {
-    return new Function('read', 'keys', 'depth', `return { ${parts.join()} };`) as Make;
+    return {
+      make: new Function('read', 'keys', 'depth', `return { ${made.join()} };`) as Make,
+      copy: new Function('value', 'part', `return { ${copied.join()} };`) as Copy,
+    };
   } catch {
     return undefined;
   }

@@ -1,11 +1,15 @@
 import * as binding from '#binding';
 import { IN_ORDER, load } from '../loads.js';
-import { hash, keyHash, keyWords, LAYOUT, sliceable } from './desk.js';
+import * as desk from './desk.js';
+import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
+import { copyPart, copyPlain, isPlain } from './copies.js';
+import type { Copy } from './copies.js';
 import * as kinds from './kinds.js';
+import { copyOfLast } from './message-pack.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 import { decodeBytes, scratch } from './values.js';
 
-const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
+const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT, free: FREE, blocks: BLOCKS } = LAYOUT;
 const ROOMS = Float64Array.from(LAYOUT.rooms);
 /** In place of the words of a closed dict, which say to leave everything to Rust. */
 const CLOSED = new Int32Array(1024).fill(-1).buffer;
@@ -21,18 +25,67 @@ const UNSURE = -1;
 const STEPS = 64;
 /** Tables of more slots than 2 ** this are Rust's. */
 const LARGEST = 24;
+/** The word of a slot, as it is stored at once. */
+const slotDouble = new Float64Array(1);
+const slotWords = new Int32Array(slotDouble.buffer);
+/** The upper half of a double with these bits is no number. */
+const NO_NUMBER = 0x7ff00000;
+/** Sizes of small blocks are multiples of this. */
+const GRAIN = ROOMS[0]!;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
 /** Stored to before loads that have to be the last ones, where the processor would do them earlier. */
 const fence = new Int32Array(1);
+/** A handle remembers so many places, */
+const MOST_PLACES = 10_000;
+/** and gives them up for others after so many looks for those, at first. */
+const IMPATIENT = 4 * MOST_PLACES;
+/** Texts that are no longer than this are remembered. */
+const LONGEST_KEPT = 4096;
+/** And objects of no more bytes than this. */
+const LONGEST_ORIGINAL = 512;
 
 /** @internal In place of a value: Rust is to look. */
 export const Unsure = Symbol('unsure');
 
 /**
+ * Where a key was found. What the slot and the root said never comes again once it has changed: as long as they say it, that
+ * record is the key's.
+ */
+class Place {
+  rootLow = 0;
+  rootHigh = 0;
+  slot = 0;
+  low = 0;
+  high = 0;
+  /** Where the number is, in doubles, that is its value; 0 where none is. It may be written over. */
+  number = 0;
+  /** Its value, of those that are not written over and that whoever reads cannot change; else undefined. */
+  value: unknown = undefined;
+  /** Its value, of which each reader has a copy, and how that is made. Null where it cannot be. */
+  original: object | null | undefined = undefined;
+  copy: Copy = copyPlain;
+
+  /** Becomes what another is. */
+  take(other: Place): void {
+    this.rootLow = other.rootLow;
+    this.rootHigh = other.rootHigh;
+    this.slot = other.slot;
+    this.low = other.low;
+    this.high = other.high;
+    this.number = other.number;
+    this.value = other.value;
+    this.original = undefined;
+  }
+}
+
+/**
  * @internal Looks keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
  * look. What is not plain, or is written to meanwhile, is left to Rust: keys that are not short ASCII, large values, all
  * that seems damaged.
+ *
+ * It remembers where keys are that it is asked for again and again, and values that are as they were as long as they are
+ * there: a look at the slot says that, which whoever writes to the key changes.
  */
 export class Reader {
   readonly #native: binding.DictHandle;
@@ -40,12 +93,15 @@ export class Reader {
   #words = new Int32Array(CLOSED);
   #doubles = new Float64Array(CLOSED);
   #bytes = sliceable(CLOSED);
-  /** Where the last key was found, and what the slot and the root said there. */
-  #slot = 0;
-  #low = 0;
-  #high = 0;
-  #rootLow = 0;
-  #rootHigh = 0;
+  /** Where the last key was found. */
+  readonly #found = new Place();
+  readonly #places = new Map<string, Place>();
+  /** So many looks for others until a place is remembered; or, once there are as many as can be, until they are given up. */
+  #patience = -1;
+  #impatient = IMPATIENT;
+  /** Of the last object that was read: its kind, and its bytes. */
+  #kind = 0;
+  #length = 0;
 
   constructor(native: binding.DictHandle) {
     this.#native = native;
@@ -64,16 +120,89 @@ export class Reader {
 
   /** The value, undefined where there is none, `Unsure` where Rust is to look. */
   get(key: string): unknown {
-    const record = this.#find(key);
-    if (record > MISSING) return this.#value(record, key.length);
-    return record === MISSING ? undefined : Unsure;
+    const place = this.#places.get(key);
+    if (place !== undefined) {
+      const value = place.number > 0 ? this.#doubles[place.number] : place.value;
+      if (isThere(this.#words, place)) {
+        if (value !== undefined) return value;
+        return place.original ? place.copy(place.original, copyPart) : this.#again(place, key.length);
+      }
+    }
+    return this.#look(key, place);
+  }
+
+  /** The value of a key that is still where it was. */
+  #again(place: Place, keyLength: number): unknown {
+    this.#found.take(place);
+    const value = this.#value(place.low * 4, keyLength);
+    if (place.original === null || typeof value !== 'object' || value === null) return value;
+    const isOne = this.#kind === kinds.MESSAGE_PACK && this.#length <= LONGEST_ORIGINAL && isPlain(value);
+    place.original = isOne ? value : null;
+    if (!isOne) return value;
+    place.copy = copyOfLast() ?? copyPlain;
+    return place.copy(value, copyPart);
   }
 
   /** Whether there is such a key; undefined where Rust is to look. */
   has(key: string): boolean | undefined {
+    const place = this.#places.get(key);
+    if (place !== undefined && isThere(this.#words, place)) return true;
     const record = this.#find(key);
     if (record === MISSING) return false;
-    return record === UNSURE || !this.#isSame() ? undefined : true;
+    return record === UNSURE || !isThere(this.#words, this.#found) ? undefined : true;
+  }
+
+  #look(key: string, known: Place | undefined): unknown {
+    const record = this.#find(key);
+    if (record <= MISSING) return record === MISSING ? undefined : Unsure;
+    const value = this.#value(record, key.length);
+    if (value !== Unsure) this.#remember(key, known);
+    return value;
+  }
+
+  /** Before Rust looks for a key: whether it may be remembered what it finds, until anybody writes anything. */
+  moment(): boolean {
+    const words = this.#words;
+    const found = this.#found;
+    found.rootLow = load(words, ROOT);
+    found.rootHigh = load(words, ROOT + 1);
+    found.slot = VERSION;
+    found.high = load(words, VERSION + 1);
+    found.low = Atomics.load(words, VERSION);
+    found.number = 0;
+    return (found.low & 1) === 0 && isThere(words, found);
+  }
+
+  /** And this is what it found. */
+  remember(key: string, value: unknown): void {
+    if (value === undefined || (typeof value === 'object' && value !== null)) return;
+    if (typeof value === 'string' && value.length > LONGEST_KEPT) return;
+    if (!isThere(this.#words, this.#found)) return;
+    this.#found.value = value;
+    this.#remember(key, this.#places.get(key));
+  }
+
+  /**
+   * What was found of the key. Before one has looked as often as there are keys it would be for nothing: most are looked at
+   * once.
+   */
+  #remember(key: string, known: Place | undefined): void {
+    if (known !== undefined) return known.take(this.#found);
+    if (this.#patience < 0) this.#patience = Math.min(this.count, MOST_PLACES);
+    if (this.#patience > 0) this.#patience--;
+    else this.#add(key);
+  }
+
+  #add(key: string): void {
+    if (this.#places.size === MOST_PLACES) {
+      // Others are wanted by now. If that is so again and again there are too many of them.
+      this.#places.clear();
+      this.#impatient *= 2;
+    }
+    const place = new Place();
+    place.take(this.#found);
+    this.#places.set(key, place);
+    if (this.#places.size === MOST_PLACES) this.#patience = this.#impatient;
   }
 
   /**
@@ -83,30 +212,80 @@ export class Reader {
   overwrite(key: string, value: number): boolean {
     // Rust has one NaN for all.
     if (!IN_ORDER || Number.isNaN(value)) return false;
-    const record = this.#find(key);
-    if (record <= MISSING) return false;
     const words = this.#words;
-    const head = words[record + 1]!;
-    if (((head >>> 8) & 0xff) !== kinds.NUMBER || words[record + 2] !== 8 || words[record + 3] !== 0) {
-      return false;
+    const known = this.#places.get(key);
+    let number = known?.number ?? 0;
+    if (number === 0 || !isThere(words, known!)) {
+      if (typeof this.#look(key, known) !== 'number') return false;
+      number = this.#found.number;
+      if (number === 0) return false;
     }
-    const from = record * 4;
-    const start = from + 16 + ((key.length + 7) & ~7);
-    const room = ROOMS[head & 0xff];
-    if (room === undefined || start + 8 > from + room || from + room > this.#bytes.length) return false;
     const version = words[VERSION]!;
     // Beyond the last one its upper half changes too.
     if ((version & 1) !== 0 || version === -2) return false;
     // A call, which nothing that follows comes before; after it are plain stores, which stay in order, and the lock's.
     Atomics.store(words, VERSION, version + 1);
-    this.#doubles[start / 8] = value;
+    this.#doubles[number] = value;
+    words[VERSION] = version + 2;
+    return true;
+  }
+
+  /**
+   * With the lock: puts what lies on the desk in place of a record of the same size, as `set` in
+   * `crates/shmkit/src/dict/write.rs` does; whether it has. Between the two versions whoever comes after a death tells what
+   * is free from the slots.
+   */
+  replace(wanted: number): boolean {
+    if (!IN_ORDER) return false;
+    const length = desk.words[desk.LENGTH]!;
+    if (length > WORD_BY_WORD) return false;
+    const words = this.#words;
+    const keyLength = desk.words[desk.KEY_LENGTH]!;
+    const record = this.#seek(wanted, keyLength);
+    if (record <= MISSING) return false;
+    const size = words[record + 1]! & 0xff;
+    const room = ROOMS[size];
+    const keyEnd = (16 + keyLength + 7) & ~7;
+    if (room === undefined || keyEnd + length > room || keyEnd + length <= room - GRAIN) return false;
+    // The first that is free, and the one after it: small numbers.
+    const first = FREE + size * 2;
+    const block = words[first]!;
+    if (block < BLOCKS || block % GRAIN !== 0 || block + room > this.#bytes.length) return false;
+    const at = block / 4;
+    const next = words[at]!;
+    if (words[first + 1] !== 0 || words[at + 1] !== 0) return false;
+    const version = words[VERSION]!;
+    // Beyond the last one its upper half changes too; and a double is any word but those that are no number.
+    if ((version & 1) !== 0 || version === -2 || ((version + 2) & NO_NUMBER) === NO_NUMBER) return false;
+    // All but the record's first two words, where the block says what is free after it: a script may be ended in a loop.
+    words[at + 2] = length;
+    words[at + 3] = 0;
+    for (let i = 0; i * 4 < keyLength; i++) words[at + 4 + i] = keyWords[i]!;
+    for (let i = 0, to = (block + keyEnd) / 4, from = desk.words[desk.AT]! / 4; i * 4 < length; i++) {
+      words[to + i] = desk.valueWords[from + i]!;
+    }
+    slotWords[0] = block / 16;
+    slotWords[1] = version + 2;
+    // As above: a call, and then plain stores.
+    Atomics.store(words, VERSION, version + 1);
+    words[at] = keyLength;
+    words[at + 1] = (desk.words[desk.KIND]! << 8) | size;
+    this.#doubles[this.#found.slot / 2] = slotDouble[0]!;
+    words[record] = next;
+    words[record + 1] = 0;
+    words[first] = record * 4;
     words[VERSION] = version + 2;
     return true;
   }
 
   /** Where the key's record is, in words. */
   #find(key: string): number {
-    if (!hash(key)) return UNSURE;
+    const wanted = hash(key);
+    return wanted === UNHASHED ? UNSURE : this.#seek(wanted, key.length);
+  }
+
+  /** The same of the key on the desk. */
+  #seek(wanted: number, keyLength: number): number {
     const words = this.#words;
     const rootLow = load(words, ROOT);
     const rootHigh = load(words, ROOT + 1);
@@ -115,19 +294,20 @@ export class Reader {
     const mask = (1 << log) - 1;
     const table = (((rootHigh & 0xff) << 24) | (rootLow >>> 8)) * 4;
     for (let step = 0; step < STEPS; step++) {
-      const slot = table + ((keyHash + step) & mask) * 4;
+      const slot = table + ((wanted + step) & mask) * 4;
       if (slot < 0 || slot + 4 > words.length) return this.#follow();
       const low = load(words, slot);
       if (low === 0) return isStill(words, rootLow, rootHigh) ? MISSING : UNSURE;
-      if (low !== DELETED && words[slot + 2] === keyHash) {
-        this.#slot = slot;
-        this.#low = low;
-        this.#high = load(words, slot + 1);
-        this.#rootLow = rootLow;
-        this.#rootHigh = rootHigh;
+      if (low !== DELETED && words[slot + 2] === wanted) {
+        const found = this.#found;
+        found.rootLow = rootLow;
+        found.rootHigh = rootHigh;
+        found.slot = slot;
+        found.low = low;
+        found.high = load(words, slot + 1);
         const record = low * 4;
         if (record <= 0 || record + 4 + keyWords.length > words.length) return this.#follow();
-        return words[record] === key.length && hasKey(words, record + 4, key.length) ? record : UNSURE;
+        return words[record] === keyLength && hasKey(words, record + 4, keyLength) ? record : UNSURE;
       }
     }
     return UNSURE;
@@ -147,6 +327,9 @@ export class Reader {
     if (room === undefined || end > from + room) return Unsure;
     if (end > this.#bytes.length) return (this.#follow(), Unsure);
     let value: unknown;
+    const found = this.#found;
+    found.number = 0;
+    found.value = undefined;
     const kind = (head >>> 8) & 0xff;
     switch (kind) {
       case kinds.NULL:
@@ -162,7 +345,8 @@ export class Reader {
       case kinds.FLOAT:
         if (length !== 8) return Unsure;
         value = this.#doubles[start / 8];
-        break;
+        if (kind === kinds.NUMBER) found.number = start / 8;
+        return isThere(words, found) ? value : Unsure;
       case kinds.LATIN1:
         value =
           length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.#bytes.length
@@ -175,24 +359,18 @@ export class Reader {
       case kinds.BIGINT:
         return Unsure;
       default:
+        this.#kind = kind;
+        this.#length = length;
         // Only what is known to be whole is looked into.
         if (length > WORD_BY_WORD) this.#bytes.copy(scratch, 0, start, end);
         else {
           for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
         }
-        return this.#isSame() ? decodeBytes(scratch, kind, 0, length) : Unsure;
+        return isThere(words, found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
-    return this.#isSame() ? value : Unsure;
-  }
-
-  /** Whether what was found is there still, and so was all the time. */
-  #isSame(): boolean {
-    const words = this.#words;
-    return (
-      isStill(words, this.#rootLow, this.#rootHigh) &&
-      load(words, this.#slot) === this.#low &&
-      load(words, this.#slot + 1) === this.#high
-    );
+    if (!isThere(words, found)) return Unsure;
+    if (length <= LONGEST_KEPT) found.value = value;
+    return value;
   }
 
   /** A look beyond the buffer's end: the dict may have grown. */
@@ -219,6 +397,7 @@ export class Reader {
   /** Its buffer, which it uses no more: all looks are Rust's from now on. */
   close(): ArrayBuffer {
     const buffer = this.#buffer;
+    this.#places.clear();
     this.#over(CLOSED);
     return buffer;
   }
@@ -230,6 +409,15 @@ function textAt(words: Int32Array, at: number, length: number): string {
   const b = words[at + 1]!;
   if (length <= 8) return shortText(length, a, b);
   return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
+}
+
+/** Whether what was found is there still, and so was all the time, now that everything before was read. */
+function isThere(words: Int32Array, place: Place): boolean {
+  return (
+    isStill(words, place.rootLow, place.rootHigh) &&
+    load(words, place.slot) === place.low &&
+    load(words, place.slot + 1) === place.high
+  );
 }
 
 /** Whether the table is that one, now that everything before was read. */

@@ -5,7 +5,9 @@ mod value;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::dict::{Batch, COUNT_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT, rooms};
+use shmkit::dict::{
+    BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT, rooms,
+};
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 use shmkit::sync::SharedLock;
 
@@ -114,6 +116,10 @@ pub struct DictLayout {
     pub root: u32,
     /// Its length.
     pub limit: u32,
+    /// For each size class the place of the first block that is free, as 64 bits.
+    pub free: u32,
+    /// The first place that a block can be at, in bytes.
+    pub blocks: u32,
     /// Bytes of the blocks of each size class.
     pub rooms: Vec<f64>,
     /// The longest key whose hash is made of its words, in bytes.
@@ -131,6 +137,8 @@ pub fn dict_layout() -> DictLayout {
         count: word(COUNT_AT),
         root: word(ROOT_AT),
         limit: word(LIMIT_AT),
+        free: word(FREE_AT),
+        blocks: BLOCKS_AT as u32,
         rooms: rooms().map(|room| room as f64).collect(),
         hashed: HASHED_AS_WORDS as u32,
         most: LOOKED_AT as u32,

@@ -45,6 +45,10 @@ pub const COUNT_AT: usize = layout::COUNT;
 pub const ROOT_AT: usize = layout::ROOT;
 #[allow(missing_docs)]
 pub const LIMIT_AT: usize = layout::LIMIT;
+#[allow(missing_docs)]
+pub const FREE_AT: usize = layout::FREE;
+#[allow(missing_docs)]
+pub const BLOCKS_AT: usize = layout::BLOCKS;
 
 /// Bytes of the blocks of each size class.
 pub fn rooms() -> impl Iterator<Item = usize> {
