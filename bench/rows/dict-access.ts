@@ -79,7 +79,7 @@ async function arena<K extends Kind>(
 /**
  * `get` of keys that are there. A handle remembers where it found them, and values that no reader can change; somebody writes
  * to another key before each pass, as there is no need of a shared dict where nobody writes. For the first time: each pass has
- * a handle that was just attached, which is not in the time, and remembers nothing.
+ * a handle of its own, which was attached and has looked whether there are such keys before, and remembers nothing.
  */
 export function getRows(context: Context, known: Sources, count: number): Row[] {
   const row = (kind: Kind, name: string, isFirst: boolean, mapTarget?: Target, lmdbTarget?: Target): Row => ({
@@ -101,6 +101,8 @@ export function getRows(context: Context, known: Sources, count: number): Row[] 
         if (store !== dict || !isFirst) return timed((passes) => read(store, passes));
         return (passes) => {
           const handles = Array.from({ length: passes }, () => SharedDict.attach<Values[Kind]>(dict.name));
+          // Which the system maps page by page.
+          for (const handle of handles) given.wanted.forEach((key) => handle.has(key));
           const elapsed = timed(() => handles.forEach((handle) => read(handle, 1)))(1);
           for (const handle of handles) handle.close();
           return elapsed;
