@@ -91,10 +91,11 @@ export class SharedMemoryManager implements AsyncDisposable {
     try {
       const tcp = typeof this.#address === 'object' ? this.#address : undefined;
       const unix = typeof this.#address === 'string' ? this.#address : undefined;
-      const server = await binding.startManager(unix, tcp?.host, tcp?.port ?? 0, this.#key);
+      const wanted = [unix, tcp?.host, tcp?.port ?? 0, this.#key] as const;
+      const server = binding.startManager(...wanted) ?? (await binding.startManagerLater(...wanted));
       const { path: socket, host, port } = binding.serverFacts(server);
       this.#address = socket ?? { host: host ?? '', port };
-      this.#client = new Client(this.#address, this.#key, this.#timeout, true);
+      this.#client = new Client(this.#address, this.#key, this.#timeout, () => binding.managerStarted(server));
       this.#server = server;
       running.add(server);
       this.#state = 'started';
