@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { types } from 'node:util';
 
@@ -33,7 +32,6 @@ export interface ManagerOptions {
 }
 
 const OPTIONS = ['address', 'authkey', 'timeout'];
-const KEY_BYTES = 32;
 const KEY_MAX = 4096;
 const TIMEOUT = 10_000;
 /** A server that was asked to end is given so long, and then ended. */
@@ -68,7 +66,7 @@ export class SharedMemoryManager implements AsyncDisposable {
     const { address, authkey, timeout } = checkOptions(options, OPTIONS);
     this.#address = address === undefined ? undefined : checkAddress(address);
     this.#keyGiven = authkey !== undefined;
-    this.#key = authkey === undefined ? randomBytes(KEY_BYTES) : checkKey(authkey);
+    this.#key = authkey === undefined ? binding.drawKey() : checkKey(authkey);
     this.#timeout = timeout === undefined ? TIMEOUT : checkTimeout(timeout);
   }
 

@@ -27,7 +27,6 @@ export class Client {
   readonly #queue: (() => void)[] = [];
 
   constructor(address: Address, key: Uint8Array, timeout: number, started?: () => Promise<void>) {
-    Connection.check(address);
     this.#address = address;
     this.#key = key;
     this.#timeout = timeout;
@@ -37,6 +36,7 @@ export class Client {
 
   /** Whether it is there, and knows the key. */
   async greet(): Promise<void> {
+    Connection.check(this.#address);
     this.#stays = (await this.ask('dummy')) !== null;
   }
 

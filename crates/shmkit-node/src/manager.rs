@@ -8,7 +8,7 @@ use napi::JsDeferred;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::ledger::{self, PATIENCE, Token};
-use shmkit::manager::{Address, Answer, Conversation, Server, Settings};
+use shmkit::manager::{self, Address, Answer, Conversation, Server, Settings};
 use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
@@ -55,6 +55,12 @@ fn tell(started: std::result::Result<(), shmkit::Error>) -> Started {
 /// How JavaScript holds one.
 #[napi]
 pub type ServerHandle = External<NativeServer>;
+
+/// A key that nobody else has. `node:crypto` takes a tenth of a millisecond for its first.
+#[napi]
+pub fn draw_key(env: Env) -> Result<Buffer> {
+    manager::draw_key().map(|key| key.to_vec().into()).map_err(|error| to_js(&env, error))
+}
 
 /// Starts a server, at a path or at a port of a host, or where it likes; undefined where something would have to be waited
 /// for.

@@ -97,10 +97,15 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// This process's, which its starter prepared.
+    /// This process's ledger, which its starter prepared. It keeps the lock that it appeared with.
     ///
     /// # Errors
     /// What the system says.
+    pub fn take_over(home: Home, token: Token, file: OwnedFd) -> Result<Self> {
+        Self::taken_over(home, token, file, None)
+    }
+
+    /// As `take_over`; the descriptor that holds the lock is noted there.
     pub(super) fn taken_over(
         home: Home,
         token: Token,

@@ -30,6 +30,7 @@ mod start;
 
 use std::time::Duration;
 
+pub use auth::draw_key;
 pub use client::{Answer, Conversation};
 pub use frame::{Frames, frame};
 pub use holdings::Holdings;
