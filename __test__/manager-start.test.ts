@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { collectGarbage, SharedMemoryManager } from 'shmkit';
+import type { ManagerOptions } from 'shmkit';
 
 import { managerOf, managersOf, socketPath, until } from './helpers/managers.js';
 import { Program } from './helpers/program.js';
@@ -238,6 +239,29 @@ test.serial(
     }
   },
 );
+
+test.serial('a start that has to wait for the ledgers’ lock does not hold up the event loop', async (t) => {
+  const { address } = await managerOf(t);
+  const holder = Program.run(t, 'python3', [
+    '-c',
+    `import fcntl, os, sys
+directory = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(directory, fcntl.LOCK_EX)
+print("locked", flush=True)
+input()`,
+    dirname(address as string),
+  ]);
+  t.is(await holder.says(), 'locked');
+  const options: ManagerOptions[] = [
+    {},
+    { address: socketPath(t) },
+    { address: { host: 'localhost', port: 0 } },
+  ];
+  const managers = options.map((one) => managerOf(t, one));
+  await new Promise((resolve) => setImmediate(resolve));
+  holder.tell('let go');
+  for (const manager of managers) t.deepEqual(await (await manager).list(), []);
+});
 
 test('a manager that is shut down at once is gone', async (t) => {
   const manager = await new SharedMemoryManager().start();
