@@ -27,7 +27,7 @@ run(
 
 // Without a dynamic loader, and with musl for glibc, the companion process has started in a fifth of the time: a manager's
 // first client waits for it. Where Rust's library for that is not installed (`rustup target add`), it is as the module.
-const ask = (...args) => execFileSync('rustc', args, { encoding: 'utf8' }).trim();
+const ask = (...about) => execFileSync('rustc', about, { encoding: 'utf8' }).trim();
 const wanted = values.target ?? /^host: (.*)$/m.exec(ask('-vV'))[1];
 const musl = wanted.replace(/-gnu$/, '-musl');
 const target = existsSync(ask('--print', 'target-libdir', '--target', musl)) ? musl : values.target;

@@ -84,7 +84,8 @@ fn spawn_detached(
     stdout: BorrowedFd<'_>,
     handed: &[BorrowedFd<'_>],
 ) -> io::Result<Pid> {
-    let numbers = (0..).zip([stdin, Some(stdout)]).chain((FIRST_HANDED..).zip(handed.iter().copied().map(Some)));
+    let numbers =
+        (0..).zip([stdin, Some(stdout)]).chain((FIRST_HANDED..).zip(handed.iter().copied().map(Some)));
     let files: Vec<_> = numbers.filter_map(|(number, file)| Some((number, file?))).collect();
     let last = files.last().map_or(0, |(number, _)| *number);
     let copies = files.iter().map(|(_, file)| clear_of(*file, last)).collect::<io::Result<Vec<_>>>()?;
@@ -156,7 +157,8 @@ mod tests {
         // The number of the first is one of those that the child's own take.
         let (mine, other) = (std::io::stdin(), File::open("/proc/self/stat").expect("open"));
         let handed = [mine.as_fd(), other.as_fd()];
-        let (mut child, mut line) = spawn_told(Path::new("/bin/cat"), c"-", b"told", &handed).expect("started");
+        let (mut child, mut line) =
+            spawn_told(Path::new("/bin/cat"), c"-", b"told", &handed).expect("started");
         let file = |number: i32| std::fs::read_link(format!("/proc/{}/fd/{number}", child.pid()));
         let mut said = [0; 4];
         line.read_exact(&mut said).expect("read");

@@ -50,7 +50,8 @@ impl Prepared {
     /// # Errors
     /// As `Ledger::new`; `ERR_SHM_BUSY` where the lock was not to be had in time.
     pub fn new(home: &Home, patience: Duration) -> Result<Self> {
-        let (token, nobody) = (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
+        let (token, nobody) =
+            (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
         let file = make(home, token, &format::ledger(token, nobody, &[]), patience)?;
         Ok(Prepared { token, file })
     }
