@@ -41,6 +41,21 @@ const starting = (t: ExecutionContext, program: string, code: string, options = 
      ${code}`,
   );
 
+/** The processes that a process has started, whatever they run. */
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => {
+      try {
+        const [, ppid] = /\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+        return Number(ppid) === parent;
+      } catch {
+        return false; // gone meanwhile
+      }
+    })
+    .map(Number);
+}
+
 const isThere = (file: string): boolean => statSync(file, { throwIfNoEntry: false }) !== undefined;
 /** The ledger beside a manager's own socket. */
 const ledgerOf = (socket: string): string => socket.replace(/\.manager$/, '.ledger');
@@ -94,10 +109,11 @@ for (const [what, script, expected] of impostors) {
 
 test('a server that does not come to serve is an error after the timeout', async (t) => {
   const code = `await manager.start();
-    say(await manager.sharedMemory(8).catch(({ code }) => code));
-    process.exit();`;
+    say(await manager.list().catch(({ code }) => code));
+    await told();`;
   const program = starting(t, impostor(t, 'exec sleep 60'), code, '{ timeout: 200 }');
   t.is(await program.says(), 'ERR_SHM_TIMEOUT');
+  for (const child of childrenOf(program.pid)) process.kill(child, 'SIGKILL'); // it does not see its starter's end
 });
 
 test('a socket is its maker’s alone, whatever the umask, which stays as it is', async (t) => {
@@ -159,18 +175,7 @@ test.serial('who has the socket handed over keeps it, and with the last one it g
     await told();`;
   const program = starting(t, impostor(t, 'exec sleep 60'), code);
   const address = (await program.says())!;
-  const [server] = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[1] === String(program.pid)
-        );
-      } catch {
-        return false; // gone meanwhile
-      }
-    })
-    .map(Number);
+  const [server] = childrenOf(program.pid);
   await program.kill();
   collectGarbage();
   t.true(isThere(address) && isThere(ledgerOf(address)), 'a server that starts late has its place');
