@@ -1242,6 +1242,7 @@ declare class SharedMemoryManager implements AsyncDisposable {
     get address(): Address;
     /**
      * Starts the server process, which ends with this one. Segments that others make through `connect()` are its own too.
+     * Requests wait until it serves; should it not come to that, they fail with `ERR_SHM_START`, or with its reason.
      * @throws `EADDRINUSE`, `ENOENT`, `EACCES`, `ENAMETOOLONG`, … by the address; `ERR_INVALID_ARG_VALUE` for a host that is
      * not this machine's own; `ERR_SHM_START` where there is no process to be had; `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
      */
@@ -1277,8 +1278,8 @@ declare class SharedMemoryManager implements AsyncDisposable {
     }): Promise<SharedArray<D>>;
     /**
      * The names of what the manager owns, in the order in which it came to own it.
-     * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_MANAGER` with what it
-     * says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
+     * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_START` where it could not
+     * start; `ERR_SHM_MANAGER` with what it says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
      */
     list(): Promise<string[]>;
     /**

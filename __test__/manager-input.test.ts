@@ -10,7 +10,6 @@ import { segments, SharedMemory, SharedMemoryManager } from 'shmkit';
 import type { ManagerOptions } from 'shmkit';
 
 import { answered, framed, managerOf, Raw, socketPath } from './helpers/managers.js';
-import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
 
 const KEY = 'key';
@@ -254,20 +253,6 @@ test('an answer that nobody asked for is not taken for the next one', async (t) 
   });
   const client = await new SharedMemoryManager(options).connect();
   t.deepEqual(await client.list(), ['two']);
-});
-
-test('a process that cannot be started is an error', async (t) => {
-  const program = Program.node(
-    t,
-    `for (const path of ['/no/such/program', '/proc/self/stat', '/bin/true']) {
-       process.env.SHMKIT_TRACKER = path;
-       await new SharedMemoryManager().start().catch(({ code, message }) => say(code + (message.includes(path) ? '' : message)));
-     }`,
-  );
-  t.deepEqual(
-    [await program.says(), await program.says(), await program.says()],
-    Array(3).fill('ERR_SHM_START'),
-  );
 });
 
 test('an address that cannot be had is an error, and the manager may be started after it', async (t) => {

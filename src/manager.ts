@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { types } from 'node:util';
 
@@ -33,7 +32,6 @@ export interface ManagerOptions {
 }
 
 const OPTIONS = ['address', 'authkey', 'timeout'];
-const KEY_BYTES = 32;
 const KEY_MAX = 4096;
 const TIMEOUT = 10_000;
 /** A server that was asked to end is given so long, and then ended. */
@@ -68,7 +66,7 @@ export class SharedMemoryManager implements AsyncDisposable {
     const { address, authkey, timeout } = checkOptions(options, OPTIONS);
     this.#address = address === undefined ? undefined : checkAddress(address);
     this.#keyGiven = authkey !== undefined;
-    this.#key = authkey === undefined ? randomBytes(KEY_BYTES) : checkKey(authkey);
+    this.#key = authkey === undefined ? binding.drawKey() : checkKey(authkey);
     this.#timeout = timeout === undefined ? TIMEOUT : checkTimeout(timeout);
   }
 
@@ -83,6 +81,7 @@ export class SharedMemoryManager implements AsyncDisposable {
 
   /**
    * Starts the server process, which ends with this one. Segments that others make through `connect()` are its own too.
+   * Requests wait until it serves; should it not come to that, they fail with `ERR_SHM_START`, or with its reason.
    * @throws `EADDRINUSE`, `ENOENT`, `EACCES`, `ENAMETOOLONG`, … by the address; `ERR_INVALID_ARG_VALUE` for a host that is
    * not this machine's own; `ERR_SHM_START` where there is no process to be had; `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
    */
@@ -91,10 +90,13 @@ export class SharedMemoryManager implements AsyncDisposable {
     try {
       const tcp = typeof this.#address === 'object' ? this.#address : undefined;
       const unix = typeof this.#address === 'string' ? this.#address : undefined;
-      const server = await binding.startManager(unix, tcp?.host, tcp?.port ?? 0, this.#key);
+      const wanted = [unix, tcp?.host, tcp?.port ?? 0, this.#key] as const;
+      const server = binding.startManager(...wanted) ?? (await binding.startManagerLater(...wanted));
       const { path: socket, host, port } = binding.serverFacts(server);
       this.#address = socket ?? { host: host ?? '', port };
-      this.#client = new Client(this.#address, this.#key, this.#timeout, true);
+      this.#client = new Client(this.#address, this.#key, this.#timeout, () =>
+        binding.managerStarted(server),
+      );
       this.#server = server;
       running.add(server);
       this.#state = 'started';
@@ -172,8 +174,8 @@ export class SharedMemoryManager implements AsyncDisposable {
 
   /**
    * The names of what the manager owns, in the order in which it came to own it.
-   * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_MANAGER` with what it
-   * says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
+   * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_START` where it could not
+   * start; `ERR_SHM_MANAGER` with what it says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
    */
   async list(): Promise<string[]> {
     return [...((await this.#ready().ask('list_segments')) ?? [])];

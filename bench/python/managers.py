@@ -10,12 +10,15 @@ from held import hold
 SETTLED = 0.1
 
 
-def start(iterations):
+def start(iterations, size=None):
+    """With a size, until the first segment is there."""
     total = 0
     for _ in range(iterations):
         began = perf_counter_ns()
         manager = SharedMemoryManager()
         manager.start()
+        if size is not None:
+            manager.SharedMemory(size)
         total += perf_counter_ns() - began
         manager.shutdown()
     return total

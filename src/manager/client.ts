@@ -9,6 +9,9 @@ const REQUESTS = 4;
 /** A server that is slow to let clients in is asked again so much later. */
 const PAUSE = 5;
 
+/** What becomes of connections to a server that is gone. */
+const GONE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE']);
+
 /** Who asks a manager for things. */
 export class Client {
   readonly #address: Address;
@@ -18,19 +21,22 @@ export class Client {
   readonly #idle: Connection[] = [];
   /** Whether the server goes on after a request. CPython's does not. */
   #stays: boolean;
+  /** Of a server that may not have started yet: resolves when it has, and rejects if it cannot. */
+  readonly #started: (() => Promise<void>) | undefined;
   #underway = 0;
   readonly #queue: (() => void)[] = [];
 
-  constructor(address: Address, key: Uint8Array, timeout: number, stays = false) {
-    Connection.check(address);
+  constructor(address: Address, key: Uint8Array, timeout: number, started?: () => Promise<void>) {
     this.#address = address;
     this.#key = key;
     this.#timeout = timeout;
-    this.#stays = stays;
+    this.#started = started;
+    this.#stays = started !== undefined;
   }
 
   /** Whether it is there, and knows the key. */
   async greet(): Promise<void> {
+    Connection.check(this.#address);
     this.#stays = (await this.ask('dummy')) !== null;
   }
 
@@ -54,7 +60,11 @@ export class Client {
           const wasOver = used && (code === 'ECONNRESET' || code === 'EPIPE');
           // Its queue of those who want to connect is full.
           if (code === 'EAGAIN' && performance.now() < until) await later(PAUSE);
-          else if (!wasOver) throw error;
+          else if (!wasOver) {
+            // Of one that could not start it is not the connection's end that is to be told.
+            if (GONE.has(code ?? '')) await this.#started?.();
+            throw error;
+          }
         }
       }
     } finally {

@@ -1,94 +1,149 @@
 //! Managers: a server process that is started, and the client's side of a connection. Sockets are the facade's.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use napi::JsDeferred;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::ledger::{self, Token};
-use shmkit::manager::{Address, Answer, Conversation, Server, Settings};
+use shmkit::ledger::{self, PATIENCE, Token};
+use shmkit::manager::{self, Address, Answer, Conversation, Server, Settings};
 use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
 use crate::ledger::program;
 use crate::segment::identity_from;
 
-/// A thread that starts a process and waits for its end needs little.
+/// A thread that waits for a process's end needs little.
 const STACK: usize = 128 << 10;
 
+type Started = Box<dyn FnOnce(Env) -> Result<()> + Send>;
 type Ended = Box<dyn FnOnce(Env) -> Result<Option<i32>> + Send>;
 
 /// A server process, which ends with this.
 pub struct NativeServer {
     server: Server,
-    end: Arc<Mutex<End>>,
+    life: Arc<Mutex<Life>>,
 }
 
-/// Whether it has ended, and who wants to know.
+/// What has become of it, and who wants to know.
 #[derive(Default)]
-struct End {
-    code: Option<Option<i32>>,
-    waiting: Vec<JsDeferred<Option<i32>, Ended>>,
+struct Life {
+    started: Option<std::result::Result<(), shmkit::Error>>,
+    starting: Vec<JsDeferred<(), Started>>,
+    ended: Option<Option<i32>>,
+    ending: Vec<JsDeferred<Option<i32>, Ended>>,
+}
+
+impl Life {
+    fn starts(&mut self, started: std::result::Result<(), shmkit::Error>) {
+        self.starting.drain(..).for_each(|waiting| waiting.resolve(tell(started.clone())));
+        self.started = Some(started);
+    }
+
+    fn ends(&mut self, code: Option<i32>) {
+        self.ended = Some(code);
+        self.ending.drain(..).for_each(|waiting| waiting.resolve(Box::new(move |_| Ok(code))));
+    }
+}
+
+fn tell(started: std::result::Result<(), shmkit::Error>) -> Started {
+    Box::new(move |env| started.map_err(|error| to_rejection(&env, error)))
 }
 
 /// How JavaScript holds one.
 #[napi]
 pub type ServerHandle = External<NativeServer>;
 
-/// Starts a server, at a path or at a port of a host, or where it likes.
+/// A key that nobody else has. `node:crypto` takes a tenth of a millisecond for its first.
+#[napi]
+pub fn draw_key(env: Env) -> Result<Buffer> {
+    manager::draw_key().map(|key| key.to_vec().into()).map_err(|error| to_js(&env, error))
+}
+
+/// Starts a server, at a path or at a port of a host, or where it likes; undefined where something would have to be waited
+/// for.
+#[napi]
+pub fn start_manager(
+    env: Env,
+    path: Option<String>,
+    host: Option<String>,
+    port: u32,
+    key: Uint8Array,
+) -> Result<Option<ServerHandle>> {
+    match start(&settings(path, host, port, &key), Duration::ZERO) {
+        Ok(server) => Ok(Some(External::new(server))),
+        Err(error) if error.code == "ERR_SHM_BUSY" => Ok(None),
+        Err(error) => Err(to_js(&env, error)),
+    }
+}
+
+/// The same, and waits.
 #[napi(ts_return_type = "Promise<ServerHandle>")]
-pub fn start_manager<'env>(
+pub fn start_manager_later<'env>(
     env: &'env Env,
     path: Option<String>,
     host: Option<String>,
     port: u32,
     key: Uint8Array,
 ) -> Result<Object<'env>> {
+    let settings = settings(path, host, port, &key);
+    let (deferred, promise) = env.create_deferred()?;
+    thread(move || {
+        let started = start(&settings, PATIENCE);
+        deferred.resolve(move |env| started.map(External::new).map_err(|error| to_rejection(&env, error)));
+    })
+    .map_err(|error| to_js(env, error))?;
+    Ok(promise)
+}
+
+fn settings(path: Option<String>, host: Option<String>, port: u32, key: &[u8]) -> Settings {
     let address = match (path, host) {
         (Some(path), _) => Address::Path(path),
         (None, Some(host)) => Address::Tcp(host, u16::try_from(port).unwrap_or(0)),
         (None, None) => Address::Default,
     };
-    let (path, tracked) = program();
-    let settings = Settings { address, key: key.to_vec(), tracked };
-    let (deferred, promise) = env.create_deferred()?;
-    thread::Builder::new()
-        .name("shmkit-manager".into())
-        .stack_size(STACK)
-        .spawn(move || {
-            let started = path
-                .map_err(|why| {
-                    shmkit::Error::own("ERR_SHM_START", format!("there is no manager to be started: {why}"))
-                })
-                .and_then(|path: PathBuf| Server::start(&path, &settings));
-            let (started, watch) = match started {
-                Ok((server, watch)) => (Ok(server), Some(watch)),
-                Err(error) => (Err(error), None),
-            };
-            let end = Arc::new(Mutex::new(End::default()));
-            let theirs = Arc::clone(&end);
-            deferred.resolve(move |env| match started {
-                Ok(server) => Ok(External::new(NativeServer { server, end: theirs })),
-                Err(error) => Err(to_rejection(&env, error)),
-            });
-            // This is the thread that sees it end, so that no zombie stays.
-            let Some(watch) = watch else { return };
-            let code = watch.wait();
-            let mut end = lock(&end);
-            end.code = Some(code);
-            end.waiting.drain(..).for_each(|waiting| waiting.resolve(Box::new(move |_| Ok(code))));
-        })
-        .map_err(|error| {
-            let error = shmkit::Error::own("ERR_SHM_START", format!("no thread can be started: {error}"));
-            to_js(env, error)
-        })?;
-    Ok(promise)
+    Settings { address, key: key.to_vec(), tracked: program().1 }
 }
 
-fn lock(end: &Mutex<End>) -> std::sync::MutexGuard<'_, End> {
-    end.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn start(settings: &Settings, patience: Duration) -> std::result::Result<NativeServer, shmkit::Error> {
+    let path = program().0.map_err(|why| {
+        shmkit::Error::own("ERR_SHM_START", format!("there is no manager to be started: {why}"))
+    })?;
+    let (server, mut watch) = Server::start(&path, settings, patience)?;
+    let life = Arc::new(Mutex::new(Life::default()));
+    let theirs = Arc::clone(&life);
+    // This is the thread that sees it end, so that no zombie stays.
+    thread(move || {
+        let started = watch.started();
+        lock(&theirs).starts(started);
+        let code = watch.wait();
+        lock(&theirs).ends(code);
+    })?;
+    Ok(NativeServer { server, life })
+}
+
+fn thread(work: impl FnOnce() + Send + 'static) -> std::result::Result<(), shmkit::Error> {
+    let thread = thread::Builder::new().name("shmkit-manager".into()).stack_size(STACK).spawn(work);
+    let failed = |error| shmkit::Error::own("ERR_SHM_START", format!("no thread can be started: {error}"));
+    thread.map(drop).map_err(failed)
+}
+
+fn lock(life: &Mutex<Life>) -> std::sync::MutexGuard<'_, Life> {
+    life.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Resolves when the server serves; else says why it does not.
+#[napi(ts_return_type = "Promise<void>")]
+pub fn manager_started<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred::<(), Started>()?;
+    let mut life = lock(&server.life);
+    match life.started.clone() {
+        Some(started) => deferred.resolve(tell(started)),
+        None => life.starting.push(deferred),
+    }
+    Ok(promise)
 }
 
 /// Where a server listens: a path, or a host and a port.
@@ -122,10 +177,10 @@ pub fn server_facts(server: &ServerHandle) -> ServerFacts {
 pub fn end_manager<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred::<Option<i32>, Ended>()?;
     server.server.let_go();
-    let mut end = lock(&server.end);
-    match end.code {
+    let mut life = lock(&server.life);
+    match life.ended {
         Some(code) => deferred.resolve(Box::new(move |_| Ok(code))),
-        None => end.waiting.push(deferred),
+        None => life.ending.push(deferred),
     }
     Ok(promise)
 }

@@ -6,11 +6,14 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::ptr;
 
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::net::{SendFlags, send};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -41,29 +44,51 @@ impl Child {
     }
 }
 
+/// The first descriptor of those that a child is handed beside its standard ones.
+const FIRST_HANDED: i32 = 3;
+
 /// Starts `program` with one argument and nothing of this process: no environment, no descriptor but a pipe.
 pub(crate) fn spawn(program: &Path, argument: &CStr) -> io::Result<Child> {
     let program = CString::new(program.as_os_str().as_bytes())?;
     let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    let pid = spawn_detached(&program, argument, None, &theirs)?;
+    let pid = spawn_detached(&program, argument, None, theirs.as_fd(), &[])?;
     Ok(Child { pid, stdout: Some(File::from(stdout)) })
 }
 
-/// As `spawn`, and what is written to the file that comes with it is the child's standard input.
-pub(crate) fn spawn_told(program: &Path, argument: &CStr) -> io::Result<(Child, File)> {
+/// As `spawn`, with a line to it: the other end is its standard input and output, and what it is `told` is there before it
+/// is. It has what it is handed as descriptors from 3 on.
+pub(crate) fn spawn_told(
+    program: &Path,
+    argument: &CStr,
+    told: &[u8],
+    handed: &[BorrowedFd<'_>],
+) -> io::Result<(Child, UnixStream)> {
     let program = CString::new(program.as_os_str().as_bytes())?;
-    let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (stdin, ours) = pipe_with(PipeFlags::CLOEXEC)?;
-    let pid = spawn_detached(&program, argument, Some(&stdin), &theirs)?;
-    Ok((Child { pid, stdout: Some(File::from(stdout)) }, File::from(ours)))
+    let (line, theirs) = UnixStream::pair()?;
+    if send(&line, told, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)? < told.len() {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let pid = spawn_detached(&program, argument, Some(theirs.as_fd()), theirs.as_fd(), handed)?;
+    Ok((Child { pid, stdout: None }, line))
+}
+
+/// A number for the same file that the child's own do not cover, where this one is among those.
+fn clear_of(file: BorrowedFd<'_>, last: i32) -> io::Result<Option<OwnedFd>> {
+    if file.as_raw_fd() > last { Ok(None) } else { Ok(Some(fcntl_dupfd_cloexec(file, last + 1)?)) }
 }
 
 fn spawn_detached(
     program: &CStr,
     argument: &CStr,
-    stdin: Option<&OwnedFd>,
-    stdout: &OwnedFd,
+    stdin: Option<BorrowedFd<'_>>,
+    stdout: BorrowedFd<'_>,
+    handed: &[BorrowedFd<'_>],
 ) -> io::Result<Pid> {
+    let numbers =
+        (0..).zip([stdin, Some(stdout)]).chain((FIRST_HANDED..).zip(handed.iter().copied().map(Some)));
+    let files: Vec<_> = numbers.filter_map(|(number, file)| Some((number, file?))).collect();
+    let last = files.last().map_or(0, |(number, _)| *number);
+    let copies = files.iter().map(|(_, file)| clear_of(*file, last)).collect::<io::Result<Vec<_>>>()?;
     let check = |code: i32| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
     let argv = [program.as_ptr().cast_mut(), argument.as_ptr().cast_mut(), ptr::null_mut()];
     let envp = [ptr::null_mut()];
@@ -81,11 +106,13 @@ fn spawn_detached(
         let spawned = (|| {
             let (actions, attributes) = (actions.as_mut_ptr(), attributes.as_mut_ptr());
             let null = c"/dev/null".as_ptr();
-            check(match stdin {
-                Some(stdin) => libc::posix_spawn_file_actions_adddup2(actions, stdin.as_raw_fd(), 0),
-                None => libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0),
-            })?;
-            check(libc::posix_spawn_file_actions_adddup2(actions, stdout.as_raw_fd(), 1))?;
+            if stdin.is_none() {
+                check(libc::posix_spawn_file_actions_addopen(actions, 0, null, libc::O_RDONLY, 0))?;
+            }
+            for ((number, file), copy) in files.iter().zip(&copies) {
+                let file = copy.as_ref().map_or(file.as_raw_fd(), |copy| copy.as_raw_fd());
+                check(libc::posix_spawn_file_actions_adddup2(actions, file, *number))?;
+            }
             check(libc::posix_spawn_file_actions_addopen(actions, 2, null, libc::O_WRONLY, 0))?;
             let flags =
                 libc::POSIX_SPAWN_SETSID as i32 | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
@@ -106,7 +133,8 @@ fn spawn_detached(
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::Read;
+    use std::net::Shutdown;
 
     use super::*;
 
@@ -125,14 +153,24 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_what_it_is_told() {
-        let (mut child, stdin) = spawn_told(Path::new("/bin/cat"), c"-").expect("started");
-        (&stdin).write_all(b"told").expect("written");
-        drop(stdin);
-        let mut said = String::new();
-        child.stdout.take().expect("its output").read_to_string(&mut said).expect("read");
-        assert_eq!(said, "told");
-        child.kill();
+    fn it_reads_what_it_was_told_and_has_what_it_is_handed() {
+        // The number of the first is one of those that the child's own take.
+        let (mine, other) = (std::io::stdin(), File::open("/proc/self/stat").expect("open"));
+        let handed = [mine.as_fd(), other.as_fd()];
+        let (mut child, mut line) =
+            spawn_told(Path::new("/bin/cat"), c"-", b"told", &handed).expect("started");
+        let file = |number: i32| std::fs::read_link(format!("/proc/{}/fd/{number}", child.pid()));
+        let mut said = [0; 4];
+        line.read_exact(&mut said).expect("read");
+        assert_eq!(&said, b"told");
+        assert_eq!(file(3).expect("a file"), std::fs::read_link("/proc/self/fd/0").expect("a file"));
+        assert!(file(4).expect("a file").ends_with("stat"));
+        assert!(file(5).is_err(), "and nothing else");
+        line.shutdown(Shutdown::Write).expect("shut down");
+        assert_eq!(line.read(&mut said).expect("its end"), 0);
+        while child.try_wait().expect("waited").is_none() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

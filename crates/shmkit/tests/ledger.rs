@@ -4,13 +4,14 @@
 #![allow(missing_docs, clippy::expect_used)]
 
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use shmkit::ledger::{Home, Ledger, orphans, reap, survey};
+use shmkit::ledger::{Home, Ledger, Prepared, orphans, reap, survey};
 use shmkit::segment::{Claim, Identity, Name};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -127,6 +128,52 @@ fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
     fs::write(&socket, "").expect("written");
     place.reap();
     assert!(!socket.exists());
+    drop(other);
+    place.reap();
+    assert!(!place.home.directory().exists());
+}
+
+#[test]
+fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() {
+    let place = Place::new();
+    let prepare = || {
+        let prepared = Prepared::new(&place.home, PATIENCE).expect("prepared");
+        let socket = place.home.manager_socket(prepared.token());
+        fs::write(&socket, "").expect("written");
+        (prepared, socket)
+    };
+    // Nobody takes it over.
+    let (prepared, socket) = prepare();
+    place.reap();
+    assert!(socket.exists());
+    drop(prepared);
+    place.reap();
+    assert!(!socket.exists() && !place.home.directory().exists());
+
+    let (prepared, socket) = prepare();
+    let (token, handed) = (prepared.token(), prepared.as_fd().try_clone_to_owned().expect("a copy"));
+    drop(prepared);
+    place.reap();
+    assert!(socket.exists(), "who has it handed over has it");
+    let heir = Ledger::take_over(place.home.clone(), token, handed).expect("taken over");
+    let survey = survey(&place.home).expect("surveyed");
+    assert_eq!(survey.ledgers.len(), 1);
+    assert!(survey.ledgers[0].alive && survey.ledgers[0].owner.started != 0, "and it says whose it is");
+    let (_, id) = place.owned(&heir, "owned");
+    assert!(heir.owns(id).expect("asked"));
+    assert!(place.reap().is_empty() && socket.exists());
+    drop(heir);
+    assert_eq!(place.reap(), ["owned"]);
+    assert!(!socket.exists() && !place.home.directory().exists());
+}
+
+#[test]
+fn what_was_prepared_for_nobody_is_taken_away() {
+    let place = Place::new();
+    let prepared = Prepared::new(&place.home, Duration::ZERO).expect("prepared");
+    let other = place.ledger();
+    place.home.forget(prepared.token(), PATIENCE);
+    assert_eq!(survey(&place.home).expect("surveyed").ledgers.len(), 1);
     drop(other);
     place.reap();
     assert!(!place.home.directory().exists());

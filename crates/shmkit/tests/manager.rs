@@ -3,10 +3,10 @@
 #![allow(clippy::expect_used)]
 
 use proptest::prelude::*;
+use shmkit::ledger::Token;
 use shmkit::manager::pickle::{self, Value};
 use shmkit::manager::{
-    Answer, Conversation, REQUEST_MAX, Reply, Request, Session, UNKNOWN_MAX, frame, report, report_failure,
-    settings_from,
+    Answer, Conversation, Instructions, REQUEST_MAX, Reply, Request, Session, SocketFile, UNKNOWN_MAX, frame,
 };
 
 #[path = "common/wire.rs"]
@@ -349,16 +349,21 @@ fn who_asks_and_does_not_read_is_not_answered_without_an_end() {
 }
 
 #[test]
-fn settings_and_reports_are_what_they_should_be() {
+fn a_server_reads_the_instructions_that_its_starter_writes_and_no_others() {
+    let file = SocketFile { path: "/a/ü".into(), inode: u64::MAX };
+    for file in [Some(file), None] {
+        let token = Token::from_bytes([7; 16]);
+        let told = Instructions { file, token, key: b"key".to_vec(), tracked: true };
+        let message = told.message();
+        assert_eq!(Instructions::read(&mut &message[..]).expect("read"), told);
+        for cut in 0..message.len() {
+            let error = Instructions::read(&mut &message[..cut]).expect_err("refused");
+            assert_eq!(error.code, "ERR_SHM_PROTOCOL");
+        }
+    }
     for wrong in [&b""[..], b"\0", &frame(b"garbage"), &frame(b"N."), &frame(TRACK), &(-1i32).to_be_bytes()] {
         let mut stdin = wrong;
-        assert_eq!(settings_from(&mut stdin).expect_err("refused").code, "ERR_SHM_PROTOCOL");
-    }
-    for said in [
-        report(&shmkit::manager::Address::Path("/a".into())),
-        report_failure(&shmkit::Error::os(98, "listen")),
-    ] {
-        assert!(said.len() > 4);
+        assert_eq!(Instructions::read(&mut stdin).expect_err("refused").code, "ERR_SHM_PROTOCOL");
     }
 }
 

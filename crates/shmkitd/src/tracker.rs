@@ -42,7 +42,7 @@ const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    detach::detach(detach::Stdin::Closed)?;
+    detach::detach(detach::Kept::Nothing)?;
     let termination = signals::terminations()?;
     let home = Home::default();
     let Some(post) = Post::take(&home)? else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! A process's own ledger.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -35,6 +35,39 @@ pub struct Ledger {
     book: Mutex<Book>,
 }
 
+/// A ledger for a process that is about to be started, and goes over to it with the open file: it lives for as long as one
+/// of the two has that.
+#[derive(Debug)]
+pub struct Prepared {
+    token: Token,
+    file: OwnedFd,
+}
+
+impl Prepared {
+    /// Makes one, of which nobody can tell yet whose it is. It is on nobody's list of what a forked child must not keep: this
+    /// is for a moment, and for processes that do not fork without an `exec()`.
+    ///
+    /// # Errors
+    /// As `Ledger::new`; `ERR_SHM_BUSY` where the lock was not to be had in time.
+    pub fn new(home: &Home, patience: Duration) -> Result<Self> {
+        let (token, nobody) =
+            (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
+        let file = make(home, token, &format::ledger(token, nobody, &[]), patience)?;
+        Ok(Prepared { token, file })
+    }
+
+    /// What names it.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+}
+
+impl AsFd for Prepared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 #[derive(Debug)]
 struct Book {
     file: OwnedFd,
@@ -61,6 +94,29 @@ impl Ledger {
         let (token, owner) = (Token::random()?, Process::current());
         let book = Book::with(&home, token, owner, Vec::new())?;
         let ledger = Ledger { home, token, owner, descriptor, book: Mutex::new(book) };
+        ledger.note(&ledger.book());
+        Ok(ledger)
+    }
+
+    /// This process's ledger, which its starter prepared. It keeps the lock that it appeared with.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn take_over(home: Home, token: Token, file: OwnedFd) -> Result<Self> {
+        Self::taken_over(home, token, file, None)
+    }
+
+    /// As `take_over`; the descriptor that holds the lock is noted there.
+    pub(super) fn taken_over(
+        home: Home,
+        token: Token,
+        file: OwnedFd,
+        descriptor: Option<&'static Descriptor>,
+    ) -> Result<Self> {
+        let owner = Process::current();
+        write_at(&file, &format::ledger(token, owner, &[]), 0)?;
+        let book = Mutex::new(Book::of(file, Vec::new())?);
+        let ledger = Ledger { home, token, owner, descriptor, book };
         ledger.note(&ledger.book());
         Ok(ledger)
     }
@@ -229,19 +285,27 @@ impl segment::Claim for Ledger {
     }
 }
 
+/// Makes the file of a ledger, locked.
+fn make(home: &Home, token: Token, contents: &[u8], patience: Duration) -> Result<OwnedFd> {
+    let mut tries = 1..TRIES;
+    loop {
+        match home.make_locked(Lock::Shared, patience)?.create(token, contents) {
+            Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
+            // Our own, which somebody is looking at.
+            Err(error) if error.code == "EEXIST" => return Err(busy()),
+            result => return result,
+        }
+    }
+}
+
 impl Book {
     /// A ledger that has these records from the moment it can be seen.
     fn with(home: &Home, token: Token, owner: Process, entries: Vec<Entry>) -> Result<Self> {
-        let contents = format::ledger(token, owner, &entries);
-        let mut tries = 1..TRIES;
-        let file = loop {
-            match home.make_locked(Lock::Shared, PATIENCE)?.create(token, &contents) {
-                Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
-                // Our own, which somebody is looking at.
-                Err(error) if error.code == "EEXIST" => return Err(busy()),
-                result => break result?,
-            }
-        };
+        Book::of(make(home, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
+    }
+
+    /// Of a file that has these records.
+    fn of(file: OwnedFd, entries: Vec<Entry>) -> Result<Self> {
         let id = identity(&fstat(&file).map_err(os("fstat"))?);
         let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
         let records = entries.into_iter().map(Some).collect();

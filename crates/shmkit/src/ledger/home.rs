@@ -91,6 +91,16 @@ impl Home {
         Ok(action())
     }
 
+    /// Removes the ledger of a process that owned nothing and is gone, or never was, and the socket beside it. Not being
+    /// removed it would be found to be dead, by whoever looks next.
+    pub fn forget(&self, token: Token, patience: Duration) {
+        match self.lock_existing(patience) {
+            Ok(Some(locked)) => locked.remove(token),
+            Ok(None) => {}
+            Err(_) => drop(self.open().map(|directory| directory.map(|it| it.remove(token)))),
+        }
+    }
+
     /// The directory of the segments.
     pub fn segments(&self) -> &Path {
         &self.segments

@@ -28,8 +28,8 @@ mod room;
 mod take;
 
 pub use crate::process::{Process, this_pid_namespace};
-pub use book::{Ledger, PATIENCE};
+pub use book::{Ledger, PATIENCE, Prepared};
 pub use format::Token;
 pub use home::{Directory, Home, Probe};
-pub use process::{existing, process, unlink, unlink_by_name};
+pub use process::{existing, process, take_over, unlink, unlink_by_name};
 pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

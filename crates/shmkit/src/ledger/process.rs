@@ -1,5 +1,6 @@
 //! This process's one ledger: made at the first need, left behind at the end, and not taken over by a fork.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use super::book::{Ledger, PATIENCE};
+use super::format::Token;
 use super::home::{Home, Lock, There};
 use crate::fork::{Descriptor, PerProcess};
 use crate::lock_file;
@@ -36,6 +38,23 @@ pub fn process() -> Result<Arc<Ledger>> {
         // What it made as another user stays on that one's ledger, which lives as long as this process.
         std::mem::forget(Arc::clone(ledger));
     }
+    hook();
+    let ledger = Arc::new(Ledger::known_to(Home::default(), Some(&LOCKED))?);
+    Ok(Arc::clone(held.insert(ledger)))
+}
+
+/// The ledger of this process from now on: what its starter prepared for it, by this open file.
+///
+/// # Errors
+/// What the system says.
+pub fn take_over(token: Token, file: OwnedFd) -> Result<Arc<Ledger>> {
+    let mut held = CURRENT.lock();
+    hook();
+    let ledger = Arc::new(Ledger::taken_over(Home::default(), token, file, Some(&LOCKED))?);
+    Ok(Arc::clone(held.insert(ledger)))
+}
+
+fn hook() {
     if !HOOKED.swap(true, Ordering::AcqRel) {
         // SAFETY: both take functions that live as long as the process does: the addon is never unloaded.
         unsafe {
@@ -43,8 +62,6 @@ pub fn process() -> Result<Arc<Ledger>> {
             libc::atexit(at_exit);
         }
     }
-    let ledger = Arc::new(Ledger::known_to(Home::default(), Some(&LOCKED))?);
-    Ok(Arc::clone(held.insert(ledger)))
 }
 
 /// The ledger of this process, where it has one and nobody is making one.

@@ -16,10 +16,25 @@ const CHALLENGE: &[u8] = b"#CHALLENGE#";
 const SHA256: &[u8] = b"{sha256}";
 const MD5: &[u8] = b"{md5}";
 const RANDOM: usize = 40;
+const KEY: usize = 32;
 /// A challenge of an older Python.
 const OLD_CHALLENGE: usize = 20;
 /// An answer of one.
 const OLD_ANSWER: usize = 16;
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|e| Error::os(e.raw_os_error().unwrap_or(5), "getrandom"))?;
+    Ok(bytes)
+}
+
+/// A key that nobody else has.
+///
+/// # Errors
+/// Only if the system has no random numbers to give.
+pub fn draw_key() -> Result<[u8; KEY]> {
+    random()
+}
 
 /// A question that only who knows the key can answer.
 #[derive(Debug, Clone)]
@@ -28,9 +43,7 @@ pub(super) struct Challenge(Vec<u8>);
 impl Challenge {
     /// One that was never asked before.
     pub(super) fn new() -> Result<Self> {
-        let mut random = [0; RANDOM];
-        getrandom::fill(&mut random).map_err(|e| Error::os(e.raw_os_error().unwrap_or(5), "getrandom"))?;
-        Ok(Challenge([SHA256, &random].concat()))
+        Ok(Challenge([SHA256, &random::<RANDOM>()?].concat()))
     }
 
     /// As it is sent.

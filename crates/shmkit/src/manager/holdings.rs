@@ -25,6 +25,11 @@ impl Holdings {
         Holdings { ledger, segments: HashMap::new(), count: 0 }
     }
 
+    /// Whether it owns nothing.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// Does what a client asks for.
     pub fn answer(&mut self, request: Request) -> Reply {
         let done = match request {

@@ -1,6 +1,6 @@
 //! The wire of CPython's `SharedMemoryManager`, for both ends: a server process that owns segments, and whoever asks it
-//! to. Bytes in, bytes out: sockets, clocks and events are for those who use it, so that all of it can be tested and
-//! fuzzed without any.
+//! to. Bytes in, bytes out: connections, clocks and events are for those who use it, so that all of it can be tested and
+//! fuzzed without any. Only how a server is started (`start.rs`), and where it listens (`listener.rs`), is the system's.
 //!
 //! ```text
 //! frame     !i length, payload                          below 2 GB, and longer ones nobody here takes
@@ -22,6 +22,7 @@ mod auth;
 mod client;
 mod frame;
 mod holdings;
+mod listener;
 pub mod pickle;
 mod request;
 mod session;
@@ -29,12 +30,14 @@ mod start;
 
 use std::time::Duration;
 
+pub use auth::draw_key;
 pub use client::{Answer, Conversation};
 pub use frame::{Frames, frame};
 pub use holdings::Holdings;
+pub use listener::{Listener, SocketFile};
 pub use request::{Reply, Request};
 pub use session::Session;
-pub use start::{Address, Server, Settings, report, report_failure, settings_from};
+pub use start::{Address, Instructions, Server, Settings, Watch, report, report_failure};
 
 /// The longest message of somebody who has not shown that he knows the key, as in CPython.
 pub const UNKNOWN_MAX: usize = 256;

@@ -2,18 +2,25 @@
 //!
 //! ```text
 //! starter                                     shmkitd manager
-//!   standard input: a frame with its settings  ──▶
-//!                                              ◀──  standard output: a frame with its address, or why there is none
-//!   … nothing more; the end of the one says that the starter is gone, the end of the other that the server is
+//!   makes its ledger, and its socket
+//!   descriptor 0: a frame with its instructions
+//!   descriptor 3: the socket, 4: the ledger    ──▶
+//!   … goes on; who connects waits               …  starts
+//!                                              ◀──  descriptor 1: a frame that says that it did, or why not
+//!   … nothing more; the end of the line says that the other one is gone
 //! ```
 //!
-//! So the key is in nobody's command line or environment.
+//! So the key is in nobody's command line or environment; and at every moment one of the two has the ledger, by whose
+//! death the socket beside it is found to be nobody's.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::path::Path;
-use std::sync::Mutex;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,8 +29,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::frame::{Frames, frame};
+use super::listener::{Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
+use crate::ledger::{Home, PATIENCE, Prepared, Token};
 use crate::spawn::{Child, spawn_told};
 use crate::{Error, Result};
 
@@ -43,7 +52,7 @@ pub enum Address {
     Tcp(String, u16),
 }
 
-/// What a server is told.
+/// What a manager is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where to listen.
@@ -54,62 +63,80 @@ pub struct Settings {
     pub tracked: bool,
 }
 
-impl Address {
-    fn value(&self) -> Value {
-        match self {
-            Address::Default => Value::None,
-            Address::Path(path) => path.as_str().into(),
-            Address::Tcp(host, port) => Value::Tuple(vec![host.as_str().into(), Value::Int((*port).into())]),
+/// What a server is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instructions {
+    /// The file of its socket; `None` for a port.
+    pub file: Option<SocketFile>,
+    /// What names its ledger.
+    pub token: Token,
+    /// What clients have to know.
+    pub key: Vec<u8>,
+    /// Whether there is to be a tracker.
+    pub tracked: bool,
+}
+
+impl Instructions {
+    /// The bytes that a starter sends.
+    pub fn message(&self) -> Vec<u8> {
+        let file = self.file.as_ref().map_or(Value::None, |file| {
+            let path = Value::Bytes(file.path.as_os_str().as_bytes().into());
+            Value::Tuple(vec![path, Value::Int(file.inode.cast_signed())])
+        });
+        let token = Value::Bytes(self.token.as_bytes()[..].into());
+        let key = Value::Bytes(self.key.as_slice().into());
+        frame(&pickle::write(&Value::Tuple(vec![file, token, key, Value::Bool(self.tracked)])))
+    }
+
+    /// What the starter said on a server's standard input.
+    ///
+    /// # Errors
+    /// `ERR_SHM_PROTOCOL` where that is not it, or nothing.
+    pub fn read(stdin: &mut impl Read) -> Result<Self> {
+        let mut frames = Frames::default();
+        let mut chunk = [0; 1024];
+        loop {
+            if let Some(message) = frames.next(REQUEST_MAX)? {
+                let refuse = || protocol("these are no instructions of a manager's");
+                return Self::from(&pickle::read(message)?).ok_or_else(refuse);
+            }
+            match stdin.read(&mut chunk) {
+                Ok(count) if count > 0 => frames.push(&chunk[..count]),
+                _ => return Err(protocol("a manager is started by shmkit, which says how")),
+            }
         }
     }
 
     fn from(value: &Value) -> Option<Self> {
-        match value {
-            Value::None => Some(Address::Default),
-            Value::Str(path) => Some(Address::Path(path.to_string())),
+        let Value::Tuple(parts) = value else { return None };
+        let [file, Value::Bytes(token), Value::Bytes(key), Value::Bool(tracked)] = &parts[..] else {
+            return None;
+        };
+        let file = match file {
+            Value::None => None,
             Value::Tuple(parts) => match &parts[..] {
-                [Value::Str(host), Value::Int(port)] => {
-                    Some(Address::Tcp(host.to_string(), u16::try_from(*port).ok()?))
+                [Value::Bytes(path), Value::Int(inode)] => {
+                    let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+                    Some(SocketFile { path, inode: inode.cast_unsigned() })
                 }
-                _ => None,
+                _ => return None,
             },
-            _ => None,
-        }
+            _ => return None,
+        };
+        let token = Token::from_bytes(token[..].try_into().ok()?);
+        Some(Instructions { file, token, key: key.to_vec(), tracked: *tracked })
     }
 }
 
-/// What the starter says on a server's standard input.
-///
-/// # Errors
-/// `ERR_SHM_PROTOCOL` where that is not it, or nothing.
-pub fn settings_from(stdin: &mut impl Read) -> Result<Settings> {
-    let mut frames = Frames::default();
-    let mut chunk = [0; 1024];
-    loop {
-        if let Some(message) = frames.next(REQUEST_MAX)? {
-            let refuse = || protocol("these are no settings of a manager");
-            let Value::Tuple(parts) = pickle::read(message)? else { return Err(refuse()) };
-            let [address, Value::Bytes(key), Value::Bool(tracked)] = &parts[..] else { return Err(refuse()) };
-            let address = Address::from(address).ok_or_else(refuse)?;
-            return Ok(Settings { address, key: key.to_vec(), tracked: *tracked });
-        }
-        match stdin.read(&mut chunk) {
-            Ok(count) if count > 0 => frames.push(&chunk[..count]),
-            _ => return Err(protocol("a manager is started by shmkit, which says how")),
-        }
-    }
-}
-
-/// The bytes that tell the starter that the server can be connected to.
-pub fn report(address: &Address) -> Vec<u8> {
-    frame(&pickle::write(&Value::Tuple(vec![Value::Bool(true), address.value()])))
+/// The bytes that tell the starter that the server serves.
+pub fn report() -> Vec<u8> {
+    frame(&pickle::write(&Value::Bool(true)))
 }
 
 /// The bytes that tell him why it cannot.
 pub fn report_failure(error: &Error) -> Vec<u8> {
     let errno = error.errno.map_or(Value::None, |errno| Value::Int(errno.into()));
-    let parts = [Value::Bool(false), error.code.into(), errno, error.message.as_str().into()];
-    frame(&pickle::write(&Value::Tuple(parts.to_vec())))
+    frame(&pickle::write(&Value::Tuple(vec![error.code.into(), errno, error.message.as_str().into()])))
 }
 
 /// A server that was started by this process, and ends with it, or when this is dropped.
@@ -120,59 +147,79 @@ pub struct Server {
     /// Its id.
     pub pid: u32,
     /// The server ends when this does.
-    lifeline: Mutex<Option<File>>,
+    line: Arc<UnixStream>,
     /// It and no other process that is given its id later; older systems have no such thing.
     process: Option<OwnedFd>,
 }
 
-/// What is left to do for somebody who can wait: to see a server end.
+/// What is left to do for somebody who can wait: to see a server start, and end.
 #[derive(Debug)]
 pub struct Watch {
-    child: Child,
-    stdout: File,
+    program: PathBuf,
+    /// Until somebody has waited for it.
+    child: Option<Child>,
+    line: Arc<UnixStream>,
+    place: Place,
+}
+
+/// What was made for a server.
+#[derive(Debug)]
+struct Place {
+    home: Home,
+    token: Token,
+    file: Option<SocketFile>,
+}
+
+impl Place {
+    /// Puts a server there.
+    fn open(
+        &mut self,
+        ledger: &Prepared,
+        program: &Path,
+        settings: &Settings,
+        patience: Duration,
+    ) -> Result<(Address, Child, UnixStream)> {
+        let (listener, address) = Listener::bind(&settings.address, &self.home, self.token, patience)?;
+        self.file = listener.file().cloned();
+        let Settings { key, tracked, .. } = settings.clone();
+        let told = Instructions { file: self.file.clone(), token: self.token, key, tracked }.message();
+        let (child, line) = spawn_told(program, c"manager", &told, &[listener.as_fd(), ledger.as_fd()])
+            .map_err(|error| failed(program, &format!("cannot be started: {error}")))?;
+        Ok((address, child, line))
+    }
+
+    /// Takes all of it away. The server has not served anybody, so it owns nothing.
+    fn give_up(&self, patience: Duration) {
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+        self.home.forget(self.token, patience);
+    }
 }
 
 impl Server {
-    /// Starts a server, and waits until it can be connected to, which is to be done on a thread that may wait. Another one
-    /// is to `Watch::wait` for its end.
+    /// Starts a server, to which one can connect from now on: it lets them in once it serves. Whether it comes to that, and
+    /// when it ends, is for a thread that may wait to see, by what else is returned.
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` where the program cannot be
-    /// started.
-    pub fn start(program: &Path, settings: &Settings) -> Result<(Self, Watch)> {
-        let failed = |why: &dyn std::fmt::Display| {
-            Error::own("ERR_SHM_START", format!("the manager's process '{}' {why}", program.display()))
-        };
-        let (mut child, lifeline) = spawn_told(program, c"manager")
-            .map_err(|error| failed(&format!("cannot be started: {error}")))?;
-        let key = Value::Bytes(settings.key.as_slice().into());
-        let told = Value::Tuple(vec![settings.address.value(), key, Value::Bool(settings.tracked)]);
-        let told = (&lifeline).write_all(&frame(&pickle::write(&told)));
-        let reported = match (told, &mut child.stdout) {
-            (Ok(()), Some(stdout)) => read_report(stdout),
-            _ => None,
-        };
-        let address = match reported.as_deref().map(parse_report) {
-            Some(Ok(address)) => address,
-            failure => {
-                child.kill();
-                return Err(match failure {
-                    Some(Err(error)) => error,
-                    _ => failed(&"ended, or said nothing for too long, before it was ready"),
-                });
-            }
-        };
-        let pid = child.pid();
-        let Some(stdout) = child.stdout.take() else { return Err(failed(&"has no output")) };
+    /// started; `ERR_SHM_BUSY` where something would have to be waited for longer than `patience`.
+    pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
+        let home = Home::default();
+        let ledger = Prepared::new(&home, patience)?;
+        let mut place = Place { home, token: ledger.token(), file: None };
+        let opened = place.open(&ledger, program, settings, patience);
+        let (address, child, line) = opened.inspect_err(|_| place.give_up(patience))?;
+        let (pid, line) = (child.pid(), Arc::new(line));
         let process =
             Pid::from_raw(pid.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        let lifeline = Mutex::new(Some(lifeline));
-        Ok((Server { address, pid, lifeline, process }, Watch { child, stdout }))
+        let server = Server { address, pid, line: Arc::clone(&line), process };
+        Ok((server, Watch { program: program.to_owned(), child: Some(child), line, place }))
     }
 
     /// Lets it end: it unlinks what it owns, and goes.
     pub fn let_go(&self) {
-        self.lifeline.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let _ = self.line.shutdown(Shutdown::Write);
     }
 
     /// Ends it by force, where it does not end by itself.
@@ -183,15 +230,36 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 impl Watch {
+    /// Returns when the server serves.
+    ///
+    /// # Errors
+    /// `ERR_SHM_START`, or what it says itself: then it is gone, and what was made for it.
+    pub fn started(&mut self) -> Result<()> {
+        let started = match read_report(&self.line).as_deref().map(parse_report) {
+            Some(started) => started,
+            None => Err(failed(&self.program, "ended, or said nothing for too long, before it was ready")),
+        };
+        started.inspect_err(|_| self.give_up())
+    }
+
     /// Returns when the server has ended, however that came, and gives its exit code; `None` for a signal.
-    pub fn wait(self) -> Option<i32> {
-        let Watch { mut child, mut stdout } = self;
+    pub fn wait(mut self) -> Option<i32> {
         let mut byte = [0];
         // It says nothing more.
-        while matches!(stdout.read(&mut byte), Ok(1..)) {}
+        while match (&*self.line).read(&mut byte) {
+            Ok(count) => count > 0,
+            Err(error) => error.kind() == io::ErrorKind::Interrupted,
+        } {}
         let until = Instant::now() + END_WAIT;
         let mut pause = Duration::from_micros(50);
+        let mut child = self.child.take()?;
         loop {
             match child.try_wait() {
                 Ok(Some(code)) => return code,
@@ -206,10 +274,28 @@ impl Watch {
             pause = (2 * pause).min(Duration::from_millis(10));
         }
     }
+
+    fn give_up(&mut self) {
+        if let Some(child) = self.child.take() {
+            child.kill();
+            self.place.give_up(PATIENCE);
+        }
+    }
+}
+
+impl Drop for Watch {
+    /// Where nobody waits for it, it must not run.
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+fn failed(program: &Path, why: &str) -> Error {
+    Error::own("ERR_SHM_START", format!("the manager's process '{}' {why}", program.display()))
 }
 
 /// `None` where none came.
-fn read_report(stdout: &mut File) -> Option<Vec<u8>> {
+fn read_report(mut line: &UnixStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();
     let mut chunk = [0; 1024];
@@ -219,31 +305,31 @@ fn read_report(stdout: &mut File) -> Option<Vec<u8>> {
         }
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).unwrap_or_default();
-        match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)) {
+        match poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&timeout)) {
             Err(Errno::INTR) => continue,
             Ok(count) if count > 0 => {}
             _ => return None,
         }
-        match stdout.read(&mut chunk) {
+        match line.read(&mut chunk) {
             Ok(count) if count > 0 => frames.push(&chunk[..count]),
             _ => return None,
         }
     }
 }
 
-fn parse_report(report: &[u8]) -> Result<Address> {
-    let refuse = || protocol("the manager's process said something else than its address");
-    let Value::Tuple(parts) = pickle::read(report)? else { return Err(refuse()) };
+fn parse_report(report: &[u8]) -> Result<()> {
+    let refuse = || protocol("the manager's process said something else than how it started");
+    let parts = match pickle::read(report)? {
+        Value::Bool(true) => return Ok(()),
+        Value::Tuple(parts) => parts,
+        _ => return Err(refuse()),
+    };
     match &parts[..] {
-        [Value::Bool(true), address] => Address::from(address).ok_or_else(refuse),
-        [Value::Bool(false), Value::Str(code), Value::Int(errno), Value::Str(message)] => {
+        [Value::Str(code), Value::Int(errno), Value::Str(message)] => {
             let errno = i32::try_from(*errno).map_err(|_| refuse())?;
-            let known = code_of(code);
-            Err(Error { errno: Some(errno), syscall: Some("listen"), ..Error::own(known, &**message) })
+            Err(Error { errno: Some(errno), syscall: Some("start"), ..Error::own(code_of(code), &**message) })
         }
-        [Value::Bool(false), Value::Str(code), Value::None, Value::Str(message)] => {
-            Err(Error::own(code_of(code), &**message))
-        }
+        [Value::Str(code), Value::None, Value::Str(message)] => Err(Error::own(code_of(code), &**message)),
         _ => Err(refuse()),
     }
 }

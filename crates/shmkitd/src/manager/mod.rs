@@ -2,7 +2,6 @@
 //! it, however it ends.
 
 mod client;
-mod listener;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -14,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use shmkit::manager::{Holdings, Reply, Request, Settings, report, report_failure, settings_from};
+use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, report, report_failure};
 use shmkit::{Error, ledger, tracker};
 
 use self::client::{Client, Next};
-use self::listener::Listener;
 use crate::{descriptors, detach, signals};
 
 /// Descriptors that are not for clients.
@@ -28,7 +26,7 @@ const MOST_CLIENTS: usize = 4096;
 /// At the end, for the reply to who asked for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// At the latest, there is a tracker so long after the start; before that, once somebody came.
+/// At the latest, there is a tracker so long after the start; before that, once something is owned.
 const SETTLING: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -51,26 +49,26 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn serve() -> Result<(), Error> {
-    let stdin = io::stdin();
-    let Settings { address, key, tracked } = settings_from(&mut stdin.lock())?;
+    let Instructions { file, token, key, tracked } = Instructions::read(&mut io::stdin().lock())?;
     let program = program();
-    detach::detach(detach::Stdin::Kept).map_err(failure)?;
+    let [socket, ledger] = detach::handed().map_err(failure)?;
+    detach::detach(detach::Kept::Handed).map_err(failure)?;
     let termination = signals::terminations().map_err(failure)?;
-    // A socket is nobody else's business, wherever it is.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let ledger = ledger::process()?;
-    let listener = Listener::bind(&address, &ledger)?;
+    let ledger = ledger::take_over(token, ledger)?;
+    let listener = Listener::handed(socket, file);
     let mut manager =
         Manager::new(&listener, &termination, key, Holdings::new(ledger.clone())).map_err(failure)?;
     let mut stdout = io::stdout();
     // Nobody may be listening any more: then the standard input has ended, too.
-    let _ = stdout.write_all(&report(listener.address())).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(&report()).and_then(|()| stdout.flush());
     let served = manager.serve(&listener, || {
         tracker::ensure(ledger.home(), ledger.token(), || {
             tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
         });
     });
-    listener.leave();
+    if let Some(file) = listener.file() {
+        file.remove();
+    }
     manager.end();
     served.map_err(failure)
 }
@@ -78,7 +76,7 @@ fn serve() -> Result<(), Error> {
 /// The path of this program, which the tracker is started by: found before the working directory changes.
 fn program() -> Result<PathBuf, String> {
     let path = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-    path.canonicalize().map_err(|error| format!("'{}': {error}", path.display()))
+    std::path::absolute(&path).map_err(|error| format!("'{}': {error}", path.display()))
 }
 
 fn failure(error: io::Error) -> Error {
@@ -134,9 +132,9 @@ impl Manager {
                     return Ok(());
                 }
             }
-            // What can wait until the starter has gone on.
-            if let Some(settle) = settle.take() {
-                settle();
+            // What can wait until the first request is answered.
+            if !self.holdings.is_empty() || settling.is_some_and(|settling| settling <= Instant::now()) {
+                settle.take().into_iter().for_each(|settle| settle());
             }
             let now = Instant::now();
             self.clients.retain(|_, client| client.deadline().is_none_or(|deadline| deadline > now));

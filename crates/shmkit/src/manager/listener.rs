@@ -1,0 +1,210 @@
+//! Where a manager listens. The starter makes the socket, and the server has it handed over: who wants to connect
+//! meanwhile waits. Another kind of address, as Windows' named pipes, is one more here.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{Mode, fchmod};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, socket_with,
+    sockopt,
+};
+use rustix::process::geteuid;
+
+use super::start::Address;
+use crate::ledger::{Home, Token};
+use crate::{Error, Result};
+
+/// The longest path that a socket can have, and a zero after it.
+const PATH_MAX: usize = 107;
+/// Between binding and listening a socket looks as if nobody was there any more.
+const SECOND_LOOK: Duration = Duration::from_millis(20);
+
+/// So many may wait to be let in; the system has a limit of its own.
+const BACKLOG: i32 = 4096;
+
+/// A socket that others connect to.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    file: Option<SocketFile>,
+}
+
+/// The file of a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which it is.
+    pub inode: u64,
+}
+
+impl SocketFile {
+    /// Takes it away, unless another one is there by now.
+    pub fn remove(&self) {
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Listener {
+    /// Listens at an address, the default one being that of the manager whose ledger has this token; says where that is.
+    ///
+    /// # Errors
+    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by the address, `ERR_INVALID_ARG_VALUE` for a host that is not
+    /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
+    pub(super) fn bind(
+        address: &Address,
+        home: &Home,
+        token: Token,
+        patience: Duration,
+    ) -> Result<(Self, Address)> {
+        match address {
+            // Nobody else draws this name.
+            Address::Default => Self::bind_path(&home.manager_socket(token), bind_file),
+            Address::Path(path) => Self::bind_path(Path::new(path), |path| {
+                // One after the other: of two that find a dead one's socket, the second must not remove the first one's.
+                home.exclusively(patience, || match bind_file(path) {
+                    Err(error) if error.code == "EADDRINUSE" => {
+                        if patience < SECOND_LOOK {
+                            return Err(busy());
+                        }
+                        if !is_abandoned(path) {
+                            return Err(error);
+                        }
+                        std::fs::remove_file(path).map_err(|it| failed(&it, &path.display().to_string()))?;
+                        bind_file(path)
+                    }
+                    result => result,
+                })?
+            }),
+            Address::Tcp(host, port) => bind_tcp(host, *port),
+        }
+    }
+
+    fn bind_path(path: &Path, bind: impl FnOnce(&Path) -> Result<OwnedFd>) -> Result<(Self, Address)> {
+        let shown = path.display().to_string();
+        if path.as_os_str().len() > PATH_MAX {
+            let message = format!("the socket's path has more than {PATH_MAX} bytes: '{shown}'");
+            return Err(Error { errno: Some(36), ..Error::own("ENAMETOOLONG", message) });
+        }
+        let socket = bind(path)?;
+        let inode = std::fs::symlink_metadata(path).map_err(|error| failed(&error, &shown))?.ino();
+        let file = Some(SocketFile { path: path.to_owned(), inode });
+        Ok((Listener { socket, file }, Address::Path(shown)))
+    }
+
+    /// The one that somebody else made; with its file, unless it is a port's.
+    pub fn handed(socket: OwnedFd, file: Option<SocketFile>) -> Self {
+        Listener { socket, file }
+    }
+
+    /// Its file; `None` for a port.
+    pub fn file(&self) -> Option<&SocketFile> {
+        self.file.as_ref()
+    }
+
+    /// The next one who wants to connect, if there is one.
+    ///
+    /// # Errors
+    /// What the system says; `EACCES` of another user, who was let go.
+    pub fn accept(&self) -> std::result::Result<Option<OwnedFd>, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = match accept_with(&self.socket, flags) {
+            Ok(socket) => socket,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(errno) => return Err(errno),
+        };
+        if self.file.is_none() {
+            sockopt::set_tcp_nodelay(&socket, true)?;
+        } else {
+            let peer = sockopt::socket_peercred(&socket)?.uid;
+            // Segments are their user's, and another one's cannot be owned here.
+            if peer != geteuid() && !peer.is_root() {
+                return Err(Errno::ACCESS);
+            }
+        }
+        Ok(Some(socket))
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn bind_tcp(host: &str, port: u16) -> Result<(Listener, Address)> {
+    let refused = |error: io::Error| failed(&error, &format!("{host}:{port}"));
+    let ip = if host == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { host.parse().ok() };
+    let Some(ip) = ip.filter(IpAddr::is_loopback) else {
+        let message = format!(
+            "a manager listens to this machine alone: the host is 'localhost' or '127.0.0.1', not '{host}'"
+        );
+        return Err(Error::own("ERR_INVALID_ARG_VALUE", message));
+    };
+    let listener = TcpListener::bind(SocketAddr::new(ip, port)).map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    let port = listener.local_addr().map_err(refused)?.port();
+    Ok((Listener { socket: listener.into(), file: None }, Address::Tcp(ip.to_string(), port)))
+}
+
+/// A socket at this path that nobody else can connect to. The mode is set before there is a file: its default goes by the
+/// umask, which is the whole process's.
+fn bind_file(path: &Path) -> Result<OwnedFd> {
+    let bound = || {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        fchmod(&socket, Mode::RWXU)?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
+        listen(&socket, BACKLOG).inspect_err(|_| drop(std::fs::remove_file(path)))?;
+        Ok(socket)
+    };
+    bound().map_err(|errno: Errno| failed(&errno.into(), &path.display().to_string()))
+}
+
+/// Whether it is a socket of this user's that nobody listens at: what a manager leaves that is killed.
+fn is_abandoned(path: &Path) -> bool {
+    let is_mine = |it: std::fs::Metadata| it.file_type().is_socket() && it.uid() == geteuid().as_raw();
+    // Without waiting: somebody may listen, and be stopped.
+    let call = || {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    let is_dead = || std::fs::symlink_metadata(path).is_ok_and(is_mine) && call() == Err(Errno::CONNREFUSED);
+    is_dead() && {
+        sleep(SECOND_LOOK);
+        is_dead()
+    }
+}
+
+fn busy() -> Error {
+    Error::own("ERR_SHM_BUSY", "another one may listen there")
+}
+
+fn failed(error: &io::Error, address: &str) -> Error {
+    let errno = error.raw_os_error().unwrap_or(5);
+    let described = Error::os(errno, "listen");
+    let what = match errno {
+        2 => "there is no such folder",
+        13 => "permission denied",
+        20 => "a part of the path is no folder",
+        98 => "another process listens there; choose another address, or connect() to it",
+        99 => "this machine has no such address",
+        _ => &described.message,
+    };
+    let code = match errno {
+        98 => "EADDRINUSE",
+        99 => "EADDRNOTAVAIL",
+        _ => described.code,
+    };
+    Error { code, message: format!("{what}: '{address}'"), ..described }
+}
