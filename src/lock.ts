@@ -1,5 +1,6 @@
 import * as binding from '#binding';
 import { closedError, isOverflow, shmError } from './errors.js';
+import { load } from './loads.js';
 import { block, Looks, settleWait, startWait, timeoutError, Waiter } from './waits.js';
 
 /** @internal */
@@ -437,7 +438,8 @@ export class Lock {
   /** Whether somebody reads, or may, for one who has the word: who comes later sees that. */
   #isRead(): boolean {
     const words = this.#words;
-    if (Atomics.load(words, READ) === 0) return false;
+    // After the exchange that took the word, which nothing that follows comes before.
+    if (load(words, READ) === 0) return false;
     const used = Atomics.load(words, USED);
     if (used < 0 || used > IN_BUFFER) return true;
     for (let slot = 0, at = SLOTS; slot < used; slot++, at += SLOT) {
