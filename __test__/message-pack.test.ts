@@ -283,6 +283,17 @@ test('a key whose bytes are no text is not written as they are', (t) => {
   t.is(pack({ a: 1, '\ufffd': 2 })!.toString('hex'), '82a16101a3efbfbd02');
 });
 
+test('a Buffer that says something else of itself', (t) => {
+  pack({ text: 'what was packed before, and is nobody else’s'.repeat(4) });
+  const bytes = Object.defineProperties(Buffer.from('abc'), {
+    length: { value: 100 },
+    byteLength: { value: 100 },
+    copy: { value: () => t.fail('it is not asked') },
+  });
+  const packed = pack({ bytes })!;
+  t.deepEqual(unpack(packed, 0, packed.length), { bytes: Buffer.from('abc') });
+});
+
 test('where no code may be made of text', (t) => {
   const script = `
     import { SharedDict } from 'shmkit';

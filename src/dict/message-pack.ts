@@ -20,6 +20,12 @@ const FIRST = 4096;
 /** So many objects are looked through one by one. */
 const FEW = 16;
 
+/** Whatever a Buffer says of itself. */
+const byteLengthOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+)!.get!;
+
 function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
@@ -365,12 +371,12 @@ class Writer {
   }
 
   #buffer(value: Buffer): boolean {
-    const { length } = value;
+    const length = byteLengthOf.call(value) as number;
     if (length < 0x100) this.#sized(0xc4, 1, length);
     else if (length < 0x1_0000) this.#sized(0xc5, 2, length);
     else this.#sized(0xc6, 4, length);
     const at = this.#room(length);
-    value.copy(this.#bytes, at);
+    this.#bytes.set(value, at);
     return true;
   }
 }
