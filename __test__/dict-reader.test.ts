@@ -101,6 +101,11 @@ test('NaN is stored as one value, whichever it is', (t) => {
   t.not(lay(number, 'key', odd), UNHASHED);
   calls.set_laid();
   t.true(calls.matches(number, 'key', NaN));
+  using dict = SharedDict.create<unknown>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  // In place of a text of the same size, for which there is a block.
+  for (const value of ['8 bytes.', '8 bytes!', odd]) dict.set('key', value);
+  t.true(dict.compareAndSet('key', NaN, 'text'));
 });
 
 test('a number is written over a number, and over nothing else', (t) => {

@@ -239,6 +239,8 @@ export class Reader {
     if (!IN_ORDER) return false;
     const length = desk.words[desk.LENGTH]!;
     if (length > WORD_BY_WORD) return false;
+    // As above.
+    if (desk.words[desk.KIND] === kinds.NUMBER && Number.isNaN(desk.doubles[0])) return false;
     const words = this.#words;
     const keyLength = desk.words[desk.KEY_LENGTH]!;
     const record = this.#seek(wanted, keyLength);
