@@ -13,6 +13,8 @@ import { FLOAT } from '../src/dict/kinds.js';
 import { encode } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
+import { Lock } from '../src/lock.js';
+import type { Hold, Left } from '../src/lock.js';
 import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
@@ -299,6 +301,21 @@ test('a script that is ended amid replacements leaves whole texts, and no block 
     for (const key of keys) dict.set(key, texts[round % 3]!);
     t.is(used(), before);
   }
+});
+
+test('who is ended once he has the lock, however he got it, leaves it as he said beforehand', (t) => {
+  const { native } = setUp(t);
+  const lock = Lock.of(binding.dictLock(native), 'dict');
+  const owner = { readers: 0, closed: false };
+  t.teardown(() => lock.close(owner));
+  const hold = (left?: Left): Hold => ({ owner, reading: false, left });
+  t.true(lock.takeNow(hold('inconsistent')));
+  for (let i = 0; i < 2; i++)
+    t.true(lock.lockSync(hold('inconsistent'), 0, undefined), 'it is to be checked');
+  const last = hold();
+  t.true(lock.lockSync(last, 0, undefined));
+  t.throws(() => lock.lockSync(hold('inconsistent'), 0, undefined), { code: 'ERR_SHM_DEADLOCK' });
+  lock.unlock(last, 'consistent');
 });
 
 for (const [where, step, values] of [

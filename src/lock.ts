@@ -36,8 +36,9 @@ export interface Hold {
   readonly owner: Owner;
   reading: boolean;
   /**
-   * How it is left, said before `unlock` is called: there may be no stack left for the call. Whoever wants the lock next in
-   * this environment calls it then.
+   * How it is left, said before `unlock` is called, or before the lock is asked for by one during whose acts nobody else does:
+   * there may be no stack left for the call, or the script is ended. Whoever wants the lock next in this environment calls it
+   * then.
    */
   left: Left | undefined;
 }
@@ -122,7 +123,6 @@ export class Lock {
       binding.unlock(this.native, 'as-found');
       return false;
     }
-    hold.left = undefined;
     this.#held = hold;
     return true;
   }
@@ -348,12 +348,10 @@ export class Lock {
 
   #grant(hold: Hold, write: boolean, status: number): boolean {
     if (write) {
-      hold.left = undefined;
       this.#held = hold;
     } else {
       if (this.#readers === 0) this.#reading.length = 0;
       this.#reading.push(hold);
-      hold.left = undefined;
       hold.reading = true;
       hold.owner.readers++;
       this.#readers++;
