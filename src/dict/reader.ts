@@ -137,9 +137,10 @@ export class Reader {
     const value = this.#value(place.low * 4, keyLength);
     if (place.original === null || typeof value !== 'object' || value === null) return value;
     const isOne = this.#kind === kinds.MESSAGE_PACK && this.#length <= LONGEST_ORIGINAL && isPlain(value);
-    place.original = isOne ? value : null;
-    if (!isOne) return value;
+    if (!isOne) return ((place.original = null), value);
+    // First, or a script that is ended here leaves the copy of another one.
     place.copy = copyOfLast() ?? copyPlain;
+    place.original = value;
     return place.copy(value, copyPart);
   }
 
