@@ -180,6 +180,8 @@ export class Lock {
     const was = Atomics.compareExchange(words, WORD, me, 0);
     if (was === me) return true;
     if (was !== (me | LOOKING) || Atomics.compareExchange(words, WORD, was, 0) !== was) return false;
+    // Said before the loop, in which a script may be ended.
+    this.#held = undefined;
     // Whoever looks for it gets it, where it would be taken again before he sees it free.
     for (let i = 0; i < GIVING_WAY && Atomics.load(words, WORD) === 0; i++);
     return true;
