@@ -64,6 +64,26 @@ test('what is left to Rust', (t) => {
   for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(lay(number, 'key', text), UNHASHED);
 });
 
+test('what Rust has found is remembered until anybody writes, but for large things', (t) => {
+  const { reader, set } = setUp(t);
+  const remember = (key: string, value: unknown): unknown => {
+    set(key, value);
+    // Not before one has looked as often as there are keys.
+    for (let i = 0; i < 10; i++) {
+      t.true(reader.moment());
+      reader.remember(key, value);
+    }
+    return reader.get(key);
+  };
+  for (const value of [1.5, 5n, 'text', '日'.repeat(4096), null, false]) t.is(remember('ü', value), value);
+  t.is(remember('ü'.repeat(4096), 1), 1);
+  set('other', 1);
+  t.is(reader.get('ü'.repeat(4096)), Unsure);
+  t.is(remember('ü'.repeat(4097), 1), Unsure);
+  t.is(remember('large', 'x'.repeat(70_000)), Unsure);
+  t.is(remember('ö', [1]), Unsure);
+});
+
 test('values of every other kind', (t) => {
   const { reader, number, set } = setUp(t);
   const texts = ['', 'abc', 'grün', '日本', 'x'.repeat(4000)];

@@ -40,7 +40,7 @@ const fence = new Int32Array(1);
 const MOST_PLACES = 10_000;
 /** and gives them up for others after so many looks for those, at first. */
 const IMPATIENT = 4 * MOST_PLACES;
-/** Texts that are no longer than this are remembered. */
+/** Texts that are no longer than this are remembered, and keys. */
 const LONGEST_KEPT = 4096;
 /** And objects of no more bytes than this. */
 const LONGEST_ORIGINAL = 512;
@@ -177,7 +177,7 @@ export class Reader {
   /** And this is what it found. */
   remember(key: string, value: unknown): void {
     if (value === undefined || (typeof value === 'object' && value !== null)) return;
-    if (typeof value === 'string' && value.length > LONGEST_KEPT) return;
+    if (key.length > LONGEST_KEPT || (typeof value === 'string' && value.length > LONGEST_KEPT)) return;
     if (!isThere(this.#words, this.#found)) return;
     this.#found.value = value;
     this.#remember(key, this.#places.get(key));
