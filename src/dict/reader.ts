@@ -1,5 +1,5 @@
 import * as binding from '#binding';
-import { IN_ORDER, load } from '../loads.js';
+import { fence, IN_ORDER, load } from '../loads.js';
 import * as desk from './desk.js';
 import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
 import { copyPart, copyPlain, isPlain } from './copies.js';
@@ -34,8 +34,6 @@ const NO_NUMBER = 0x7ff00000;
 const GRAIN = ROOMS[0]!;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
-/** Stored to before loads that have to be the last ones, where the processor would do them earlier. */
-const fence = new Int32Array(1);
 /** A handle remembers so many places, */
 const MOST_PLACES = 10_000;
 /** and gives them up for others after so many looks for those, at first. */
@@ -49,8 +47,8 @@ const LONGEST_ORIGINAL = 512;
 export const Unsure = Symbol('unsure');
 
 /**
- * Where a key was found. What the slot and the root said never comes again once it has changed: as long as they say it, that
- * record is the key's.
+ * Where a key was found. What the slot and the root said does not come again once it has changed, or not before 2 ** 31
+ * commits: as long as they say it, that record is the key's.
  */
 class Place {
   rootLow = 0;
@@ -391,10 +389,11 @@ export class Reader {
   }
 
   #over(buffer: ArrayBuffer): void {
+    // First: where the stack ends in it all stay those of one buffer.
+    this.#bytes = sliceable(buffer);
     this.#buffer = buffer;
     this.#words = new Int32Array(buffer);
     this.#doubles = new Float64Array(buffer);
-    this.#bytes = sliceable(buffer);
   }
 
   /** Its buffer, which it uses no more: all looks are Rust's from now on. */
@@ -425,7 +424,7 @@ function isThere(words: Int32Array, place: Place): boolean {
 
 /** Whether the table is that one, now that everything before was read. */
 function isStill(words: Int32Array, rootLow: number, rootHigh: number): boolean {
-  if (!IN_ORDER) Atomics.store(fence, 0, 0);
+  if (!IN_ORDER) fence();
   // The call keeps the engine from moving what comes before it to behind it.
   return Atomics.load(words, ROOT) === rootLow && load(words, ROOT + 1) === rootHigh;
 }
