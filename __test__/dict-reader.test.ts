@@ -323,6 +323,26 @@ test('a script that is ended amid replacements leaves whole texts, and no block 
   }
 });
 
+test('a script that is ended amid assign() leaves all of it or nothing', (t) => {
+  using dict = SharedDict.create<string>({ name: freshName(t) });
+  using other = SharedDict.attach<string>(dict.name);
+  t.teardown(() => dict.unlink());
+  const names = Array.from({ length: 100 }, (_, i) => `key ${i}`);
+  const all = (text: string): [string, string][] => names.map((name) => [name, text.repeat(100)]);
+  const context = vm.createContext({ dict, given: [...'abc'].map(all) });
+  dict.assign(all('x'));
+  for (let round = 0; round < 60; round++) {
+    const forever = 'for (let i = 0; ; i++) dict.assign(given[i % 3]);';
+    t.throws(() => vm.runInContext(forever, context, { timeout: 2 + (round % 4) }), { any: true });
+    // Whichever handle comes next, what was staged is not part of what this one assigns.
+    if (round % 2 === 0) other.set('other', 'y'.repeat(100));
+    dict.assign([['another', 'z'.repeat(100)]]);
+    if (new Set(names.map((name) => dict.get(name))).size !== 1) t.fail(`parts of it at ${round}`);
+  }
+  dict.assign(all('x'));
+  t.is(dict.size, names.length + 2);
+});
+
 test('who is ended once he has the lock, however he got it, leaves it as he said beforehand', (t) => {
   const { native } = setUp(t);
   const lock = Lock.of(binding.dictLock(native), 'dict');

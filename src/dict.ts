@@ -74,6 +74,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly #hold: Hold = this.#newHold();
   readonly #reader: Reader;
   #lock: Lock | undefined;
+  /** Or it was when a script or the stack ended: what was staged is not known to any slot, and free once the dict is in order. */
+  #isStaging = false;
   #closed = false;
 
   private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
@@ -497,6 +499,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** With the lock. */
   #commit(changes: Map<string, Change>): void {
     if (changes.size === 0) return;
+    if (this.#isStaging) binding.dictRollBack(this.#native, true);
+    this.#isStaging = true;
     try {
       for (const [key, change] of changes) {
         if (change === undefined) calls.stage_delete(this.#number, key);
@@ -505,9 +509,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       }
       binding.dictCommit(this.#native);
     } catch (error) {
-      binding.dictRollBack(this.#native);
+      binding.dictRollBack(this.#native, false);
+      this.#isStaging = false;
       throw error;
     }
+    this.#isStaging = false;
   }
 
   // ---- the lock
@@ -549,9 +555,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }
   }
 
-  /** Where a damaged dict has ended a commit in the middle, somebody has to put it in order. */
+  /** Where a damaged dict or the end of the stack has ended a commit in the middle, somebody has to put it in order. */
   #leave(lock: Lock, hold: Hold): void {
-    const left = (this.#reader.version & 1) === 0 || this.#closed ? 'consistent' : 'inconsistent';
+    const isWhole = (this.#reader.version & 1) === 0 && !this.#isStaging;
+    const left = isWhole || this.#closed ? 'consistent' : 'inconsistent';
     hold.left = left;
     lock.unlock(hold, left);
   }
