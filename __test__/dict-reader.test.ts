@@ -13,6 +13,8 @@ import { FLOAT } from '../src/dict/kinds.js';
 import { encode } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
+import { Lock } from '../src/lock.js';
+import type { Hold, Left } from '../src/lock.js';
 import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
@@ -62,6 +64,26 @@ test('what is left to Rust', (t) => {
   for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(lay(number, 'key', text), UNHASHED);
 });
 
+test('what Rust has found is remembered until anybody writes, but for large things', (t) => {
+  const { reader, set } = setUp(t);
+  const remember = (key: string, value: unknown): unknown => {
+    set(key, value);
+    // Not before one has looked as often as there are keys.
+    for (let i = 0; i < 10; i++) {
+      t.true(reader.moment());
+      reader.remember(key, value);
+    }
+    return reader.get(key);
+  };
+  for (const value of [1.5, 5n, 'text', '日'.repeat(4096), null, false]) t.is(remember('ü', value), value);
+  t.is(remember('ü'.repeat(4096), 1), 1);
+  set('other', 1);
+  t.is(reader.get('ü'.repeat(4096)), Unsure);
+  t.is(remember('ü'.repeat(4097), 1), Unsure);
+  t.is(remember('large', 'x'.repeat(70_000)), Unsure);
+  t.is(remember('ö', [1]), Unsure);
+});
+
 test('values of every other kind', (t) => {
   const { reader, number, set } = setUp(t);
   const texts = ['', 'abc', 'grün', '日本', 'x'.repeat(4000)];
@@ -101,6 +123,11 @@ test('NaN is stored as one value, whichever it is', (t) => {
   t.not(lay(number, 'key', odd), UNHASHED);
   calls.set_laid();
   t.true(calls.matches(number, 'key', NaN));
+  using dict = SharedDict.create<unknown>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  // In place of a text of the same size, for which there is a block.
+  for (const value of ['8 bytes.', '8 bytes!', odd]) dict.set('key', value);
+  t.true(dict.compareAndSet('key', NaN, 'text'));
 });
 
 test('a number is written over a number, and over nothing else', (t) => {
@@ -294,6 +321,41 @@ test('a script that is ended amid replacements leaves whole texts, and no block 
     for (const key of keys) dict.set(key, texts[round % 3]!);
     t.is(used(), before);
   }
+});
+
+test('a script that is ended amid assign() leaves all of it or nothing', (t) => {
+  using dict = SharedDict.create<string>({ name: freshName(t) });
+  using other = SharedDict.attach<string>(dict.name);
+  t.teardown(() => dict.unlink());
+  const names = Array.from({ length: 100 }, (_, i) => `key ${i}`);
+  const all = (text: string): [string, string][] => names.map((name) => [name, text.repeat(100)]);
+  const context = vm.createContext({ dict, given: [...'abc'].map(all) });
+  dict.assign(all('x'));
+  for (let round = 0; round < 60; round++) {
+    const forever = 'for (let i = 0; ; i++) dict.assign(given[i % 3]);';
+    t.throws(() => vm.runInContext(forever, context, { timeout: 2 + (round % 4) }), { any: true });
+    // Whichever handle comes next, what was staged is not part of what this one assigns.
+    if (round % 2 === 0) other.set('other', 'y'.repeat(100));
+    dict.assign([['another', 'z'.repeat(100)]]);
+    if (new Set(names.map((name) => dict.get(name))).size !== 1) t.fail(`parts of it at ${round}`);
+  }
+  dict.assign(all('x'));
+  t.is(dict.size, names.length + 2);
+});
+
+test('who is ended once he has the lock, however he got it, leaves it as he said beforehand', (t) => {
+  const { native } = setUp(t);
+  const lock = Lock.of(binding.dictLock(native), 'dict');
+  const owner = { readers: 0, closed: false };
+  t.teardown(() => lock.close(owner));
+  const hold = (left?: Left): Hold => ({ owner, reading: false, left });
+  t.true(lock.takeNow(hold('inconsistent')));
+  for (let i = 0; i < 2; i++)
+    t.true(lock.lockSync(hold('inconsistent'), 0, undefined), 'it is to be checked');
+  const last = hold();
+  t.true(lock.lockSync(last, 0, undefined));
+  t.throws(() => lock.lockSync(hold('inconsistent'), 0, undefined), { code: 'ERR_SHM_DEADLOCK' });
+  lock.unlock(last, 'consistent');
 });
 
 for (const [where, step, values] of [

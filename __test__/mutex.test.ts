@@ -8,6 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { attach, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
 import type { Guard } from 'shmkit';
 
+import * as binding from '#binding';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
@@ -229,6 +230,27 @@ test('a blocked call that V8 cuts short leaves the lock to others', async (t) =>
   mutex.lockSync({ timeout: 20_000 }).unlock();
   holder.tell('take it');
   t.is(await holder.says(), 'has it');
+});
+
+test('a script that is ended while it gives way to who looks for the lock has let go of it', (t) => {
+  const mutex = mutexOf(t);
+  const guard = mutex.lockSync();
+  const { word, looking } = binding.lockConstants();
+  const { compareExchange, load } = Atomics;
+  try {
+    Atomics.compareExchange = ((words: Int32Array, at: number, was: number, next: number) => {
+      if (at === word && next === 0) Atomics.or(words, at, looking);
+      return compareExchange(words, at, was, next);
+    }) as typeof compareExchange;
+    Atomics.load = ((words: Int32Array, at: number) => {
+      for (;;) if (at !== word) return load(words, at);
+    }) as typeof load;
+    const context = vm.createContext({ guard });
+    t.throws(() => vm.runInContext('guard.unlock()', context, { timeout: 50 }), { any: true });
+  } finally {
+    Object.assign(Atomics, { compareExchange, load });
+  }
+  mutex.lockSync({ timeout: 0 }).unlock();
 });
 
 test('close() ends what was taken through the handle, and what waits through it', async (t) => {

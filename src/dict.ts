@@ -70,9 +70,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   readonly #readOnly: boolean;
   readonly #lockTimeout: number;
   readonly #owner: Owner = { readers: 0, closed: false };
-  readonly #hold: Hold = { owner: this.#owner, reading: false, left: undefined };
+  /** Of whatever runs no code of the caller's. */
+  readonly #hold: Hold = this.#newHold();
   readonly #reader: Reader;
   #lock: Lock | undefined;
+  /** Or it was when a script or the stack ended: what was staged is not known to any slot, and free once the dict is in order. */
+  #isStaging = false;
   #closed = false;
 
   private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
@@ -255,17 +258,17 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     // Getters run without the lock.
     const encoded = isShort ? undefined : encode(value, 'laid');
     const lock = this.#writable();
-    this.#begin(lock);
-    this.#hold.left = 'inconsistent'; // as below
+    const hold = this.#ourHold();
+    this.#begin(lock, hold);
     try {
       if (encoded === undefined) this.#put(key, value);
       else this.#putEncoded(key, encoded);
     } catch (error) {
-      this.#leave(lock, this.#hold);
+      this.#leave(lock, hold);
       throw error;
     }
-    this.#hold.left = 'consistent';
-    lock.unlock(this.#hold, 'consistent');
+    hold.left = 'consistent';
+    lock.unlock(hold, 'consistent');
     return this;
   }
 
@@ -293,15 +296,15 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
   update(key: string, change: (old: V | undefined) => V): V {
     checkBody(change);
-    return this.#change(key, change, false);
+    return this.#change(key, change, this.#newHold());
   }
 
-  #change(key: string, change: (old: V | undefined) => V, isOurs: boolean): V {
+  #change(key: string, change: (old: V | undefined) => V, hold: Hold): V {
     return this.#withLock(() => {
       const value = change(this.#now(key));
       this.#put(key, value);
       return value;
-    }, isOurs);
+    }, hold);
   }
 
   /** With the lock. */
@@ -336,7 +339,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
   increment(key: string, by = 1): number {
-    return this.#change(key, (old) => sum(this.name, key, old, by) as V, true) as number;
+    return this.#change(key, (old) => sum(this.name, key, old, by) as V, this.#ourHold()) as number;
   }
 
   /**
@@ -398,7 +401,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       if (this.#readOnly) throw this.#busyError(Math.min(timeout, this.#lockTimeout));
     }
     const lock = this.#writable();
-    const hold: Hold = { owner: this.#owner, reading: false, left: undefined };
+    const hold = this.#newHold();
     // At once where nobody has it: what the caller does next may want it too.
     const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
@@ -424,7 +427,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       }
     }
     const lock = this.#writable();
-    const hold: Hold = { owner: this.#owner, reading: false, left: undefined };
+    const hold = this.#newHold();
     const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
     try {
       return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
@@ -496,6 +499,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** With the lock. */
   #commit(changes: Map<string, Change>): void {
     if (changes.size === 0) return;
+    if (this.#isStaging) binding.dictRollBack(this.#native, true);
+    this.#isStaging = true;
     try {
       for (const [key, change] of changes) {
         if (change === undefined) calls.stage_delete(this.#number, key);
@@ -504,9 +509,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       }
       binding.dictCommit(this.#native);
     } catch (error) {
-      binding.dictRollBack(this.#native);
+      binding.dictRollBack(this.#native, false);
+      this.#isStaging = false;
       throw error;
     }
+    this.#isStaging = false;
   }
 
   // ---- the lock
@@ -519,29 +526,39 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return (this.#lock ??= Lock.of(binding.dictLock(this.#native), this.name));
   }
 
-  #begin(lock: Lock): void {
-    if (!lock.takeNow(this.#hold)) {
-      this.#recover(lock, this.#hold, lock.lockSync(this.#hold, this.#lockTimeout, undefined));
+  #newHold(): Hold {
+    return { owner: this.#owner, reading: false, left: undefined };
+  }
+
+  /**
+   * For what runs no code of the caller's: a script may be ended in the middle, by its time limit or in the REPL, and neither
+   * `catch` nor `finally` runs then. So it is said beforehand how the lock is left, for whoever comes next to see that this is over.
+   */
+  #ourHold(): Hold {
+    this.#hold.left = 'inconsistent';
+    return this.#hold;
+  }
+
+  #begin(lock: Lock, hold: Hold): void {
+    if (!lock.takeNow(hold)) {
+      this.#recover(lock, hold, lock.lockSync(hold, this.#lockTimeout, undefined));
     }
   }
 
-  /** With `isOurs` no code of the caller's runs meanwhile. */
-  #withLock<T>(act: () => T, isOurs = true): T {
+  #withLock<T>(act: () => T, hold = this.#ourHold()): T {
     const lock = this.#writable();
-    this.#begin(lock);
-    // A script may be ended here, by its time limit or in the REPL: neither `catch` nor `finally` runs then, but whoever comes next
-    // sees that this is over.
-    if (isOurs) this.#hold.left = 'inconsistent';
+    this.#begin(lock, hold);
     try {
-      return this.#inLock(lock, this.#hold, false, act);
+      return this.#inLock(lock, hold, false, act);
     } finally {
-      this.#hold.left ??= 'inconsistent'; // where there was no stack to begin
+      hold.left ??= 'inconsistent'; // where there was no stack to begin
     }
   }
 
-  /** Where a damaged dict has ended a commit in the middle, somebody has to put it in order. */
+  /** Where a damaged dict or the end of the stack has ended a commit in the middle, somebody has to put it in order. */
   #leave(lock: Lock, hold: Hold): void {
-    const left = (this.#reader.version & 1) === 0 || this.#closed ? 'consistent' : 'inconsistent';
+    const isWhole = (this.#reader.version & 1) === 0 && !this.#isStaging;
+    const left = isWhole || this.#closed ? 'consistent' : 'inconsistent';
     hold.left = left;
     lock.unlock(hold, left);
   }

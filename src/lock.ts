@@ -37,8 +37,9 @@ export interface Hold {
   readonly owner: Owner;
   reading: boolean;
   /**
-   * How it is left, said before `unlock` is called: there may be no stack left for the call. Whoever wants the lock next in
-   * this environment calls it then.
+   * How it is left, said before `unlock` is called, or before the lock is asked for by one during whose acts nobody else does:
+   * there may be no stack left for the call, or the script is ended. Whoever wants the lock next in this environment calls it
+   * then.
    */
   left: Left | undefined;
 }
@@ -123,7 +124,6 @@ export class Lock {
       binding.unlock(this.native, 'as-found');
       return false;
     }
-    hold.left = undefined;
     this.#held = hold;
     return true;
   }
@@ -181,6 +181,8 @@ export class Lock {
     const was = Atomics.compareExchange(words, WORD, me, 0);
     if (was === me) return true;
     if (was !== (me | LOOKING) || Atomics.compareExchange(words, WORD, was, 0) !== was) return false;
+    // Said before the loop, in which a script may be ended.
+    this.#held = undefined;
     // Whoever looks for it gets it, where it would be taken again before he sees it free.
     for (let i = 0; i < GIVING_WAY && Atomics.load(words, WORD) === 0; i++);
     return true;
@@ -349,12 +351,10 @@ export class Lock {
 
   #grant(hold: Hold, write: boolean, status: number): boolean {
     if (write) {
-      hold.left = undefined;
       this.#held = hold;
     } else {
       if (this.#readers === 0) this.#reading.length = 0;
       this.#reading.push(hold);
-      hold.left = undefined;
       hold.reading = true;
       hold.owner.readers++;
       this.#readers++;

@@ -32,7 +32,8 @@ const KEY = 20;
 const VALUES = 96;
 /** The longest value, in bytes. */
 const VALUE = 4096;
-const doubles = new Float64Array(calls.desk, VALUES, 1);
+/** @internal The number, if it is one. */
+export const doubles = new Float64Array(calls.desk, VALUES, 1);
 const bytes = sliceable(calls.desk, VALUES, VALUE);
 /** @internal All of both halves. */
 export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);

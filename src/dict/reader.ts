@@ -1,5 +1,5 @@
 import * as binding from '#binding';
-import { IN_ORDER, load } from '../loads.js';
+import { fence, IN_ORDER, load } from '../loads.js';
 import * as desk from './desk.js';
 import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
 import { copyPart, copyPlain, isPlain } from './copies.js';
@@ -34,13 +34,11 @@ const NO_NUMBER = 0x7ff00000;
 const GRAIN = ROOMS[0]!;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
-/** Stored to before loads that have to be the last ones, where the processor would do them earlier. */
-const fence = new Int32Array(1);
 /** A handle remembers so many places, */
 const MOST_PLACES = 10_000;
 /** and gives them up for others after so many looks for those, at first. */
 const IMPATIENT = 4 * MOST_PLACES;
-/** Texts that are no longer than this are remembered. */
+/** Texts that are no longer than this are remembered, and keys. */
 const LONGEST_KEPT = 4096;
 /** And objects of no more bytes than this. */
 const LONGEST_ORIGINAL = 512;
@@ -49,8 +47,8 @@ const LONGEST_ORIGINAL = 512;
 export const Unsure = Symbol('unsure');
 
 /**
- * Where a key was found. What the slot and the root said never comes again once it has changed: as long as they say it, that
- * record is the key's.
+ * Where a key was found. What the slot and the root said does not come again once it has changed, or not before 2 ** 31
+ * commits: as long as they say it, that record is the key's.
  */
 class Place {
   rootLow = 0;
@@ -137,9 +135,10 @@ export class Reader {
     const value = this.#value(place.low * 4, keyLength);
     if (place.original === null || typeof value !== 'object' || value === null) return value;
     const isOne = this.#kind === kinds.MESSAGE_PACK && this.#length <= LONGEST_ORIGINAL && isPlain(value);
-    place.original = isOne ? value : null;
-    if (!isOne) return value;
+    if (!isOne) return ((place.original = null), value);
+    // First, or a script that is ended here leaves the copy of another one.
     place.copy = copyOfLast() ?? copyPlain;
+    place.original = value;
     return place.copy(value, copyPart);
   }
 
@@ -176,7 +175,7 @@ export class Reader {
   /** And this is what it found. */
   remember(key: string, value: unknown): void {
     if (value === undefined || (typeof value === 'object' && value !== null)) return;
-    if (typeof value === 'string' && value.length > LONGEST_KEPT) return;
+    if (key.length > LONGEST_KEPT || (typeof value === 'string' && value.length > LONGEST_KEPT)) return;
     if (!isThere(this.#words, this.#found)) return;
     this.#found.value = value;
     this.#remember(key, this.#places.get(key));
@@ -239,6 +238,8 @@ export class Reader {
     if (!IN_ORDER) return false;
     const length = desk.words[desk.LENGTH]!;
     if (length > WORD_BY_WORD) return false;
+    // As above.
+    if (desk.words[desk.KIND] === kinds.NUMBER && Number.isNaN(desk.doubles[0])) return false;
     const words = this.#words;
     const keyLength = desk.words[desk.KEY_LENGTH]!;
     const record = this.#seek(wanted, keyLength);
@@ -388,10 +389,11 @@ export class Reader {
   }
 
   #over(buffer: ArrayBuffer): void {
+    // First: where the stack ends in it all stay those of one buffer.
+    this.#bytes = sliceable(buffer);
     this.#buffer = buffer;
     this.#words = new Int32Array(buffer);
     this.#doubles = new Float64Array(buffer);
-    this.#bytes = sliceable(buffer);
   }
 
   /** Its buffer, which it uses no more: all looks are Rust's from now on. */
@@ -422,7 +424,7 @@ function isThere(words: Int32Array, place: Place): boolean {
 
 /** Whether the table is that one, now that everything before was read. */
 function isStill(words: Int32Array, rootLow: number, rootHigh: number): boolean {
-  if (!IN_ORDER) Atomics.store(fence, 0, 0);
+  if (!IN_ORDER) fence();
   // The call keeps the engine from moving what comes before it to behind it.
   return Atomics.load(words, ROOT) === rootLow && load(words, ROOT + 1) === rootHigh;
 }

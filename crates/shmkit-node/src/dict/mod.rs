@@ -284,10 +284,13 @@ pub fn dict_commit(env: Env, dict: &DictHandle) -> Result<()> {
     raw::with(dict.number, commit).map_err(|error| to_js(&env, error))
 }
 
-/// Drops what was staged, with the lock.
+/// Drops what was staged, with the lock; `recovered` where the dict was put in order since, which has freed it.
 #[napi]
-pub fn dict_roll_back(env: Env, dict: &DictHandle) -> Result<()> {
-    let roll_back = |open: &mut raw::Open| open.dict.roll_back(std::mem::take(&mut open.batch));
+pub fn dict_roll_back(env: Env, dict: &DictHandle, recovered: bool) -> Result<()> {
+    let roll_back = |open: &mut raw::Open| {
+        let batch = std::mem::take(&mut open.batch);
+        if recovered { Ok(()) } else { open.dict.roll_back(batch) }
+    };
     raw::with(dict.number, roll_back).map_err(|error| to_js(&env, error))
 }
 
