@@ -468,6 +468,7 @@ test('what a handle remembers is what there is, whoever writes', (t) => {
     { part: { n, more: [n] }, [`own ${n}`]: n },
     { n, when: new Date(n), bytes: Buffer.from([n & 255]) },
     [n, [{ n }, { n: -n }]],
+    Array.from({ length: 40 }, () => ({ n })),
     new Map([[n, { n }]]),
     { n, text: '\ud800' },
     'x'.repeat(5000 + n),

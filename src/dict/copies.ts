@@ -18,11 +18,11 @@ export function copyPart(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? copyPlain(value, copyPart) : value;
 }
 
-/** @internal Whether there is nothing but plain objects, arrays and primitives in it. */
-export function isPlain(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (Array.isArray(value)) return value.every(isPlain);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  for (const key in value) if (!isPlain((value as Record<string, unknown>)[key])) return false;
-  return true;
+/** @internal How many objects and arrays it is made of; Infinity where there is anything else in it than those and primitives. */
+export function plainParts(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return Infinity;
+  let parts = 1;
+  for (const key in value) parts += plainParts((value as Record<string, unknown>)[key]);
+  return parts;
 }

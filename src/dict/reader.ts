@@ -2,7 +2,7 @@ import * as binding from '#binding';
 import { fence, IN_ORDER, load } from '../loads.js';
 import * as desk from './desk.js';
 import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
-import { copyPart, copyPlain, isPlain } from './copies.js';
+import { copyPart, copyPlain, plainParts } from './copies.js';
 import type { Copy } from './copies.js';
 import * as kinds from './kinds.js';
 import { copyOfLast } from './message-pack.js';
@@ -42,6 +42,8 @@ const IMPATIENT = 4 * MOST_PLACES;
 const LONGEST_KEPT = 4096;
 /** And objects of no more bytes than this. */
 const LONGEST_ORIGINAL = 512;
+/** And of no more objects and arrays in them. */
+const MOST_PARTS = 32;
 
 /** @internal In place of a value: Rust is to look. */
 export const Unsure = Symbol('unsure');
@@ -134,8 +136,14 @@ export class Reader {
     this.#found.take(place);
     const value = this.#value(place.low * 4, keyLength);
     if (place.original === null || typeof value !== 'object' || value === null) return value;
-    const isOne = this.#kind === kinds.MESSAGE_PACK && this.#length <= LONGEST_ORIGINAL && isPlain(value);
-    if (!isOne) return ((place.original = null), value);
+    if (
+      this.#kind !== kinds.MESSAGE_PACK ||
+      this.#length > LONGEST_ORIGINAL ||
+      plainParts(value) > MOST_PARTS
+    ) {
+      place.original = null;
+      return value;
+    }
     // First, or a script that is ended here leaves the copy of another one.
     place.copy = copyOfLast() ?? copyPlain;
     place.original = value;

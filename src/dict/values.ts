@@ -83,6 +83,7 @@ function encodeObject(value: object, use: Use): Encoded {
     checkPlain(value, new Set(), 0);
     return { value: serialize(value), kind: CLONE };
   } catch (error) {
+    if (isOverflow(error)) throw error;
     throw valueError(`the value cannot be stored: ${(error as Error).message}`);
   }
 }
