@@ -406,7 +406,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
     try {
-      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly, hold));
     } finally {
       hold.left ??= 'inconsistent';
     }
@@ -430,7 +430,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const hold = this.#newHold();
     const ownerDied = lock.lockSync(hold, checkTimeout(given.timeout), checkSpin(given.spin));
     try {
-      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly));
+      return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly, hold));
     } finally {
       hold.left ??= 'inconsistent'; // where there was no stack to begin
     }
@@ -459,16 +459,21 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return undefined;
   }
 
-  #runInLock<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean): T {
+  #runInLock<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean, hold: Hold): T {
     const views = new Views(this.#native);
     try {
-      return this.#run(body, readOnly, (key) => views.view(key) ?? this.get(key));
+      return this.#run(body, readOnly, (key) => views.view(key) ?? this.get(key), hold);
     } finally {
       views.end(this.#closed);
     }
   }
 
-  #run<T>(body: (txn: DictTxn<V>) => Plain<T>, readOnly: boolean, view: (key: string) => unknown): T {
+  #run<T>(
+    body: (txn: DictTxn<V>) => Plain<T>,
+    readOnly: boolean,
+    view: (key: string) => unknown,
+    hold?: Hold,
+  ): T {
     const txn = new Overlay<V>(this.#source(view), readOnly);
     let result: Plain<T>;
     let changes: Map<string, Change>;
@@ -479,7 +484,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }
     refusePromise(result, "the body of a dict's txn must not return a promise");
     this.#checkOpen();
-    if (!readOnly) this.#commit(changes);
+    if (hold === undefined || readOnly) return result;
+    hold.left = 'inconsistent'; // the body is over, as in `#ourHold`
+    this.#commit(changes);
     return result;
   }
 

@@ -222,7 +222,7 @@ export class Reader {
     const words = this.#words;
     const known = this.#places.get(key);
     let number = known?.number ?? 0;
-    if (number === 0 || !isThere(words, known!)) {
+    if (number === 0 || !isThereNow(words, known!)) {
       if (typeof this.#look(key, known) !== 'number') return false;
       number = this.#found.number;
       if (number === 0) return false;
@@ -423,11 +423,17 @@ function textAt(words: Int32Array, at: number, length: number): string {
 
 /** Whether what was found is there still, and so was all the time, now that everything before was read. */
 function isThere(words: Int32Array, place: Place): boolean {
-  return (
-    isStill(words, place.rootLow, place.rootHigh) &&
-    load(words, place.slot) === place.low &&
-    load(words, place.slot + 1) === place.high
-  );
+  return isStill(words, place.rootLow, place.rootHigh) && isSaid(words, place);
+}
+
+/** The same for the one who has the lock, beside whom nobody writes. */
+function isThereNow(words: Int32Array, place: Place): boolean {
+  return words[ROOT] === place.rootLow && words[ROOT + 1] === place.rootHigh && isSaid(words, place);
+}
+
+/** Whether its slot says what it said. */
+function isSaid(words: Int32Array, place: Place): boolean {
+  return load(words, place.slot) === place.low && load(words, place.slot + 1) === place.high;
 }
 
 /** Whether the table is that one, now that everything before was read. */
