@@ -625,6 +625,8 @@ interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
     maxByteLength?: number;
     /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
     lockTimeout?: number;
+    /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
+    cacheSize?: number;
 }
 /** How to attach to a dict. */
 interface DictAttachOptions {
@@ -633,6 +635,8 @@ interface DictAttachOptions {
     foreign?: boolean;
     /** As in `create`. */
     lockTimeout?: number;
+    /** As in `create`. */
+    cacheSize?: number;
 }
 /**
  * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time

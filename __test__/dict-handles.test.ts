@@ -452,6 +452,8 @@ test('what another process has set is there at once', async (t) => {
 test('what a handle remembers is what there is, whoever writes', (t) => {
   using dict = SharedDict.create<unknown>({ name: freshName(t) });
   using other = SharedDict.attach<unknown>(dict.name);
+  using few = SharedDict.attach<unknown>(dict.name, { cacheSize: 3 });
+  using none = SharedDict.attach<unknown>(dict.name, { cacheSize: 0 });
   t.teardown(() => dict.unlink());
   const random = new Random(7);
   const keys = Array.from({ length: 60 }, (_, i) => `${['key', 'schlüssel', 'k'.repeat(70)][i % 3]} ${i}`);
@@ -501,7 +503,7 @@ test('what a handle remembers is what there is, whoever writes', (t) => {
       writer.assign(many);
       writer.txnSync((txn) => many.forEach(([name]) => txn.delete(name)));
     } else {
-      for (const handle of [dict, other]) {
+      for (const handle of [dict, other, few, none]) {
         const value = handle.get(key);
         const wanted = expected.get(key);
         if (value !== wanted && !isDeepStrictEqual(value, wanted)) {

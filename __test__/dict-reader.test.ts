@@ -19,7 +19,7 @@ import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
   const native = binding.createDict(byteLength, 1 << 28, undefined, 0o600, true, false);
-  const reader = new Reader(native);
+  const reader = new Reader(native, 10_000);
   t.teardown(() => {
     binding.closeDict(native, reader.close());
     binding.unlinkDict(native);

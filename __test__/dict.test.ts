@@ -164,6 +164,7 @@ test('arguments of other types are refused', async (t) => {
   t.throws(() => SharedDict.create({ name: 5 } as never), expected);
   t.throws(() => SharedDict.create({ maxByteLength: 'x' } as never), expected);
   t.throws(() => SharedDict.create({ lockTimeout: '1' } as never), expected);
+  t.throws(() => SharedDict.create({ cacheSize: '1' } as never), expected);
   for (const byteLength of [0, -1, 1.5, NaN, Infinity]) {
     t.throws(() => SharedDict.create({ byteLength }), { code: 'ERR_OUT_OF_RANGE' });
     t.throws(() => SharedDict.create({ maxByteLength: byteLength }), { code: 'ERR_OUT_OF_RANGE' });
@@ -172,6 +173,9 @@ test('arguments of other types are refused', async (t) => {
     code: 'ERR_OUT_OF_RANGE',
   });
   t.throws(() => SharedDict.create({ lockTimeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  for (const cacheSize of [-1, 1.5, NaN, 2 ** 20 + 1]) {
+    t.throws(() => SharedDict.create({ cacheSize }), { code: 'ERR_OUT_OF_RANGE' });
+  }
   t.throws(() => SharedDict.create({ name: 'a/b' }), { code: 'ERR_SHM_NAME' });
   t.throws(() => SharedDict.createOrAttach(undefined as never), expected);
   t.throws(() => SharedDict.attach(undefined as never), expected);

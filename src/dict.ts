@@ -3,7 +3,15 @@ import { isDeepStrictEqual, types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkMode, checkName, checkOptions, checkSize, checkTarget } from './arguments.js';
+import {
+  checkBoolean,
+  checkIndex,
+  checkMode,
+  checkName,
+  checkOptions,
+  checkSize,
+  checkTarget,
+} from './arguments.js';
 import { calls, lay, layPacked, packed, UNHASHED } from './dict/desk.js';
 import { MESSAGE_PACK, OBJECTS } from './dict/kinds.js';
 import { Reader, Unsure } from './dict/reader.js';
@@ -31,6 +39,8 @@ export interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'>
   maxByteLength?: number;
   /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
   lockTimeout?: number;
+  /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
+  cacheSize?: number;
 }
 
 /** How to attach to a dict. */
@@ -40,10 +50,14 @@ export interface DictAttachOptions {
   foreign?: boolean;
   /** As in `create`. */
   lockTimeout?: number;
+  /** As in `create`. */
+  cacheSize?: number;
 }
 
-const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout'];
+const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout', 'cacheSize'];
 const LOCK_TIMEOUT = 10_000;
+const CACHE_SIZE = 10_000;
+const MOST_CACHED = 2 ** 20;
 const FIRST_LENGTH = 64 << 10;
 /** So often a read-only body runs beside those who write, before it has the lock. */
 const TRIES = 3;
@@ -78,7 +92,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #isStaging = false;
   #closed = false;
 
-  private constructor(native: binding.DictHandle, readOnly: boolean, lockTimeout: number) {
+  private constructor(native: binding.DictHandle, readOnly: boolean, kept: Kept) {
     if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
     this.#native = native;
     const { number, name, id, most } = binding.dictFacts(native);
@@ -87,8 +101,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     this.#most = most;
     this.#id = id;
     this.#readOnly = readOnly;
-    this.#lockTimeout = lockTimeout;
-    this.#reader = new Reader(native);
+    this.#lockTimeout = kept.lockTimeout;
+    this.#reader = new Reader(native, kept.cacheSize);
   }
 
   /**
@@ -96,7 +110,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * @throws `EEXIST`, `ENOSPC`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
    */
   static create<V>(options?: DictOptions): SharedDict<V> {
-    return made(options, false, (native, timeout) => new SharedDict<V>(native, false, timeout));
+    return made(options, false, (native, kept) => new SharedDict<V>(native, false, kept));
   }
 
   /**
@@ -105,7 +119,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V> {
     const named = { ...checkOptions(options, OPTIONS), name: checkName(name) };
-    return made(named, true, (native, timeout) => new SharedDict<V>(native, false, timeout));
+    return made(named, true, (native, kept) => new SharedDict<V>(native, false, kept));
   }
 
   /**
@@ -115,11 +129,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V> {
     const named = checkTarget(target, 'dict');
-    const given = checkOptions(options, ['readOnly', 'foreign', 'lockTimeout', 'reserve']);
+    const given = checkOptions(options, ['readOnly', 'foreign', 'lockTimeout', 'cacheSize', 'reserve']);
     const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
     const foreign = checkBoolean('foreign', given.foreign, false);
-    const native = binding.attachDict(named.name, readOnly, foreign, named.id);
-    return new SharedDict<V>(native, readOnly, checkTimeout(given.lockTimeout ?? LOCK_TIMEOUT));
+    const kept = checkKept(given);
+    return new SharedDict<V>(binding.attachDict(named.name, readOnly, foreign, named.id), readOnly, kept);
   }
 
   /** Whether `close()` was called. */
@@ -643,10 +657,23 @@ function checkBody(body: unknown): void {
   if (typeof body !== 'function') throw wrongType('what is to be done', 'a function', body);
 }
 
+/** Options of a handle. */
+interface Kept {
+  readonly lockTimeout: number;
+  readonly cacheSize: number;
+}
+
+function checkKept({ lockTimeout, cacheSize }: DictAttachOptions): Kept {
+  return {
+    lockTimeout: checkTimeout(lockTimeout ?? LOCK_TIMEOUT),
+    cacheSize: checkIndex('cacheSize', cacheSize ?? CACHE_SIZE, MOST_CACHED),
+  };
+}
+
 function made<T>(
   options: DictOptions | undefined,
   attach: boolean,
-  over: (native: binding.DictHandle, lockTimeout: number) => T,
+  over: (native: binding.DictHandle, kept: Kept) => T,
 ): T {
   const given = checkOptions(options, OPTIONS);
   const size = checkSize(given.byteLength ?? FIRST_LENGTH);
@@ -654,10 +681,10 @@ function made<T>(
   if (max !== 0 && max < size && given.byteLength !== undefined) {
     throw outOfRange('maxByteLength', `${size} or more, as byteLength is`, max);
   }
-  const lockTimeout = checkTimeout(given.lockTimeout ?? LOCK_TIMEOUT);
+  const kept = checkKept(given);
   const track = checkBoolean('track', given.track, true);
   const name = given.name === undefined ? undefined : checkName(given.name);
   const native = binding.createDict(size, max, name, checkMode(given.mode), track, attach);
   if (track) warnWhereUntracked();
-  return over(native, lockTimeout);
+  return over(native, kept);
 }

@@ -34,10 +34,8 @@ const NO_NUMBER = 0x7ff00000;
 const GRAIN = ROOMS[0]!;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
-/** A handle remembers so many places, */
-const MOST_PLACES = 10_000;
-/** and gives them up for others after so many looks for those, at first. */
-const IMPATIENT = 4 * MOST_PLACES;
+/** Places are given up for others after so many looks for those, at first, for each of them. */
+const IMPATIENT = 4;
 /** Texts that are no longer than this are remembered, and keys. */
 const LONGEST_KEPT = 4096;
 /** And objects of no more bytes than this. */
@@ -89,6 +87,8 @@ class Place {
  */
 export class Reader {
   readonly #native: binding.DictHandle;
+  /** How many places it remembers. */
+  readonly #most: number;
   #buffer: ArrayBuffer = CLOSED;
   #words = new Int32Array(CLOSED);
   #doubles = new Float64Array(CLOSED);
@@ -98,13 +98,15 @@ export class Reader {
   readonly #places = new Map<string, Place>();
   /** So many looks for others until a place is remembered; or, once there are as many as can be, until they are given up. */
   #patience = -1;
-  #impatient = IMPATIENT;
+  #impatient: number;
   /** Of the last object that was read: its kind, and its bytes. */
   #kind = 0;
   #length = 0;
 
-  constructor(native: binding.DictHandle) {
+  constructor(native: binding.DictHandle, most: number) {
     this.#native = native;
+    this.#most = most;
+    this.#impatient = most * IMPATIENT;
     this.#open();
   }
 
@@ -195,13 +197,14 @@ export class Reader {
    */
   #remember(key: string, known: Place | undefined): void {
     if (known !== undefined) return known.take(this.#found);
-    if (this.#patience < 0) this.#patience = Math.min(this.count, MOST_PLACES);
+    if (this.#most === 0) return;
+    if (this.#patience < 0) this.#patience = Math.min(this.count, this.#most);
     if (this.#patience > 0) this.#patience--;
     else this.#add(key);
   }
 
   #add(key: string): void {
-    if (this.#places.size === MOST_PLACES) {
+    if (this.#places.size === this.#most) {
       // Others are wanted by now. If that is so again and again there are too many of them.
       this.#places.clear();
       this.#impatient *= 2;
@@ -209,7 +212,7 @@ export class Reader {
     const place = new Place();
     place.take(this.#found);
     this.#places.set(key, place);
-    if (this.#places.size === MOST_PLACES) this.#patience = this.#impatient;
+    if (this.#places.size === this.#most) this.#patience = this.#impatient;
   }
 
   /**
