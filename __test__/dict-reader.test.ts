@@ -370,13 +370,16 @@ for (const [where, step, values] of [
     const script = `
       import { SharedDict } from 'shmkit';
       const dict = SharedDict.attach('${dict.name}');
-      const { store, compareExchange } = Atomics;
+      const { load, compareExchange } = Atomics;
       const die = () => process.kill(process.pid, 'SIGKILL');
       dict.set('other', 2);
-      Atomics.store = (...given) => {
-        if ('${step}' === 'before') die();
-        store(...given);
-        if ('${step}' === 'after') die();
+      Atomics.load = (...given) => {
+        // Of the version, once it is odd.
+        const isIt = given[1] === ${LAYOUT.version};
+        if (isIt && '${step}' === 'before') die();
+        const word = load(...given);
+        if (isIt && '${step}' === 'after') die();
+        return word;
       };
       Atomics.compareExchange = (...given) => {
         // Of the lock's word, to give it back.

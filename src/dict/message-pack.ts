@@ -686,20 +686,31 @@ function checkName(name: string): string {
   return name;
 }
 
-/** Of a text's two first words the bits that no ASCII character has, by its length. */
-const BEYOND = Array.from({ length: 9 }, (_, length) => [
-  maskOf(length) & 0x80808080,
-  maskOf(length - 4) & 0x80808080,
-]);
-const BEYOND0 = Int32Array.from(BEYOND, ([first]) => first!);
-const BEYOND1 = Int32Array.from(BEYOND, ([, second]) => second!);
+/** What of its two first words is a text's, by its length. */
+const MASK0 = Int32Array.from({ length: 9 }, (_, length) => maskOf(length));
+const MASK1 = Int32Array.from({ length: 9 }, (_, length) => maskOf(length - 4));
+
+/** Short texts that were met last, which are often the same ones again: by a hash of their words, and those. */
+const MET = 512;
+const metWords = new Int32Array(MET * 2);
+const metTexts = Array.from({ length: MET }, () => '');
+
+/** A text of up to 8 ASCII characters, and zeros behind them. */
+function met(length: number, a: number, b: number): string {
+  const at = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0x9e3779b1) >>> 23;
+  const text = metTexts[at]!;
+  if (metWords[at * 2] === a && metWords[at * 2 + 1] === b && text.length === length) return text;
+  metWords[at * 2] = a;
+  metWords[at * 2 + 1] = b;
+  return (metTexts[at] = shortText(length, a, b));
+}
 
 function readText(length: number): string {
   const from = take(length);
   if (length <= 8 && from + 8 <= bytes.length) {
-    const a = view.getInt32(from, true);
-    const b = view.getInt32(from + 4, true);
-    if (((a & BEYOND0[length]!) | (b & BEYOND1[length]!)) === 0) return shortText(length, a, b);
+    const a = view.getInt32(from, true) & MASK0[length]!;
+    const b = view.getInt32(from + 4, true) & MASK1[length]!;
+    if (((a | b) & 0x80808080) === 0) return met(length, a, b);
   }
   if (length > SHORT) return bytes.toString('utf8', from, at);
   let all = 0;

@@ -122,7 +122,7 @@ export class Reader {
 
   /** The value, undefined where there is none, `Unsure` where Rust is to look. */
   get(key: string): unknown {
-    const place = this.#places.get(key);
+    const place = this.#places.size > 0 ? this.#places.get(key) : undefined;
     if (place !== undefined) {
       const value = place.number > 0 ? this.#doubles[place.number] : place.value;
       if (isThere(this.#words, place)) {
@@ -233,8 +233,9 @@ export class Reader {
     const version = words[VERSION]!;
     // Beyond the last one its upper half changes too.
     if ((version & 1) !== 0 || version === -2) return false;
-    // A call, which nothing that follows comes before; after it are plain stores, which stay in order, and the lock's.
-    Atomics.store(words, VERSION, version + 1);
+    // Stores stay in order, and so do those of the lock. The call keeps the engine from leaving out the first one.
+    words[VERSION] = version + 1;
+    Atomics.load(words, VERSION);
     this.#doubles[number] = value;
     words[VERSION] = version + 2;
     return true;
@@ -278,8 +279,9 @@ export class Reader {
     }
     slotWords[0] = block / 16;
     slotWords[1] = version + 2;
-    // As above: a call, and then plain stores.
-    Atomics.store(words, VERSION, version + 1);
+    // As above.
+    words[VERSION] = version + 1;
+    Atomics.load(words, VERSION);
     words[at] = keyLength;
     words[at + 1] = (desk.words[desk.KIND]! << 8) | size;
     this.#doubles[this.#found.slot / 2] = slotDouble[0]!;
