@@ -64,15 +64,15 @@ class Place {
   original: object | null | undefined = undefined;
   copy: Copy = copyPlain;
 
-  /** Becomes what another is. */
-  take(other: Place): void {
+  /** Becomes what another is, with a value of its own. */
+  take(other: Place, value: unknown): void {
     this.rootLow = other.rootLow;
     this.rootHigh = other.rootHigh;
     this.slot = other.slot;
     this.low = other.low;
     this.high = other.high;
     this.number = other.number;
-    this.value = other.value;
+    this.value = value;
     this.original = undefined;
   }
 }
@@ -135,7 +135,7 @@ export class Reader {
 
   /** The value of a key that is still where it was. */
   #again(place: Place, keyLength: number): unknown {
-    this.#found.take(place);
+    this.#found.take(place, undefined);
     const value = this.#value(place.low * 4, keyLength);
     if (place.original === null || typeof value !== 'object' || value === null) return value;
     if (
@@ -165,7 +165,7 @@ export class Reader {
     const record = this.#find(key);
     if (record <= MISSING) return record === MISSING ? undefined : Unsure;
     const value = this.#value(record, key.length);
-    if (value !== Unsure) this.#remember(key, known);
+    if (value !== Unsure) this.#remember(key, known, value);
     return value;
   }
 
@@ -184,33 +184,45 @@ export class Reader {
 
   /** And this is what it found. */
   remember(key: string, value: unknown): void {
-    if (value === undefined || (typeof value === 'object' && value !== null)) return;
-    if (key.length > LONGEST_KEPT || (typeof value === 'string' && value.length > LONGEST_KEPT)) return;
-    if (!isThere(this.#words, this.#found)) return;
-    this.#found.value = value;
-    this.#remember(key, this.#places.get(key));
+    if (key.length > LONGEST_KEPT || this.#kept(value) === undefined) return;
+    if (isThere(this.#words, this.#found)) this.#remember(key, this.#places.get(key), value);
+  }
+
+  /** A value that is remembered with the place that was found; undefined in place of others. */
+  #kept(value: unknown): unknown {
+    switch (typeof value) {
+      case 'string':
+        return value.length <= LONGEST_KEPT ? value : undefined;
+      case 'number':
+        // It may be written over, which VERSION alone says.
+        return this.#found.slot === VERSION ? value : undefined;
+      case 'object':
+        return value === null ? value : undefined;
+      default:
+        return value;
+    }
   }
 
   /**
    * What was found of the key. Before one has looked as often as there are keys it would be for nothing: most are looked at
    * once.
    */
-  #remember(key: string, known: Place | undefined): void {
-    if (known !== undefined) return known.take(this.#found);
+  #remember(key: string, known: Place | undefined, value: unknown): void {
+    if (known !== undefined) return known.take(this.#found, this.#kept(value));
     if (this.#most === 0) return;
     if (this.#patience < 0) this.#patience = Math.min(this.count, this.#most);
     if (this.#patience > 0) this.#patience--;
-    else this.#add(key);
+    else this.#add(key, value);
   }
 
-  #add(key: string): void {
+  #add(key: string, value: unknown): void {
     if (this.#places.size === this.#most) {
       // Others are wanted by now. If that is so again and again there are too many of them.
       this.#places.clear();
       this.#impatient *= 2;
     }
     const place = new Place();
-    place.take(this.#found);
+    place.take(this.#found, this.#kept(value));
     this.#places.set(key, place);
     if (this.#places.size === this.#most) this.#patience = this.#impatient;
   }
@@ -343,7 +355,6 @@ export class Reader {
     let value: unknown;
     const found = this.#found;
     found.number = 0;
-    found.value = undefined;
     const kind = (head >>> 8) & 0xff;
     switch (kind) {
       case kinds.NULL:
@@ -382,9 +393,7 @@ export class Reader {
         }
         return isThere(words, found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
-    if (!isThere(words, found)) return Unsure;
-    if (length <= LONGEST_KEPT) found.value = value;
-    return value;
+    return isThere(words, found) ? value : Unsure;
   }
 
   /** A look beyond the buffer's end: the dict may have grown. */
