@@ -51,8 +51,6 @@ export const Unsure = Symbol('unsure');
  * commits: as long as they say it, that record is the key's.
  */
 class Place {
-  rootLow = 0;
-  rootHigh = 0;
   slot = 0;
   low = 0;
   high = 0;
@@ -66,8 +64,6 @@ class Place {
 
   /** Becomes what another is, with a value of its own. */
   take(other: Place, value: unknown): void {
-    this.rootLow = other.rootLow;
-    this.rootHigh = other.rootHigh;
     this.slot = other.slot;
     this.low = other.low;
     this.high = other.high;
@@ -95,6 +91,9 @@ export class Reader {
   #bytes = sliceable(CLOSED);
   /** Where the last key was found. */
   readonly #found = new Place();
+  /** What the root said when that and all places were found. */
+  #rootLow = 0;
+  #rootHigh = 0;
   readonly #places = new Map<string, Place>();
   /** So many looks for others until a place is remembered; or, once there are as many as can be, until they are given up. */
   #patience = -1;
@@ -125,7 +124,7 @@ export class Reader {
     const place = this.#places.size > 0 ? this.#places.get(key) : undefined;
     if (place !== undefined) {
       const value = place.number > 0 ? this.#doubles[place.number] : place.value;
-      if (isThere(this.#words, place)) {
+      if (this.#isThere(place)) {
         if (value !== undefined) return value;
         return place.original ? place.copy(place.original, copyPart) : this.#again(place, key.length);
       }
@@ -155,10 +154,10 @@ export class Reader {
   /** Whether there is such a key; undefined where Rust is to look. */
   has(key: string): boolean | undefined {
     const place = this.#places.get(key);
-    if (place !== undefined && isThere(this.#words, place)) return true;
+    if (place !== undefined && this.#isThere(place)) return true;
     const record = this.#find(key);
     if (record === MISSING) return false;
-    return record === UNSURE || !isThere(this.#words, this.#found) ? undefined : true;
+    return record === UNSURE || !this.#isThere(this.#found) ? undefined : true;
   }
 
   #look(key: string, known: Place | undefined): unknown {
@@ -169,23 +168,42 @@ export class Reader {
     return value;
   }
 
+  /** Goes on with another table, if it is another one: its places are others. */
+  #turn(rootLow: number, rootHigh: number): void {
+    if (rootLow === this.#rootLow && rootHigh === this.#rootHigh) return;
+    this.#places.clear();
+    this.#rootLow = rootLow;
+    this.#rootHigh = rootHigh;
+  }
+
+  /** Whether what was found is there still, and so was all the time, now that everything before was read. */
+  #isThere(place: Place): boolean {
+    const words = this.#words;
+    return isStill(words, this.#rootLow, this.#rootHigh) && isSaid(words, place);
+  }
+
+  /** The same for the one who has the lock, beside whom nobody writes. */
+  #isThereNow(place: Place): boolean {
+    const words = this.#words;
+    return words[ROOT] === this.#rootLow && words[ROOT + 1] === this.#rootHigh && isSaid(words, place);
+  }
+
   /** Before Rust looks for a key: whether it may be remembered what it finds, until anybody writes anything. */
   moment(): boolean {
     const words = this.#words;
     const found = this.#found;
-    found.rootLow = load(words, ROOT);
-    found.rootHigh = load(words, ROOT + 1);
+    this.#turn(load(words, ROOT), load(words, ROOT + 1));
     found.slot = VERSION;
     found.high = load(words, VERSION + 1);
     found.low = Atomics.load(words, VERSION);
     found.number = 0;
-    return (found.low & 1) === 0 && isThere(words, found);
+    return (found.low & 1) === 0 && this.#isThere(found);
   }
 
   /** And this is what it found. */
   remember(key: string, value: unknown): void {
     if (key.length > LONGEST_KEPT || this.#kept(value) === undefined) return;
-    if (isThere(this.#words, this.#found)) this.#remember(key, this.#places.get(key), value);
+    if (this.#isThere(this.#found)) this.#remember(key, this.#places.get(key), value);
   }
 
   /** A value that is remembered with the place that was found; undefined in place of others. */
@@ -237,7 +255,7 @@ export class Reader {
     const words = this.#words;
     const known = this.#places.get(key);
     let number = known?.number ?? 0;
-    if (number === 0 || !isThereNow(words, known!)) {
+    if (number === 0 || !this.#isThereNow(known!)) {
       if (typeof this.#look(key, known) !== 'number') return false;
       number = this.#found.number;
       if (number === 0) return false;
@@ -326,8 +344,7 @@ export class Reader {
       if (low === 0) return isStill(words, rootLow, rootHigh) ? MISSING : UNSURE;
       if (low !== DELETED && words[slot + 2] === wanted) {
         const found = this.#found;
-        found.rootLow = rootLow;
-        found.rootHigh = rootHigh;
+        if (rootLow !== this.#rootLow || rootHigh !== this.#rootHigh) this.#turn(rootLow, rootHigh);
         found.slot = slot;
         found.low = low;
         found.high = load(words, slot + 1);
@@ -371,7 +388,7 @@ export class Reader {
         if (length !== 8) return Unsure;
         value = this.#doubles[start / 8];
         if (kind === kinds.NUMBER) found.number = start / 8;
-        return isThere(words, found) ? value : Unsure;
+        return this.#isThere(found) ? value : Unsure;
       case kinds.LATIN1:
         value =
           length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.#bytes.length
@@ -391,9 +408,9 @@ export class Reader {
         else {
           for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
         }
-        return isThere(words, found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
+        return this.#isThere(found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
-    return isThere(words, found) ? value : Unsure;
+    return this.#isThere(found) ? value : Unsure;
   }
 
   /** A look beyond the buffer's end: the dict may have grown. */
@@ -433,16 +450,6 @@ function textAt(words: Int32Array, at: number, length: number): string {
   const b = words[at + 1]!;
   if (length <= 8) return shortText(length, a, b);
   return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
-}
-
-/** Whether what was found is there still, and so was all the time, now that everything before was read. */
-function isThere(words: Int32Array, place: Place): boolean {
-  return isStill(words, place.rootLow, place.rootHigh) && isSaid(words, place);
-}
-
-/** The same for the one who has the lock, beside whom nobody writes. */
-function isThereNow(words: Int32Array, place: Place): boolean {
-  return words[ROOT] === place.rootLow && words[ROOT + 1] === place.rootHigh && isSaid(words, place);
 }
 
 /** Whether its slot says what it said. */
