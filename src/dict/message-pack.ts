@@ -697,12 +697,12 @@ const metTexts = Array.from({ length: MET }, () => '');
 
 /** A text of up to 8 ASCII characters, and zeros behind them. */
 function met(length: number, a: number, b: number): string {
-  const at = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0x9e3779b1) >>> 23;
-  const text = metTexts[at]!;
-  if (metWords[at * 2] === a && metWords[at * 2 + 1] === b && text.length === length) return text;
-  metWords[at * 2] = a;
-  metWords[at * 2 + 1] = b;
-  return (metTexts[at] = shortText(length, a, b));
+  const place = Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0x9e3779b1) >>> 23;
+  const text = metTexts[place]!;
+  if (metWords[place * 2] === a && metWords[place * 2 + 1] === b && text.length === length) return text;
+  metWords[place * 2] = a;
+  metWords[place * 2 + 1] = b;
+  return (metTexts[place] = shortText(length, a, b));
 }
 
 function readText(length: number): string {
