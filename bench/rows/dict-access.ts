@@ -93,7 +93,7 @@ export function getRows(context: Context, known: Sources, count: number): Row[] 
       const its = await arena(context, kind, count);
       const { given, map, lmdb } = its;
       const dict = isUncached ? SharedDict.attach<Values[Kind]>(its.dict.name, { cacheSize: 0 }) : its.dict;
-      context.cleanup.defer(() => dict.close());
+      if (isUncached) context.cleanup.defer(() => dict.close());
       const weight = WEIGHTS[kind] as (value: Values[Kind]) => number;
       const expected = weightOf(kind, given, given.keys.length);
       const run = async (store: Store<Values[Kind]>, before = (): void => {}): Promise<Run> => {

@@ -47,8 +47,8 @@ const MOST_PARTS = 32;
 export const Unsure = Symbol('unsure');
 
 /**
- * Where a key was found. What the slot and the root said does not come again once it has changed, or not before 2 ** 31
- * commits: as long as they say it, that record is the key's.
+ * Where a key was found. What its slot said does not come again once it has changed, or not before 2 ** 31 commits: as long as
+ * that says it, and the root the same table, that record is the key's.
  */
 class Place {
   slot = 0;
@@ -344,7 +344,7 @@ export class Reader {
       if (low === 0) return isStill(words, rootLow, rootHigh) ? MISSING : UNSURE;
       if (low !== DELETED && words[slot + 2] === wanted) {
         const found = this.#found;
-        if (rootLow !== this.#rootLow || rootHigh !== this.#rootHigh) this.#turn(rootLow, rootHigh);
+        this.#turn(rootLow, rootHigh);
         found.slot = slot;
         found.low = low;
         found.high = load(words, slot + 1);
