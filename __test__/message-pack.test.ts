@@ -128,6 +128,49 @@ test('a getter that stores something itself', (t) => {
   dict.unlink();
 });
 
+test('a getter that takes keys away and adds some', (t) => {
+  const object: Record<string, unknown> = {
+    get first() {
+      delete this['second'];
+      this['late'] = 1;
+      return 'first';
+    },
+    second: 2,
+    third: 3,
+  };
+  const got = read(pack(object)!) as object;
+  t.deepEqual(Object.keys(got).slice(0, 2), ['first', 'third']);
+  t.false('second' in got);
+});
+
+test('keys that are numbers, and objects that are arguments of a function', (t) => {
+  isSame(t, { 7: 'seven', 10: 'ten', a: 1 });
+  isSame(t, { '': 1, '007': 2 });
+  for (const given of [[], [1, 2]]) {
+    const value = (function () {
+      return arguments as object; // oxlint-disable-line prefer-rest-params
+    }).apply(undefined, given as never);
+    t.is(pack(value), undefined);
+    t.is(pack({ value }), undefined);
+  }
+});
+
+test('what all objects have inherited is not stored with each', (t) => {
+  // In a process of its own, as it concerns every object there is.
+  const code = `
+    import { SharedDict } from 'shmkit';
+    const dict = SharedDict.create();
+    dict.set('before', { own: 1 });
+    Object.prototype.inherited = 'everywhere';
+    dict.set('a', { own: 1, nested: [{}] });
+    dict.assign({ b: { own: 2 } });
+    delete Object.prototype.inherited;
+    console.log(JSON.stringify(dict.toObject()));
+    dict.unlink();`;
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+  t.deepEqual(JSON.parse(said), { before: { own: 1 }, a: { own: 1, nested: [{}] }, b: { own: 2 } });
+});
+
 /** What is written and read, with its keys in their order. */
 function isSame(t: ExecutionContext, object: object): void {
   const bytes = pack(object)!;

@@ -134,7 +134,7 @@ class Writer {
   /** Whether the value was written; where not it is to be left to V8. */
   write(value: unknown): boolean {
     this.#at = 0;
-    return this.#value(value, 0, top);
+    return inherited() === undefined && this.#value(value, 0, top);
   }
 
   /** How many bytes were written, */
@@ -285,16 +285,14 @@ class Writer {
       if (prototype === Date.prototype) return this.#date(+(value as Date));
       return Buffer.isBuffer(value) && this.#buffer(value);
     }
-    if (Symbol.iterator in value) return false; // `arguments`
-    const names = Object.keys(value);
-    const { length } = names;
-    if (length < 16) this.#byte(0x80 | length);
-    else if (length < 0x1_0000) this.#sized(0xde, 2, length);
-    else this.#sized(0xdf, 4, length);
+    const head = this.#room(1);
+    let count = 0;
     let before = above;
-    for (let i = 0; i < length; i++) {
-      const name = names[i]!;
-      let key = keys[i === 0 ? before.first : before.next];
+    // In this form the engine looks none of them up. They are its own: nothing is inherited, as `write` saw.
+    for (const name in value) {
+      const part = (value as Record<string, unknown>)[name];
+      if (count === 0 && isDigit(name) && isArguments(value)) return false;
+      let key = keys[count === 0 ? before.first : before.next];
       if (key !== undefined && key.text === name) this.#known(key);
       else {
         const place = this.#key(name);
@@ -302,14 +300,27 @@ class Writer {
         if (place === LOOSE) key = loose(name);
         else {
           key = keys[place]!;
-          if (i === 0) before.first = place;
+          if (count === 0) before.first = place;
           else before.next = place;
         }
       }
-      if (!this.#value((value as Record<string, unknown>)[name], depth, key)) return false;
+      if (!this.#value(part, depth, key)) return false;
       before = key;
+      count++;
     }
-    return true;
+    if (count < 16) this.#bytes[head] = 0x80 | count;
+    else this.#insertCount(head, count);
+    return count > 0 || !isArguments(value);
+  }
+
+  /** Before the parts that were written, as it does not fit into the one byte that it was thought to take. */
+  #insertCount(head: number, count: number): void {
+    const size = count < 0x1_0000 ? 2 : 4;
+    const end = this.#room(size);
+    this.#bytes.copyWithin(head + 1 + size, head + 1, end);
+    this.#at = head;
+    this.#sized(size === 2 ? 0xde : 0xdf, size, count);
+    this.#at = end + size;
   }
 
   /** Writes a key. */
@@ -379,6 +390,23 @@ class Writer {
     this.#bytes.set(value, at);
     return true;
   }
+}
+
+/** What somebody has given to all objects, so that a loop over theirs comes to it. */
+function inherited(): string | undefined {
+  // oxlint-disable-next-line guard-for-in
+  for (const name in Object.prototype) return name;
+  return undefined;
+}
+
+function isDigit(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39;
+}
+
+/** Whether it is the `arguments` of a function, which V8 does not take for an object. */
+function isArguments(value: object): boolean {
+  return Symbol.iterator in value;
 }
 
 let spare: Writer | undefined = new Writer(packed);
