@@ -8,9 +8,9 @@ import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls, lay, LAYOUT, UNHASHED } from '../src/dict/desk.js';
+import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../src/dict/desk.js';
 import { FLOAT } from '../src/dict/kinds.js';
-import { encode } from '../src/dict/values.js';
+import { decode, encode, scratch } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
 import { Lock } from '../src/lock.js';
@@ -229,6 +229,64 @@ test('a text is put in place of one of the same size, and of nothing else', (t) 
   t.false(replace(its, 'other', 'x'), 'a smaller one');
   t.is(reader.get('other'), 'x'.repeat(100));
 });
+
+/** The same of a value of any length. */
+function replaceLong({ reader, number }: ReturnType<typeof setUp>, key: string, value: unknown): boolean {
+  if (typeof value === 'string') return reader.replaceText(key, value);
+  const encoded = encode(value, 'laid');
+  if (typeof encoded.value === 'number') return reader.replace(layPacked(number, key, encoded.value));
+  return reader.replaceBytes(key, encoded.kind, encoded.value as Uint8Array);
+}
+
+const lengths = [
+  ...[0, 1, 31, 32, 33, 41, 96, 127, 128, 129, 255, 256, 440, 463, 464, 465, 480, 481, 511, 512, 513],
+  ...[560, 592, 593, 600, 720, 848, 849, 976, 977, 1024, 1100, 1500, 2048, 4095, 4096, 4097, 9000, 70_000],
+];
+const made: Record<string, (length: number, turn: number) => unknown> = {
+  'a text': (length, turn) =>
+    String.fromCharCode(97 + turn, 0xff - turn)
+      .repeat(length)
+      .slice(0, length),
+  bytes: (length, turn) => Buffer.alloc(length, 1 + turn),
+  'a Uint8Array amid others': (length, turn) => new Uint8Array(length + 9).fill(turn).subarray(3, 3 + length),
+  'an array': (length, turn) => new Float64Array(Math.floor(length / 8)).fill(turn + 0.5),
+  'an object': (length, turn) => ({ turn, text: 'x'.repeat(length), after: [turn] }),
+};
+for (const [what, make] of Object.entries(made)) {
+  test(`${what} of any length is put in place of one of the same size`, (t) => {
+    const its = setUp(t, 1 << 20);
+    const { native, reader, number, set } = its;
+    const words = new Uint32Array(binding.dictBuffer(native));
+    set('behind', 'and this stays');
+    for (const length of lengths) {
+      for (const turn of [0, 1]) set('key', make(length, turn));
+      const { used } = binding.dictFill(native);
+      const top = words[TOP];
+      for (const turn of [2, 3, 4]) {
+        const value = make(length, turn);
+        const version = words[LAYOUT.version]!;
+        t.is(replaceLong(its, 'key', value), IN_ORDER, `${length}`);
+        if (!IN_ORDER) set('key', value);
+        t.is(words[LAYOUT.version], version + 2);
+        t.deepEqual(bytesOf(decode(calls.get(number, 'key', scratch))), bytesOf(value));
+        t.deepEqual(bytesOf(reader.get('key') === Unsure ? value : reader.get('key')), bytesOf(value));
+        t.is(calls.get(number, 'behind', scratch), 'and this stays');
+        t.is(binding.dictFill(native).used, used);
+        t.is(words[TOP], top);
+      }
+      calls.delete(number, 'key');
+    }
+    t.false(reader.replaceText('behind', 'x'.repeat(400)), 'a larger block');
+    t.false(reader.replaceText('behind', 'é日'), 'what is not Latin-1');
+    t.false(reader.replaceText('nowhere', 'and this stays'));
+    for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.replaceText(key, 'and this stays'));
+  });
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (!ArrayBuffer.isView(value)) return new TextEncoder().encode(JSON.stringify(value));
+  return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+}
 
 test('what no double can be stored as, and what is damaged, is left to Rust', (t) => {
   const its = setUp(t);

@@ -147,9 +147,9 @@ test('keys that are numbers, and objects that are arguments of a function', (t) 
   isSame(t, { 7: 'seven', 10: 'ten', a: 1 });
   isSame(t, { '': 1, '007': 2 });
   for (const given of [[], [1, 2]]) {
-    const value = (function () {
+    const value = function () {
       return arguments as object; // oxlint-disable-line prefer-rest-params
-    }).apply(undefined, given as never);
+    }.apply(undefined, given as never);
     t.is(pack(value), undefined);
     t.is(pack({ value }), undefined);
   }

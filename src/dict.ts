@@ -12,7 +12,7 @@ import {
   checkSize,
   checkTarget,
 } from './arguments.js';
-import { calls, lay, layPacked, packed, UNHASHED } from './dict/desk.js';
+import { calls, lay, layBytes, layPacked, packed, SHORT, UNHASHED } from './dict/desk.js';
 import { MESSAGE_PACK, OBJECTS } from './dict/kinds.js';
 import { Reader, Unsure } from './dict/reader.js';
 import { Overlay, sum } from './dict/txn.js';
@@ -331,6 +331,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** With the lock. */
   #put(key: string, value: V): void {
     if (typeof value === 'number' && this.#reader.overwrite(key, value)) return;
+    if (typeof value === 'string' && value.length > SHORT && this.#reader.replaceText(key, value)) return;
     const hash = lay(this.#number, key, value);
     if (hash === UNHASHED) this.#putEncoded(key, encode(value, 'laid'));
     else this.#putLaid(hash);
@@ -343,11 +344,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** The same of what was encoded to be laid. */
   #putEncoded(key: string, { value, kind }: Encoded): void {
-    if (kind !== MESSAGE_PACK || typeof value !== 'number') calls.set(this.#number, key, value, kind);
-    else {
+    if (kind === MESSAGE_PACK && typeof value === 'number') {
       const hash = layPacked(this.#number, key, value);
       if (hash === UNHASHED) calls.set(this.#number, key, packed.subarray(0, value), kind);
       else this.#putLaid(hash);
+    } else if (kind === 0 || !this.#reader.replaceBytes(key, kind, value as Uint8Array)) {
+      calls.set(this.#number, key, value, kind);
     }
   }
 
@@ -525,7 +527,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     try {
       for (const [key, change] of changes) {
         if (change === undefined) calls.stage_delete(this.#number, key);
-        else if (change.kind === 0 && lay(this.#number, key, change.value) !== UNHASHED) calls.stage_laid();
+        else if (this.#layChange(key, change) !== UNHASHED) calls.stage_laid();
         else calls.stage(this.#number, key, change.value, change.kind);
       }
       binding.dictCommit(this.#native);
@@ -535,6 +537,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
       throw error;
     }
     this.#isStaging = false;
+  }
+
+  #layChange(key: string, { value, kind }: Encoded): number {
+    if (kind === 0) return lay(this.#number, key, value);
+    return layBytes(this.#number, key, kind, value as Uint8Array);
   }
 
   // ---- the lock

@@ -23,6 +23,16 @@ export function sliceable(buffer: ArrayBuffer, start = 0, length = buffer.byteLe
   return Buffer.from(buffer, start, length) as Sliceable;
 }
 
+const byteLengthOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+)!.get!;
+
+/** @internal How many bytes there are, whatever somebody else's object says of itself. */
+export function lengthOf(bytes: Uint8Array): number {
+  return byteLengthOf.call(bytes) as number;
+}
+
 // What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
 /** @internal */
 export const words = new Uint32Array(calls.desk);
@@ -34,18 +44,21 @@ const VALUES = 96;
 const VALUE = 4096;
 /** @internal The number, if it is one. */
 export const doubles = new Float64Array(calls.desk, VALUES, 1);
+/** @internal Both halves: */
+export const values = sliceable(calls.desk, VALUES, 2 * VALUE);
+/** where texts are written, */
 const bytes = sliceable(calls.desk, VALUES, VALUE);
-/** @internal All of both halves. */
+/** @internal All of it in words. */
 export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);
-/** @internal Where objects are written: a getter among them may lay something else on the desk. */
+/** @internal and where objects are: a getter among them may lay something else on the desk. */
 export const packed = sliceable(calls.desk, VALUES + VALUE);
 /** @internal The words of the key that was hashed last, and zeros behind it in the last one. */
 export const keyWords = new Int32Array(calls.desk, KEY, LAYOUT.hashed / 4 + 1);
 /** @internal In place of a hash; and Rust looks for the one key in four thousand million that has it. */
 export const UNHASHED = -1;
 
-/** Longer texts are written by a call, which takes as long as the characters of so long a one. */
-const SHORT = 40;
+/** @internal Longer texts are written by a call, which takes as long as the characters of so long a one. */
+export const SHORT = 40;
 const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
 /** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; `UNHASHED` for all others. */
@@ -98,11 +111,15 @@ export function lay(dict: number, key: string, value: unknown): number {
   return all < 256 ? laid(dict, key, LATIN1, 0, length) : layWide(dict, key, value);
 }
 
+/** @internal Whether it has characters beyond U+00FF. What the engine holds as bytes is not looked at. */
+export function isWide(text: string): boolean {
+  return BEYOND_LATIN1.test(text);
+}
+
 function layLong(dict: number, key: string, value: string): number {
   const { length } = value;
   if (length > VALUE) return UNHASHED;
-  // What the engine holds as bytes is not looked at.
-  if (BEYOND_LATIN1.test(value)) return layWide(dict, key, value);
+  if (isWide(value)) return layWide(dict, key, value);
   bytes.latin1Write(value, 0, length);
   return laid(dict, key, LATIN1, 0, length);
 }
@@ -117,6 +134,14 @@ function layWide(dict: number, key: string, value: string): number {
 /** @internal Lays a short key on the desk, whose value is so many bytes of `packed`; as `lay`. */
 export function layPacked(dict: number, key: string, length: number): number {
   return laid(dict, key, MESSAGE_PACK, VALUE, length);
+}
+
+/** @internal Lays a short key and bytes of this kind that are not many on the desk; as `lay`. */
+export function layBytes(dict: number, key: string, kind: number, value: Uint8Array): number {
+  const length = lengthOf(value);
+  if (length > VALUE) return UNHASHED;
+  packed.set(value);
+  return laid(dict, key, kind, VALUE, length);
 }
 
 function laid(dict: number, key: string, kind: number, at: number, length: number): number {

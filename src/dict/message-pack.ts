@@ -7,7 +7,7 @@
 import { Buffer } from 'node:buffer';
 
 import type { Copy } from './copies.js';
-import { packed, sliceable } from './desk.js';
+import { lengthOf, packed, sliceable } from './desk.js';
 import type { Sliceable } from './desk.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 
@@ -19,12 +19,6 @@ const SHORT = 64;
 const FIRST = 4096;
 /** So many objects are looked through one by one. */
 const FEW = 16;
-
-/** Whatever a Buffer says of itself. */
-const byteLengthOf = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  'byteLength',
-)!.get!;
 
 function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
   return new DataView(buffer, byteOffset, byteLength);
@@ -382,7 +376,7 @@ class Writer {
   }
 
   #buffer(value: Buffer): boolean {
-    const length = byteLengthOf.call(value) as number;
+    const length = lengthOf(value);
     if (length < 0x100) this.#sized(0xc4, 1, length);
     else if (length < 0x1_0000) this.#sized(0xc5, 2, length);
     else this.#sized(0xc6, 4, length);
@@ -409,12 +403,20 @@ function isArguments(value: object): boolean {
   return Symbol.iterator in value;
 }
 
+/** So many bytes are copied one by one. */
+const FEW_BYTES = 128;
+
 let spare: Writer | undefined = new Writer(packed);
 
 /** @internal The value's bytes; undefined where it is to be left to V8. */
 export function pack(value: object): Buffer | undefined {
   const done = packOnto(value);
-  return typeof done === 'number' ? Buffer.from(packed.subarray(0, done)) : done;
+  if (typeof done !== 'number') return done;
+  // Of a pool's memory, so that these few bytes take no longer than the packing.
+  const bytes = Buffer.allocUnsafe(done);
+  if (done > FEW_BYTES) bytes.set(packed.subarray(0, done));
+  else for (let i = 0; i < done; i++) bytes[i] = packed[i]!;
+  return bytes;
 }
 
 /** @internal The same; where they are few they are left on the desk, and it is their number. Used up before the next call. */

@@ -1,7 +1,7 @@
 import * as binding from '#binding';
 import { fence, IN_ORDER, load } from '../loads.js';
 import * as desk from './desk.js';
-import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
+import { hash, isWide, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
 import { copyPart, copyPlain, plainParts } from './copies.js';
 import type { Copy } from './copies.js';
 import * as kinds from './kinds.js';
@@ -16,7 +16,7 @@ const CLOSED = new Int32Array(1024).fill(-1).buffer;
 /** Texts and objects beyond this are Rust's to copy. */
 const LONGEST = scratch.length;
 const scratchWords = new Int32Array(scratch.buffer);
-/** Values of up to so many bytes are copied so: a call takes longer. */
+/** Values of up to so many bytes are copied so, as a call takes longer. */
 const WORD_BY_WORD = 128;
 /** As `find` says: there is none, or Rust is to look. */
 const MISSING = 0;
@@ -273,23 +273,52 @@ export class Reader {
 
   /**
    * With the lock: puts what lies on the desk in place of a record of the same size, as `set` in
-   * `crates/shmkit/src/dict/write.rs` does; whether it has. Between the two versions whoever comes after a death tells what
-   * is free from the slots.
+   * `crates/shmkit/src/dict/write.rs` does; whether it has.
    */
   replace(wanted: number): boolean {
-    if (!IN_ORDER) return false;
     const length = desk.words[desk.LENGTH]!;
-    if (length > WORD_BY_WORD) return false;
+    const kind = desk.words[desk.KIND]!;
     // As above.
-    if (desk.words[desk.KIND] === kinds.NUMBER && Number.isNaN(desk.doubles[0])) return false;
+    if (kind === kinds.NUMBER && Number.isNaN(desk.doubles[0])) return false;
+    const from = desk.words[desk.AT]!;
+    const bytes = length > WORD_BY_WORD ? desk.values.subarray(from, from + length) : undefined;
+    return this.#replace(wanted, desk.words[desk.KEY_LENGTH]!, kind, length, bytes, from);
+  }
+
+  /** The same with a text that does not lie there. */
+  replaceText(key: string, text: string): boolean {
+    if (isWide(text)) return false;
+    const wanted = hash(key);
+    return wanted !== UNHASHED && this.#replace(wanted, key.length, kinds.LATIN1, text.length, text, 0);
+  }
+
+  /** And with bytes. */
+  replaceBytes(key: string, kind: number, bytes: Uint8Array): boolean {
+    const wanted = hash(key);
+    return wanted !== UNHASHED && this.#replace(wanted, key.length, kind, desk.lengthOf(bytes), bytes, 0);
+  }
+
+  /**
+   * Puts a value in place of a record of the same size: a text, or so many bytes, or words of the desk. Between the two
+   * versions whoever comes after a death tells what is free from the slots.
+   */
+  #replace(
+    wanted: number,
+    keyLength: number,
+    kind: number,
+    length: number,
+    value: string | Uint8Array | undefined,
+    from: number,
+  ): boolean {
+    if (!IN_ORDER) return false;
     const words = this.#words;
-    const keyLength = desk.words[desk.KEY_LENGTH]!;
     const record = this.#seek(wanted, keyLength);
     if (record <= MISSING) return false;
     const size = words[record + 1]! & 0xff;
     const room = ROOMS[size];
     const keyEnd = (16 + keyLength + 7) & ~7;
-    if (room === undefined || keyEnd + length > room || keyEnd + length <= room - GRAIN) return false;
+    if (room === undefined || keyEnd + length > room || (size > 0 && keyEnd + length <= ROOMS[size - 1]!))
+      return false;
     // The first that is free, and the one after it: small numbers.
     const first = FREE + size * 2;
     const block = words[first]!;
@@ -304,16 +333,18 @@ export class Reader {
     words[at + 2] = length;
     words[at + 3] = 0;
     for (let i = 0; i * 4 < keyLength; i++) words[at + 4 + i] = keyWords[i]!;
-    for (let i = 0, to = (block + keyEnd) / 4, from = desk.words[desk.AT]! / 4; i * 4 < length; i++) {
-      words[to + i] = desk.valueWords[from + i]!;
-    }
+    const to = block + keyEnd;
+    if (value === undefined) {
+      for (let i = 0; i * 4 < length; i++) words[to / 4 + i] = desk.valueWords[from / 4 + i]!;
+    } else if (typeof value === 'string') this.#bytes.latin1Write(value, to, length);
+    else this.#bytes.set(value, to);
     slotWords[0] = block / 16;
     slotWords[1] = version + 2;
     // As above.
     words[VERSION] = version + 1;
     Atomics.load(words, VERSION);
     words[at] = keyLength;
-    words[at + 1] = (desk.words[desk.KIND]! << 8) | size;
+    words[at + 1] = (kind << 8) | size;
     this.#doubles[this.#found.slot / 2] = slotDouble[0]!;
     words[record] = next;
     words[record + 1] = 0;

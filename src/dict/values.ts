@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
-import { sliceable } from './desk.js';
+import { lengthOf, sliceable } from './desk.js';
 import { pack, packOnto, unpack } from './message-pack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
 
@@ -70,9 +70,10 @@ export function encode(value: unknown, use: Use = 'kept'): Encoded {
 
 function encodeObject(value: object, use: Use): Encoded {
   if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
-    const array = ARRAYS.findIndex(({ name }) => name === value[Symbol.toStringTag]);
-    const kind = types.isUint8Array(value) ? BYTES : array < 0 ? undefined : ARRAY + array;
+    const kind = kindOf(value);
     if (kind !== undefined) {
+      // What is detached has none, and is refused below.
+      if (kind === BYTES && use === 'laid' && lengthOf(value as Uint8Array) > 0) return { value, kind };
       const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
       return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
     }
@@ -86,6 +87,13 @@ function encodeObject(value: object, use: Use): Encoded {
     if (isOverflow(error)) throw error;
     throw valueError(`the value cannot be stored: ${(error as Error).message}`);
   }
+}
+
+/** Undefined of the arrays of a newer engine. */
+function kindOf(array: NodeJS.TypedArray): number | undefined {
+  if (types.isUint8Array(array)) return BYTES;
+  const place = ARRAYS.findIndex(({ name }) => name === array[Symbol.toStringTag]);
+  return place < 0 ? undefined : ARRAY + place;
 }
 
 /** Of an instance of a class nothing but its fields would be left, without a word. */

@@ -36,9 +36,9 @@ impl SharedDict {
         if place.record.is_none() && self.make_room(1, &held)? {
             place = self.find(hash, key, |_| true)?;
         }
+        let old = place.record.map(|at| self.block_of(at)).transpose()?;
         let record = self.write_record(key, kind, value, &held)?;
         step("recorded");
-        let old = place.record.map(|at| self.block_of(at)).transpose()?;
         let version = self.begin()?;
         self.memory.store(place.slot.at + 8, u64::from(hash))?;
         step("hashed");
