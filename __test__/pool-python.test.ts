@@ -5,6 +5,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { Pool, segments, ShareableList, SharedArray, SharedDict, SharedMemory, SharedQueue } from 'shmkit';
 
+import { Program } from './helpers/program.js';
 import { venvPython } from './helpers/python.js';
 
 const WORK = new URL('pool/work.py', import.meta.url);
@@ -176,6 +177,20 @@ test('shared objects of every kind arrive, and an argument that comes back is th
   t.is(await total, 10 * (45 + 20));
   await t.throwsAsync(pool.run('closes', dict), { code: 'ERR_SHM_CLOSED' });
   t.false(dict.closed);
+});
+
+test('workers end with the process of their pool, whatever they are at', async (t) => {
+  const program = Program.node(
+    t,
+    `
+    const pool = new shmkit.Pool(${JSON.stringify(WORK)}, { workers: 2, python: ${JSON.stringify(venvPython())} });
+    say(String(await pool.run('sleep_behind', 600)));
+    await pool.run('say_and_sleep', 600);`,
+  );
+  for (let worker = 0; worker < 2; worker++) t.regex((await program.says()) ?? '', /^\d+$/);
+  await program.kill();
+  // They have its output as theirs, which ends with the last of them.
+  t.is(await program.says(), undefined);
 });
 
 test('workers end with the pool, however long the queue of calls', async (t) => {

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 
 GREETING = "no function"
@@ -61,6 +62,16 @@ def unsendable():
 
 def pid():
     return os.getpid()
+
+
+def sleep_behind(seconds):
+    threading.Thread(target=time.sleep, args=(seconds,)).start()
+    return os.getpid()
+
+
+def say_and_sleep(seconds):
+    print(os.getpid(), flush=True)
+    time.sleep(seconds)
 
 
 def leave(code):

@@ -17,9 +17,11 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 
 EXACT = 2**53  # whole numbers beyond are a bigint in Node
+GRACE = 5  # seconds that a worker has to end, as in worker-process.ts
 EPOCH = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
 
 
@@ -99,6 +101,9 @@ class Worker:
                 self._orders.put(order)
         self._gone = True
         self._orders.put(None)
+        # A call may last, and so may threads of the module's that are no daemons. The pool would kill this process now.
+        time.sleep(GRACE)
+        os._exit(1)
 
     def _load(self):
         folder, file = os.path.split(self._path)
