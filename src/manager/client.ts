@@ -10,7 +10,7 @@ const REQUESTS = 4;
 const PAUSE = 5;
 
 /** What becomes of connections to a server that is gone. */
-const GONE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE']);
+const GONE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT']);
 
 /** Who asks a manager for things. */
 export class Client {
@@ -57,7 +57,7 @@ export class Client {
         } catch (error) {
           const { code } = error as NodeJS.ErrnoException;
           // A server may end a connection that nobody used for a while, to have room for another one.
-          const wasOver = used && (code === 'ECONNRESET' || code === 'EPIPE');
+          const wasOver = used && code === 'ECONNRESET';
           // Its queue of those who want to connect is full.
           if (code === 'EAGAIN' && performance.now() < until) await later(PAUSE);
           else if (!wasOver) {

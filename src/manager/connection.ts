@@ -21,7 +21,6 @@ const MEANINGS: Record<string, string> = {
   EACCES: 'permission denied: the manager is another user’s',
   ECONNRESET:
     'the manager ended the connection without an answer; it was shut down or killed, or has no room',
-  EPIPE: 'the manager ended the connection without an answer; it was shut down or killed, or has no room',
   ENOTSOCK: 'what is there is no socket',
   ENOTDIR: 'a part of the path is no folder',
   ENAMETOOLONG: `the socket's path has more than ${PATH_MAX} bytes`,
@@ -67,9 +66,11 @@ export class Connection {
     this.#conversation = binding.createConversation(key);
     this.#socket = connect(typeof address === 'string' ? { path: address } : { ...address, noDelay: true });
     this.#socket.on('data', (bytes) => this.#hear(bytes));
-    this.#socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#end(connectionError(address, error.code ?? 'EUNKNOWN', error)),
-    );
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      // One who writes just then is told the same by another code.
+      const code = error.code === 'EPIPE' ? 'ECONNRESET' : error.code;
+      this.#end(connectionError(address, code ?? 'EUNKNOWN', error));
+    });
     this.#socket.on('close', () => this.#end(connectionError(address, 'ECONNRESET')));
   }
 
