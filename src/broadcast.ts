@@ -79,13 +79,14 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
       throw wrongType('a SharedBroadcast', 'made by create() or attach()', native);
     this.#native = native;
     const facts = binding.broadcastFacts(native);
-    this.name = facts.name;
-    this.capacity = facts.slots;
-    this.dtype = facts.dtype as D;
-    this.shape = Object.freeze(facts.shape);
+    const { ring } = facts;
+    this.name = ring.name;
+    this.capacity = ring.slots;
+    this.dtype = ring.dtype as D;
+    this.shape = Object.freeze(ring.shape);
     this.onSlow = facts.blocks ? 'block' : 'drop';
-    this.#id = facts.id;
-    this.#memory = new Memory(native, facts, checkType(facts.dtype).Class as ItemClass<D>);
+    this.#id = ring.id;
+    this.#memory = new Memory(native, facts, checkType(ring.dtype).Class as ItemClass<D>);
     this.#publisher = new Publisher(this.#memory);
     this.#room = new Line(this.name, (sleepers, id) => binding.startBroadcastWait(sleepers, id, native));
   }

@@ -86,13 +86,14 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     if (!types.isExternal(native)) throw wrongType('a SharedQueue', 'made by create() or attach()', native);
     this.#native = native;
     const facts = binding.queueFacts(native);
-    this.name = facts.name;
-    this.capacity = facts.slots;
-    this.dtype = facts.dtype as D;
-    this.shape = Object.freeze(facts.shape);
-    this.#id = facts.id;
-    this.#Class = checkType(facts.dtype).Class as ItemClass<D>;
-    this.#length = facts.elements;
+    const { ring } = facts;
+    this.name = ring.name;
+    this.capacity = ring.slots;
+    this.dtype = ring.dtype as D;
+    this.shape = Object.freeze(ring.shape);
+    this.#id = ring.id;
+    this.#Class = checkType(ring.dtype).Class as ItemClass<D>;
+    this.#length = ring.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
     const line = (items: boolean): Line =>
@@ -104,7 +105,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.#items = line(true);
     this.#room = line(false);
     const bytes = this.#Class.BYTES_PER_ELEMENT;
-    this.#itemAt = facts.itemAt;
+    this.#itemAt = ring.itemAt;
     this.#shift = Math.log2(bytes);
     this.#all = new this.#Class(this.#buffer, 0, Math.floor(this.#buffer.byteLength / bytes));
   }

@@ -52,13 +52,13 @@ export class Memory<D extends DType> {
 
   constructor(native: binding.BroadcastHandle, facts: binding.BroadcastFacts, Class: ItemClass<D>) {
     this.native = native;
-    this.name = facts.name;
+    this.name = facts.ring.name;
     this.blocks = facts.blocks;
-    this.slots = facts.slots;
-    this.stride = facts.stride / 8;
+    this.slots = facts.ring.slots;
+    this.stride = facts.ring.stride / 8;
     this.Class = Class;
-    this.length = facts.elements;
-    this.#itemAt = facts.itemAt;
+    this.length = facts.ring.elements;
+    this.#itemAt = facts.ring.itemAt;
     this.#shift = Math.log2(Class.BYTES_PER_ELEMENT);
     this.#buffer = binding.broadcastBuffer(native);
     this.words = new Int32Array(this.#buffer);

@@ -58,10 +58,10 @@ export class Ring {
 
   constructor(native: binding.QueueHandle, facts: binding.QueueFacts, buffer: ArrayBuffer) {
     this.#native = native;
-    this.#name = facts.name;
+    this.#name = facts.ring.name;
     this.words = new Int32Array(buffer);
-    this.#slots = facts.slots;
-    this.#stride = facts.stride / 4;
+    this.#slots = facts.ring.slots;
+    this.#stride = facts.ring.stride / 4;
     this.#indexBits = facts.indexBits;
     this.#indexMask = (1 << facts.indexBits) - 1;
     this.#lapMask = facts.lapMask;

@@ -1,25 +1,19 @@
 //! Broadcasts: what JavaScript cannot do itself, which is to sleep, to wake and to tell who is dead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::array::DType;
 use shmkit::broadcast::steps::{ACTIVE, Count, Field, Side};
 use shmkit::broadcast::{Awaited, ENTRY, Layout, READERS, SharedBroadcast, at, count_at};
-use shmkit::items::Items;
-use shmkit::segment::{Identity, Name};
+use shmkit::segment::Name;
 use shmkit::sync;
 use shmkit::sync::word::bell;
 
-use crate::buffers;
-use crate::errors::{closed, to_js};
-use crate::ledger;
-use crate::segment::{create_options, identity_from, size_from};
+use crate::errors::to_js;
+use crate::ring::{Open, RingFacts, items_from};
+use crate::segment::{create_options, identity_from};
 use crate::sync::SleepersHandle;
-
-type Outcome<T> = std::result::Result<T, shmkit::Error>;
 
 /// What JavaScript has to know of the words, as offsets in words of 4 bytes, of the counts, as offsets in counts of 8, and
 /// as bits.
@@ -81,40 +75,12 @@ pub fn broadcast_constants() -> BroadcastConstants {
     }
 }
 
-/// A broadcast, and what is known of it, until it is closed.
-pub struct NativeBroadcast {
-    name: Name,
-    id: Identity,
-    broadcast: Option<Arc<SharedBroadcast>>,
-}
+/// As a handle has it.
+pub type NativeBroadcast = Open<SharedBroadcast>;
 
 /// How JavaScript holds one.
 #[napi]
 pub type BroadcastHandle = External<NativeBroadcast>;
-
-impl NativeBroadcast {
-    fn handle(broadcast: SharedBroadcast) -> BroadcastHandle {
-        let (name, id) = (broadcast.segment().name().clone(), broadcast.segment().id());
-        External::new(NativeBroadcast { name, id, broadcast: Some(Arc::new(broadcast)) })
-    }
-
-    fn open(&self) -> Outcome<&Arc<SharedBroadcast>> {
-        self.broadcast.as_ref().ok_or_else(|| closed(self.name.as_str()))
-    }
-
-    fn about(&self, error: shmkit::Error) -> shmkit::Error {
-        error.about(self.name.as_str())
-    }
-}
-
-impl Drop for NativeBroadcast {
-    fn drop(&mut self) {
-        // A thread that waits may hold on to it for a little longer; others must not wait for that.
-        if let Some(broadcast) = &self.broadcast {
-            broadcast.leave();
-        }
-    }
-}
 
 /// What is waited for: an item by its number, or room.
 fn awaited(item: Option<f64>) -> Awaited {
@@ -135,12 +101,10 @@ pub fn create_broadcast(
     track: bool,
 ) -> Result<BroadcastHandle> {
     let create = || {
-        let dtype = DType::parse(&dtype)?;
-        let items = Items { dtype, slots, shape: shape.into_iter().map(size_from).collect() };
-        let options = create_options(name, mode, true, populate, track)?;
-        SharedBroadcast::create(&Layout { blocks, items }, &options)
+        let layout = Layout { blocks, items: items_from(slots, &dtype, shape)? };
+        SharedBroadcast::create(&layout, &create_options(name, mode, true, populate, track)?)
     };
-    create().map(NativeBroadcast::handle).map_err(|error| to_js(&env, error))
+    create().map(Open::handle).map_err(|error| to_js(&env, error))
 }
 
 /// Opens a broadcast, or only the one of that `id`.
@@ -155,68 +119,35 @@ pub fn attach_broadcast(
         let expect = id.as_deref().map(identity_from).transpose()?;
         SharedBroadcast::attach(&Name::new(&name)?, foreign, expect)
     };
-    attach().map(NativeBroadcast::handle).map_err(|error| to_js(&env, error))
+    attach().map(Open::handle).map_err(|error| to_js(&env, error))
 }
 
 /// What a handle says of its broadcast.
 #[napi(object)]
 pub struct BroadcastFacts {
-    /// Its name.
-    pub name: String,
-    /// What tells it from others that had its name.
-    pub id: String,
+    /// What all rings say.
+    pub ring: RingFacts,
     /// Whether the writer waits for the slowest reader.
     pub blocks: bool,
-    /// How many slots there are.
-    pub slots: u32,
-    /// From slot to slot, in bytes.
-    pub stride: f64,
-    /// Where in its slot an item is, in bytes.
-    pub item_at: u32,
-    /// Elements of an item.
-    pub elements: f64,
-    /// Their type.
-    pub dtype: String,
-    /// Of an item.
-    pub shape: Vec<f64>,
 }
 
 /// Of an open broadcast.
 #[napi]
 pub fn broadcast_facts(env: Env, broadcast: &BroadcastHandle) -> Result<BroadcastFacts> {
-    let facts = || {
-        let layout = broadcast.open()?.layout();
-        let items = &layout.items;
-        Ok(BroadcastFacts {
-            name: broadcast.name.as_str().to_owned(),
-            id: format!("{}:{}", broadcast.id.device, broadcast.id.inode),
-            blocks: layout.blocks,
-            slots: items.slots,
-            stride: items.stride() as f64,
-            item_at: items.item_at() as u32,
-            elements: items.elements() as f64,
-            dtype: items.dtype.name().to_owned(),
-            shape: items.shape.iter().map(|one| *one as f64).collect(),
-        })
-    };
-    facts().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast
+        .with(&env, |open| Ok(BroadcastFacts { ring: broadcast.facts(open), blocks: open.layout().blocks }))
 }
 
 /// A new buffer over all of it.
 #[napi(ts_return_type = "ArrayBuffer")]
 pub fn broadcast_buffer<'env>(env: &'env Env, broadcast: &BroadcastHandle) -> Result<Unknown<'env>> {
-    let buffer = || {
-        let open = broadcast.open()?;
-        buffers::array_buffer_of(env, open.mapping(), 0, open.layout().size())
-    };
-    buffer().map_err(|error| to_js(env, broadcast.about(error)))
+    broadcast.buffer(env)
 }
 
 /// Is the one who publishes from now on; the number of the next item.
 #[napi]
 pub fn broadcast_enlist(env: Env, broadcast: &BroadcastHandle) -> Result<f64> {
-    let enlist = || Ok(broadcast.open()?.enlist()?.next() as f64);
-    enlist().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| Ok(open.enlist()?.next() as f64))
 }
 
 /// A place in the stream of items.
@@ -233,48 +164,42 @@ pub struct BroadcastReader {
 /// Begins to read, at the `oldest` item that is there or at the next one that is published.
 #[napi]
 pub fn broadcast_subscribe(env: Env, broadcast: &BroadcastHandle, oldest: bool) -> Result<BroadcastReader> {
-    let subscribe = || {
-        let reader = broadcast.open()?.subscribe(oldest)?;
+    broadcast.with(&env, |open| {
+        let reader = open.subscribe(oldest)?;
         let (index, seen) = reader.entry();
         Ok(BroadcastReader { index, seen, next: reader.next() as f64 })
-    };
-    subscribe().map_err(|error| to_js(&env, broadcast.about(error)))
+    })
 }
 
 /// Reads no more.
 #[napi]
 pub fn broadcast_unsubscribe(env: Env, broadcast: &BroadcastHandle, index: u32, seen: u32) -> Result<()> {
-    let unsubscribe = || broadcast.open()?.unsubscribe((index, seen));
-    unsubscribe().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| open.unsubscribe((index, seen)))
 }
 
 /// Wakes all who wait for items, or for room, for one who has changed something.
 #[napi]
 pub fn broadcast_notify(env: Env, broadcast: &BroadcastHandle, items: bool) -> Result<()> {
     let side = if items { Side::Items } else { Side::Room };
-    let notify = || broadcast.open()?.notify(side);
-    notify().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| open.notify(side))
 }
 
 /// Takes its entry from a reader, as its word was `seen`, if that one is dead; whether it did.
 #[napi]
 pub fn broadcast_recover(env: Env, broadcast: &BroadcastHandle, index: u32, seen: u32) -> Result<bool> {
-    let recover = || broadcast.open()?.recover(index, seen);
-    recover().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| open.recover(index, seen))
 }
 
 /// Of one that has ended: if the writer is dead nothing comes of what it has claimed; whether that is settled.
 #[napi]
 pub fn broadcast_settle(env: Env, broadcast: &BroadcastHandle) -> Result<bool> {
-    let settle = || broadcast.open()?.settle();
-    settle().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| open.settle())
 }
 
 /// Nothing is published any more.
 #[napi]
 pub fn broadcast_end(env: Env, broadcast: &BroadcastHandle) -> Result<()> {
-    let end = || broadcast.open()?.end();
-    end().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| open.end())
 }
 
 /// Sleeps until there may be that item, or room for one, for `milliseconds` at most; whether there may be.
@@ -286,8 +211,7 @@ pub fn broadcast_wait(
     milliseconds: f64,
 ) -> Result<bool> {
     let time = Duration::from_secs_f64(milliseconds.clamp(0.0, 1e6) / 1e3);
-    let wait = || sync::sleep(&mut broadcast.open()?.wait(awaited(item)), time);
-    wait().map(|outcome| outcome.is_some()).map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| Ok(sync::sleep(&mut open.wait(awaited(item)), time)?.is_some()))
 }
 
 /// Waits for the same elsewhere.
@@ -299,31 +223,23 @@ pub fn start_broadcast_wait(
     broadcast: &BroadcastHandle,
     item: Option<f64>,
 ) -> Result<()> {
-    let mut start = || sleepers.start(id, broadcast.open()?.wait(awaited(item)));
-    start().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.with(&env, |open| sleepers.start(id, open.wait(awaited(item))))
 }
 
 /// Detaches `buffer`, gives back what this handle has, and lets go of the memory. Idempotent.
 #[napi(ts_args_type = "broadcast: ExternalObject<NativeBroadcast>, buffer: ArrayBuffer")]
 pub fn close_broadcast(env: Env, broadcast: &mut BroadcastHandle, buffer: Unknown<'_>) {
-    let Some(open) = broadcast.broadcast.take() else { return };
-    open.leave();
-    buffers::detach(&env, &buffer);
-    open.mapping().blank();
+    broadcast.close(&env, &buffer);
 }
 
 /// Removes its name.
 #[napi]
 pub fn unlink_broadcast(env: Env, broadcast: &BroadcastHandle) -> Result<()> {
-    shmkit::ledger::unlink(&broadcast.name, broadcast.id).map_err(|error| to_js(&env, error))
+    broadcast.unlink(&env)
 }
 
 /// Makes this process an owner.
 #[napi]
 pub fn adopt_broadcast(env: Env, broadcast: &BroadcastHandle) -> Result<()> {
-    let adopt = || {
-        broadcast.open()?;
-        ledger::require()?.adopt(&broadcast.name, broadcast.id)
-    };
-    adopt().map_err(|error| to_js(&env, broadcast.about(error)))
+    broadcast.adopt(&env)
 }

@@ -10,5 +10,6 @@ mod ledger;
 mod list;
 mod manager;
 mod queue;
+mod ring;
 mod segment;
 mod sync;

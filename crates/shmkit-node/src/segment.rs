@@ -163,7 +163,7 @@ pub fn segment_created(segment: &Handle) -> bool {
 /// What tells it from others that had its name.
 #[napi]
 pub fn segment_id(segment: &Handle) -> String {
-    format!("{}:{}", segment.id.device, segment.id.inode)
+    id_text(segment.id)
 }
 
 /// A new buffer over its bytes.
@@ -260,6 +260,10 @@ pub fn adopt_segment(env: Env, segment: &Handle) -> Result<()> {
         ledger::require()?.adopt(&segment.name, segment.id)
     };
     adopt().map_err(|error| to_js(&env, segment.about(error)))
+}
+
+pub(crate) fn id_text(id: Identity) -> String {
+    format!("{}:{}", id.device, id.inode)
 }
 
 pub(crate) fn identity_from(id: &str) -> Outcome<Identity> {

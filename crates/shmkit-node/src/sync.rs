@@ -15,7 +15,7 @@ use shmkit::sync::{self, Left, LockFile, LockWait, SharedEvent, SharedLock, Slee
 use crate::buffers;
 use crate::errors::{closed, to_js};
 use crate::ledger;
-use crate::segment::{Handle, create_options, identity_from};
+use crate::segment::{Handle, create_options, id_text, identity_from};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
@@ -223,7 +223,7 @@ pub fn lock_facts(env: Env, lock: &LockHandle) -> Result<LockFacts> {
         };
         Ok(LockFacts {
             name: lock.name.as_str().to_owned(),
-            id: format!("{}:{}", lock.id.device, lock.id.inode),
+            id: id_text(lock.id),
             created: lock.created,
             me,
             reading_at: if reading_at < PAGE { (reading_at / 4) as i32 } else { -1 },

@@ -14,7 +14,7 @@ use shmkit::sync::SharedLock;
 use crate::buffers;
 use crate::errors::to_js;
 use crate::ledger;
-use crate::segment::{create_options, identity_from, size_from};
+use crate::segment::{create_options, id_text, identity_from, size_from};
 use crate::sync::{LockHandle, NativeLock};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -151,7 +151,7 @@ pub fn dict_facts(dict: &DictHandle) -> DictFacts {
     DictFacts {
         number: dict.number,
         name: dict.name.as_str().to_owned(),
-        id: format!("{}:{}", dict.id.device, dict.id.inode),
+        id: id_text(dict.id),
         most: dict.most as f64,
     }
 }
