@@ -238,9 +238,27 @@ function replaceLong({ reader, number }: ReturnType<typeof setUp>, key: string, 
   return reader.replaceBytes(key, encoded.kind, encoded.value as Uint8Array);
 }
 
+const small = [
+  0, 1, 31, 32, 33, 41, 96, 127, 128, 129, 255, 256, 440, 463, 464, 465, 480, 481, 511, 512, 513,
+];
 const lengths = [
-  ...[0, 1, 31, 32, 33, 41, 96, 127, 128, 129, 255, 256, 440, 463, 464, 465, 480, 481, 511, 512, 513],
-  ...[560, 592, 593, 600, 720, 848, 849, 976, 977, 1024, 1100, 1500, 2048, 4095, 4096, 4097, 9000, 70_000],
+  ...small,
+  560,
+  592,
+  593,
+  600,
+  720,
+  848,
+  849,
+  976,
+  977,
+  1024,
+  1100,
+  1500,
+  4095,
+  4096,
+  4097,
+  70_000,
 ];
 const made: Record<string, (length: number, turn: number) => unknown> = {
   'a text': (length, turn) =>

@@ -146,12 +146,12 @@ test('a getter that takes keys away and adds some', (t) => {
 test('keys that are numbers, and objects that are arguments of a function', (t) => {
   isSame(t, { 7: 'seven', 10: 'ten', a: 1 });
   isSame(t, { '': 1, '007': 2 });
-  for (const given of [[], [1, 2]]) {
+  for (const values of [[], [1, 2]]) {
     const value = function () {
       return arguments as object; // oxlint-disable-line prefer-rest-params
-    }.apply(undefined, given as never);
-    t.is(pack(value), undefined);
-    t.is(pack({ value }), undefined);
+    }.apply(undefined, values as never);
+    t.is(pack(given), undefined);
+    t.is(pack({ given }), undefined);
   }
 });
 
