@@ -147,7 +147,7 @@ test('keys that are numbers, and objects that are arguments of a function', (t) 
   isSame(t, { 7: 'seven', 10: 'ten', a: 1 });
   isSame(t, { '': 1, '007': 2 });
   for (const values of [[], [1, 2]]) {
-    const value = function () {
+    const given = function () {
       return arguments as object; // oxlint-disable-line prefer-rest-params
     }.apply(undefined, values as never);
     t.is(pack(given), undefined);
