@@ -339,10 +339,16 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     get closed(): boolean;
     /**
      * All elements of the segment from its first one on, in place: element `(i, j)` is
-     * `data[offset + i * strides[0] + j * strides[1]]`. A view has the same as the array that it is a view of.
+     * `data[offset + i * strides[0] + j * strides[1]]`. A view, as a part in `mapArray` is one, has the same as the array that
+     * it is a view of; `elements` has its own.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
      */
     get data(): DTypes[D];
+    /**
+     * The elements of this array, or of this part of one, in place: `size` of them, in its `order`.
+     * @throws `ERR_OUT_OF_RANGE` where they do not lie one after the other, as `order` null says; else as `data`.
+     */
+    get elements(): DTypes[D];
     /**
      * The element at these indexes, one for each dimension; negative ones count from the end.
      * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.

@@ -433,6 +433,29 @@ test('parts of parts have the elements that lists of lists have', (t) => {
   );
 });
 
+test('elements are those of a part alone, in place', (t) => {
+  const a = counting(t, 3, 5, 4);
+  for (const part of [
+    a,
+    a.T,
+    a.slice([1]),
+    a.slice(2),
+    a.slice(1, [2, 4]),
+    a.slice(0, 0, 3),
+    a.slice([3, 3]),
+  ]) {
+    const { elements } = part;
+    t.is(part.elements, elements);
+    t.deepEqual([...elements], [...(part.order === 'C' ? part : part.T).toTypedArray()]);
+    elements.fill(-1);
+    t.is(part.size === 0 || part.max(), part.size === 0 || -1);
+    for (let i = 0; i < 60; i++) a.data[i] = i;
+  }
+  for (const part of [a.slice([undefined, undefined, 2]), a.slice(null, [1, 3]), a.slice([2, 0, -1])]) {
+    t.throws(() => part.elements, { code: 'ERR_OUT_OF_RANGE', message: /one after the other.*toTypedArray/ });
+  }
+});
+
 test('ranges and shapes that there are not are refused', (t) => {
   const a = counting(t, 2, 3);
   const refused = (run: () => unknown, code: string, message: RegExp) => t.throws(run, { code, message });
@@ -516,6 +539,7 @@ test('closing a view leaves the array, and closing the array detaches its views'
     () => part.T,
     () => part.reshape([-1]),
     () => part.data,
+    () => part.elements,
     () => part.toArray(),
     () => a.copyFrom(part),
     () => a.add(part),
@@ -535,6 +559,7 @@ test('closing a view leaves the array, and closing the array detaches its views'
       () => array.max(),
       () => array.scale(2),
       () => array.data,
+      () => array.elements,
       () => array.T,
       () => array.toTypedArray(),
     ]) {

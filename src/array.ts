@@ -131,6 +131,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   readonly #isView: boolean;
   readonly #cells: Cells;
   readonly #readOnly: boolean;
+  #elements: DTypes[D] | undefined;
   #closed = false;
 
   private constructor(shm: SharedMemory, place: Place, isView: boolean, data?: DTypes[DType]) {
@@ -265,12 +266,28 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   /**
    * All elements of the segment from its first one on, in place: element `(i, j)` is
-   * `data[offset + i * strides[0] + j * strides[1]]`. A view has the same as the array that it is a view of.
+   * `data[offset + i * strides[0] + j * strides[1]]`. A view, as a part in `mapArray` is one, has the same as the array that
+   * it is a view of; `elements` has its own.
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
    */
   get data(): DTypes[D] {
     if (this.#cells.data.length === 0) this.#checkOpen();
     return this.#cells.data as DTypes[D];
+  }
+
+  /**
+   * The elements of this array, or of this part of one, in place: `size` of them, in its `order`.
+   * @throws `ERR_OUT_OF_RANGE` where they do not lie one after the other, as `order` null says; else as `data`.
+   */
+  get elements(): DTypes[D] {
+    const { data, offset, size, order } = this;
+    if (order === null) {
+      throw rangeError(
+        `the elements of shape ${shown(this.shape)} with strides ${shown(this.strides)} do not lie one after the other: ` +
+          'get() them, or take a copy, toTypedArray()',
+      );
+    }
+    return (this.#elements ??= data.subarray(offset, offset + size) as DTypes[D]);
   }
 
   /**

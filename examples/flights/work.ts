@@ -19,9 +19,9 @@ export async function load(delay: SharedArray<'int16'>, distance: SharedArray<'u
 
 /** For `mapArray`: the bands of a part of the distances. */
 export function bandsOf(distance: SharedArray<'uint16'>, band: SharedArray<'uint8'>): void {
-  const [miles, bands] = [distance.data, band.data];
+  const [miles, bands] = [distance.elements, band.elements];
   const table = bandTable(bandStarts);
-  for (let i = 0; i < band.size; i++) bands[band.offset + i] = table[miles[distance.offset + i]!]!;
+  for (let i = 0; i < band.size; i++) bands[i] = table[miles[i]!]!;
 }
 
 /** One resample. */
