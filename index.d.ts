@@ -311,6 +311,13 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      */
     static create<D extends DType = 'float64'>(shape: number | readonly number[], options?: ArrayCreateOptions<D>): SharedArray<D>;
     /**
+     * Opens the array of this name, or makes one of zeros: whoever comes first creates, the others attach, and all of them own
+     * it. (One that nobody owns, made by Python or with `track: false`, they attach to.)
+     * @throws `ERR_SHM_MISMATCH` where the existing one has another shape or type, `ERR_SHM_NOT_AN_ARRAY` where it is none;
+     * else as `create` and `attach`.
+     */
+    static createOrAttach<D extends DType = 'float64'>(name: string, shape: number | readonly number[], options?: Omit<ArrayCreateOptions<D>, 'name'>): SharedArray<D>;
+    /**
      * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
      * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
      * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;

@@ -3,7 +3,7 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import type { ArrayValue } from '#binding';
-import { checkOptions } from './arguments.js';
+import { checkName, checkOptions } from './arguments.js';
 import { at, atAny, cellsOf } from './array/cells.js';
 import type { Cells } from './array/cells.js';
 import { checkType, holds, typeOfArray } from './array/dtype.js';
@@ -28,7 +28,16 @@ import { checkHeader, checkWanted, locate } from './array/source.js';
 import type { Place } from './array/source.js';
 import { closedError, rangeError, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
-import { attachKind, created, creation, describe, discard, memoryOver, nativeOf } from './memory.js';
+import {
+  attachKind,
+  created,
+  createdOrAttached,
+  creation,
+  describe,
+  discard,
+  memoryOver,
+  nativeOf,
+} from './memory.js';
 import { SharedMemory } from './memory.js';
 import type { AttachOptions, CreateOptions, NativeHandle } from './memory.js';
 import { UNCLONEABLE } from './shared-object.js';
@@ -78,6 +87,7 @@ export type Nested<D extends DType> = Element<D> | Nested<D>[];
 
 const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
 const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
+const CREATE_OR_ATTACH_OPTIONS = CREATE_OPTIONS.filter((option) => option !== 'name');
 const FROM_OPTIONS = [...CREATION, 'dtype', 'shape', 'header'];
 const LOAD_OPTIONS = [...CREATION, 'dtype', 'header'];
 const ATTACH_OPTIONS = [
@@ -182,7 +192,24 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OPTIONS);
     const type = checkType(dtype ?? 'float64');
-    return make(type, checkShape(shape), checkOrder(order) ?? 'C', header, NOTHING, rest);
+    return make(type, checkShape(shape), checkOrder(order), header, NOTHING, rest);
+  }
+
+  /**
+   * Opens the array of this name, or makes one of zeros: whoever comes first creates, the others attach, and all of them own
+   * it. (One that nobody owns, made by Python or with `track: false`, they attach to.)
+   * @throws `ERR_SHM_MISMATCH` where the existing one has another shape or type, `ERR_SHM_NOT_AN_ARRAY` where it is none;
+   * else as `create` and `attach`.
+   */
+  static createOrAttach<D extends DType = 'float64'>(
+    name: string,
+    shape: number | readonly number[],
+    options?: Omit<ArrayCreateOptions<D>, 'name'>,
+  ): SharedArray<D> {
+    const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OR_ATTACH_OPTIONS);
+    const named = { ...rest, name: checkName(name) };
+    const type = checkType(dtype ?? 'float64');
+    return make(type, checkShape(shape), checkOrder(order), header, NOTHING, named, true);
   }
 
   /**
@@ -250,7 +277,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
     const empty = sizeOf(shape) === 0;
     const native = empty
-      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
+      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track, false)
       : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
     return finish(native, name, bytes, track, placed(type, shape, order, head.length));
   }
@@ -580,23 +607,29 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 }
 
-/** A segment with this header and these elements. */
+/** A segment with this header and these elements; or the array that has the name, whatever its elements are. */
 function make<D extends DType>(
   type: TypeFacts,
   shape: number[],
-  order: Order,
+  order: Order | undefined,
   header: unknown,
   elements: Uint8Array,
   options: CreateOptions,
+  attach = false,
 ): SharedArray<D> {
   const [name, mode, reserve, populate, track] = creation(options);
-  const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
-  const head = withHeader ? headerOf(type, shape, order) : NOTHING;
+  const kind = checkHeader(header) ?? 'npy';
+  const head = kind === 'npy' ? headerOf(type, shape, order ?? 'C') : NOTHING;
   // No segment is empty.
   const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
   if (!Number.isSafeInteger(bytes)) throw rangeError(`shape ${shown(shape)} has too many elements`);
-  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
-  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track, attach);
+  if (binding.segmentCreated(native)) {
+    return finish(native, name, bytes, track, placed(type, shape, order ?? 'C', head.length));
+  }
+  const memory = memoryOver(native, createdOrAttached(native));
+  const wanted = { shape, type, order, offset: undefined, header: kind };
+  return opened(memory, () => over<D>(memory, locate(memory, memory.name, wanted)));
 }
 
 /** As numpy, which calls C what is both. */

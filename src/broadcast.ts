@@ -103,7 +103,17 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
       throw outOfRange('onSlow', "'block' or 'drop'", onSlow);
     const { slots, dtype, shape, name, permissions, populate, track } = ringArguments(given);
     const blocks = onSlow !== 'drop';
-    const native = binding.createBroadcast(slots, dtype, shape, blocks, name, permissions, populate, track);
+    const native = binding.createBroadcast(
+      slots,
+      dtype,
+      shape,
+      blocks,
+      name,
+      permissions,
+      populate,
+      track,
+      false,
+    );
     if (track) warnWhereUntracked();
     return new SharedBroadcast<D>(native);
   }

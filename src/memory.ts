@@ -187,12 +187,7 @@ export class SharedMemory implements SharedObject {
       track,
     );
     if (track) warnWhereUntracked();
-    return new SharedMemory(native, {
-      name,
-      size: binding.segmentSize(native),
-      created: binding.segmentCreated(native),
-      readOnly: false,
-    });
+    return new SharedMemory(native, createdOrAttached(native));
   }
 
   /** Whether `close()` was called. */
@@ -431,6 +426,12 @@ export function discard(memory: SharedMemory): void {
 /** @internal What a fresh segment's handle says of it. */
 export function created(native: NativeHandle, name: string | undefined, size: number): Facts {
   return { name: name ?? binding.segmentName(native), size, created: true, readOnly: false };
+}
+
+/** @internal The same of one that there may have been before. */
+export function createdOrAttached(native: NativeHandle): Facts {
+  const [name, size] = [binding.segmentName(native), binding.segmentSize(native)];
+  return { name, size, created: binding.segmentCreated(native), readOnly: false };
 }
 
 /** @internal Attaches to the segment of a shared object of this kind. */

@@ -130,6 +130,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
       permissions,
       populate,
       track,
+      false,
     );
     if (track) warnWhereUntracked();
     return new SharedQueue<D>(native);

@@ -46,7 +46,7 @@ pub fn array_types() -> Vec<ArrayType> {
 
 /// Makes a segment of `size` bytes that begins with `header` and then `contents`, published whole.
 #[napi(
-    ts_args_type = "size: number, header: Uint8Array, contents: Uint8Array, name: string | undefined | null, mode: number, reserve: boolean, populate: boolean, track: boolean"
+    ts_args_type = "size: number, header: Uint8Array, contents: Uint8Array, name: string | undefined | null, mode: number, reserve: boolean, populate: boolean, track: boolean, attach: boolean"
 )]
 pub fn create_array(
     env: Env,
@@ -58,6 +58,7 @@ pub fn create_array(
     reserve: bool,
     populate: bool,
     track: bool,
+    attach: bool,
 ) -> Result<Handle> {
     let (header, contents) = (uint8_array(&env, &header)?, uint8_array(&env, &contents)?);
     let create = || {
@@ -65,9 +66,13 @@ pub fn create_array(
         let cancelled = AtomicBool::new(false);
         let size = size_from(size);
         if header.1 + contents.1 == 0 {
-            return Segment::create(size, &options, &cancelled);
+            return if attach {
+                Segment::create_or_attach(size, &options)
+            } else {
+                Segment::create(size, &options, &cancelled)
+            };
         }
-        Segment::create_with(size, &options, &cancelled, |bytes| {
+        let fill = |bytes: SharedBytes<'_>| {
             // SAFETY: both arrays are alive for this call; their bytes may be shared, which the copy allows.
             let copied = unsafe {
                 bytes
@@ -75,7 +80,12 @@ pub fn create_array(
                     .and_then(|()| bytes.copy_from(header.1, contents.0, contents.1))
             };
             copied.ok_or_else(malformed)
-        })
+        };
+        if attach {
+            Segment::create_or_attach_with(size, &options, fill)
+        } else {
+            Segment::create_with(size, &options, &cancelled, fill)
+        }
     };
     create().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
 }

@@ -87,7 +87,7 @@ fn awaited(item: Option<f64>) -> Awaited {
     item.map_or(Awaited::Room, |item| Awaited::Item(item as i64))
 }
 
-/// Makes a broadcast.
+/// Makes a broadcast. `attach`: or opens the one of that name, which may have another layout.
 #[napi]
 pub fn create_broadcast(
     env: Env,
@@ -99,10 +99,12 @@ pub fn create_broadcast(
     mode: u32,
     populate: bool,
     track: bool,
+    attach: bool,
 ) -> Result<BroadcastHandle> {
     let create = || {
         let layout = Layout { blocks, items: items_from(slots, &dtype, shape)? };
-        SharedBroadcast::create(&layout, &create_options(name, mode, true, populate, track)?)
+        let open = if attach { SharedBroadcast::create_or_attach } else { SharedBroadcast::create };
+        open(&layout, &create_options(name, mode, true, populate, track)?)
     };
     create().map(Open::handle).map_err(|error| to_js(&env, error))
 }

@@ -80,7 +80,7 @@ fn side(items: bool) -> Side {
     if items { Side::Items } else { Side::Room }
 }
 
-/// Makes a queue.
+/// Makes a queue. `attach`: or opens the one of that name, which may have another layout.
 #[napi]
 pub fn create_queue(
     env: Env,
@@ -92,10 +92,12 @@ pub fn create_queue(
     mode: u32,
     populate: bool,
     track: bool,
+    attach: bool,
 ) -> Result<QueueHandle> {
     let create = || {
         let layout = Layout { single, items: items_from(slots, &dtype, shape)? };
-        SharedQueue::create(&layout, &create_options(name, mode, true, populate, track)?)
+        let open = if attach { SharedQueue::create_or_attach } else { SharedQueue::create };
+        open(&layout, &create_options(name, mode, true, populate, track)?)
     };
     create().map(Open::handle).map_err(|error| to_js(&env, error))
 }

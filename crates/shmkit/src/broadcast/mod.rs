@@ -57,6 +57,16 @@ impl SharedBroadcast {
         Self::over(Segment::create_with(layout.size(), options, &AtomicBool::new(false), fill)?)
     }
 
+    /// Opens the broadcast of the name in the options and joins its owners, or makes it. What there is may have another layout.
+    ///
+    /// # Errors
+    /// As `create` and `attach`.
+    pub fn create_or_attach(layout: &Layout, options: &CreateOptions) -> Result<Self> {
+        layout.check()?;
+        let fill = |bytes: crate::bytes::SharedBytes<'_>| layout::write(bytes, layout);
+        Self::over(Segment::create_or_attach_with(layout.size(), options, fill)?)
+    }
+
     /// Opens an existing one, or only that of an identity.
     ///
     /// # Errors

@@ -287,7 +287,7 @@ impl Segment {
     ///
     /// # Errors
     /// As `create_or_attach`, and what `fill` says.
-    pub(crate) fn create_or_attach_with(
+    pub fn create_or_attach_with(
         size: usize,
         options: &CreateOptions,
         fill: impl Fn(SharedBytes<'_>) -> Result<()>,
