@@ -112,10 +112,12 @@ test('bytes that are no value are refused, at once and by a code', (t) => {
 test('a getter that stores something itself', (t) => {
   using dict = SharedDict.create<unknown>();
   const inner = { object: { q: [1, 2, 3] }, text: 'é'.repeat(1000), wide: '日'.repeat(1000), number: 5 };
+  const batch = { bytes: Buffer.alloc(4000, 0xff), array: new Float64Array(9).fill(-1), packed: { r: 's' } };
   const object = {
     before: 1,
     get here() {
       for (const [key, it] of Object.entries(inner)) dict.set(key, it);
+      dict.assign(Object.entries(batch));
       return { deep: 'x'.repeat(100) };
     },
     after: 2,
@@ -123,7 +125,7 @@ test('a getter that stores something itself', (t) => {
   for (let round = 0; round < 20; round++) {
     dict.set('outer', object);
     t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
-    for (const [key, it] of Object.entries(inner)) t.deepEqual(dict.get(key), it);
+    for (const [key, it] of Object.entries({ ...inner, ...batch })) t.deepEqual(dict.get(key), it);
   }
   dict.unlink();
 });

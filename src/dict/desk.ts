@@ -46,7 +46,7 @@ const VALUE = 4096;
 export const doubles = new Float64Array(calls.desk, VALUES, 1);
 /** @internal Both halves: */
 export const values = sliceable(calls.desk, VALUES, 2 * VALUE);
-/** where texts are written, */
+/** where texts and bytes are written, */
 const bytes = sliceable(calls.desk, VALUES, VALUE);
 /** @internal All of it in words. */
 export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);
@@ -140,8 +140,8 @@ export function layPacked(dict: number, key: string, length: number): number {
 export function layBytes(dict: number, key: string, kind: number, value: Uint8Array): number {
   const length = lengthOf(value);
   if (length > VALUE) return UNHASHED;
-  packed.set(value);
-  return laid(dict, key, kind, VALUE, length);
+  bytes.set(value);
+  return laid(dict, key, kind, 0, length);
 }
 
 function laid(dict: number, key: string, kind: number, at: number, length: number): number {
