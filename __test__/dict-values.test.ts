@@ -6,6 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
+import { encode } from '../src/dict/values.js';
 import { freshName } from './helpers/segments.js';
 
 function dictOf(t: ExecutionContext): SharedDict {
@@ -118,6 +119,20 @@ test('there and back: bytes, which come as a Buffer', (t) => {
       t.true(Buffer.isBuffer(got) && got.equals(bytes));
     }
   }
+});
+
+test('bytes that another thread may make more of are as many as they were', (t) => {
+  const dict = dictOf(t);
+  const memory = new SharedArrayBuffer(200, { maxByteLength: 400 });
+  const bytes = new Uint8Array(memory).fill(7);
+  // Looks like one that stays as it is.
+  const liar = Object.defineProperty(new Uint8Array(memory), 'buffer', { value: new ArrayBuffer(200) });
+  const encoded = [bytes, liar].map((it) => encode(it, 'laid').value as Uint8Array);
+  dict.set('key', bytes);
+  memory.grow(400);
+  t.deepEqual([bytes.length, liar.length], [400, 400]);
+  for (const { length } of encoded) t.is(length, 200);
+  t.deepEqual(dict.get('key'), Buffer.alloc(200, 7));
 });
 
 test('there and back: every typed array, empty ones and those on odd offsets of memory', (t) => {

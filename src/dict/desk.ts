@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
 
 import * as binding from '#binding';
 
@@ -23,14 +24,18 @@ export function sliceable(buffer: ArrayBuffer, start = 0, length = buffer.byteLe
   return Buffer.from(buffer, start, length) as Sliceable;
 }
 
-const byteLengthOf = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  'byteLength',
-)!.get!;
+const { byteLength, buffer } = Object.getOwnPropertyDescriptors(
+  Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array,
+);
 
 /** @internal How many bytes there are, whatever somebody else's object says of itself. */
 export function lengthOf(bytes: Uint8Array): number {
-  return byteLengthOf.call(bytes) as number;
+  return byteLength.get!.call(bytes) as number;
+}
+
+/** @internal Whether another thread may make more of them at any moment. */
+export function mayGrow(bytes: Uint8Array): boolean {
+  return types.isSharedArrayBuffer(buffer.get!.call(bytes));
 }
 
 // What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
