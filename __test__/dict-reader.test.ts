@@ -15,6 +15,7 @@ import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
 import { Lock } from '../src/lock.js';
 import type { Hold, Left } from '../src/lock.js';
+import * as waits from '../src/waits.js';
 import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
@@ -399,6 +400,19 @@ test('a script that is ended amid assign() leaves all of it or nothing', (t) => 
   }
   dict.assign(all('x'));
   t.is(dict.size, names.length + 2);
+});
+
+test('a script that was ended while the runtime loaded its clock leaves waits as they are', (t) => {
+  const clock = Object.getOwnPropertyDescriptor(globalThis, 'performance')!;
+  Object.defineProperty(globalThis, 'performance', { value: undefined, configurable: true });
+  try {
+    t.is(
+      waits.block(1, () => undefined),
+      undefined,
+    );
+  } finally {
+    Object.defineProperty(globalThis, 'performance', clock);
+  }
 });
 
 test('who is ended once he has the lock, however he got it, leaves it as he said beforehand', (t) => {
