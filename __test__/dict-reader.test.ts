@@ -9,7 +9,7 @@ import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
 import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../src/dict/desk.js';
-import { FLOAT } from '../src/dict/kinds.js';
+import { CLONE, FLOAT, MESSAGE_PACK } from '../src/dict/kinds.js';
 import { decode, encode, scratch } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
@@ -162,6 +162,19 @@ test('a number is written over a number, and over nothing else', (t) => {
   calls.set(number, 'float', Buffer.alloc(8), FLOAT);
   t.false(reader.overwrite('float', 5));
   for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.overwrite(key, 1));
+});
+
+test('a number is put in place of what cannot be read', (t) => {
+  using dict = SharedDict.create<number>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  const native = binding.attachDict(dict.name, false, false);
+  t.teardown(() => binding.closeDict(native, new ArrayBuffer(0)));
+  const { number } = binding.dictFacts(native);
+  for (const kind of [MESSAGE_PACK, CLONE, 200]) {
+    calls.set(number, 'key', Buffer.from([0xc1]), kind);
+    t.throws(() => dict.get('key'), { code: kind === 200 ? 'ERR_SHM_VALUE' : 'ERR_SHM_CORRUPT' });
+    t.is(dict.set('key', kind).get('key'), kind);
+  }
 });
 
 test('versions whose upper half changes are left to Rust', (t) => {
