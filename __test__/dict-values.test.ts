@@ -356,7 +356,14 @@ const REFUSED: Record<string, unknown> = {
   'a function as a key of a Map': new Map([[() => 1, 'a']]),
   'a symbol in a Set': new Set([Symbol('s')]),
   'a class': Point,
+  'bytes that were sent away': sentAway(new Uint8Array(9)),
+  'an array that was sent away': sentAway(new Float64Array(9)),
 };
+
+function sentAway(array: Uint8Array | Float64Array): unknown {
+  structuredClone(array, { transfer: [array.buffer as ArrayBuffer] });
+  return array;
+}
 for (const [what, value] of Object.entries(REFUSED)) {
   test(`refused: ${what}`, (t) => {
     const dict = dictOf(t);

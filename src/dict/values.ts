@@ -69,16 +69,16 @@ export function encode(value: unknown, use: Use = 'kept'): Encoded {
 }
 
 function encodeObject(value: object, use: Use): Encoded {
-  if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
-    const kind = kindOf(value);
-    if (kind !== undefined) {
-      // What is detached has none, and is refused below. What may grow is as long as it is now.
-      if (kind === BYTES && use === 'laid' && isLasting(value as Uint8Array)) return { value, kind };
-      const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-      return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
-    }
-  }
   try {
+    if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
+      const kind = kindOf(value);
+      if (kind !== undefined) {
+        // What is detached has none, and is refused below. What may grow is as long as it is now.
+        if (kind === BYTES && use === 'laid' && isLasting(value as Uint8Array)) return { value, kind };
+        const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+        return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
+      }
+    }
     const packed = use === 'laid' ? packOnto(value) : pack(value);
     if (packed !== undefined) return { value: packed, kind: MESSAGE_PACK };
     checkPlain(value, new Set(), 0);
