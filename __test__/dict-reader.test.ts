@@ -9,12 +9,13 @@ import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
 import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../src/dict/desk.js';
-import { FLOAT } from '../src/dict/kinds.js';
+import { CLONE, FLOAT, MESSAGE_PACK } from '../src/dict/kinds.js';
 import { decode, encode, scratch } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
 import { IN_ORDER } from '../src/loads.js';
 import { Lock } from '../src/lock.js';
 import type { Hold, Left } from '../src/lock.js';
+import * as waits from '../src/waits.js';
 import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
@@ -161,6 +162,19 @@ test('a number is written over a number, and over nothing else', (t) => {
   calls.set(number, 'float', Buffer.alloc(8), FLOAT);
   t.false(reader.overwrite('float', 5));
   for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.overwrite(key, 1));
+});
+
+test('a number is put in place of what cannot be read', (t) => {
+  using dict = SharedDict.create<number>({ name: freshName(t) });
+  t.teardown(() => dict.unlink());
+  const native = binding.attachDict(dict.name, false, false);
+  t.teardown(() => binding.closeDict(native, new ArrayBuffer(0)));
+  const { number } = binding.dictFacts(native);
+  for (const kind of [MESSAGE_PACK, CLONE, 200]) {
+    calls.set(number, 'key', Buffer.from([0xc1]), kind);
+    t.throws(() => dict.get('key'), { code: kind === 200 ? 'ERR_SHM_VALUE' : 'ERR_SHM_CORRUPT' });
+    t.is(dict.set('key', kind).get('key'), kind);
+  }
 });
 
 test('versions whose upper half changes are left to Rust', (t) => {
@@ -417,6 +431,19 @@ test('a script that is ended amid assign() leaves all of it or nothing', (t) => 
   }
   dict.assign(all('x'));
   t.is(dict.size, names.length + 2);
+});
+
+test('a script that was ended while the runtime loaded its clock leaves waits as they are', (t) => {
+  const clock = Object.getOwnPropertyDescriptor(globalThis, 'performance')!;
+  Object.defineProperty(globalThis, 'performance', { value: undefined, configurable: true });
+  try {
+    t.is(
+      waits.block(1, () => undefined),
+      undefined,
+    );
+  } finally {
+    Object.defineProperty(globalThis, 'performance', clock);
+  }
 });
 
 test('who is ended once he has the lock, however he got it, leaves it as he said beforehand', (t) => {

@@ -6,6 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
+import { encode } from '../src/dict/values.js';
 import { freshName } from './helpers/segments.js';
 
 function dictOf(t: ExecutionContext): SharedDict {
@@ -118,6 +119,20 @@ test('there and back: bytes, which come as a Buffer', (t) => {
       t.true(Buffer.isBuffer(got) && got.equals(bytes));
     }
   }
+});
+
+test('bytes that another thread may make more of are as many as they were', (t) => {
+  const dict = dictOf(t);
+  const memory = new SharedArrayBuffer(200, { maxByteLength: 400 });
+  const bytes = new Uint8Array(memory).fill(7);
+  // Looks like one that stays as it is.
+  const liar = Object.defineProperty(new Uint8Array(memory), 'buffer', { value: new ArrayBuffer(200) });
+  const encoded = [bytes, liar].map((it) => encode(it, 'laid').value as Uint8Array);
+  dict.set('key', bytes);
+  memory.grow(400);
+  t.deepEqual([bytes.length, liar.length], [400, 400]);
+  for (const { length } of encoded) t.is(length, 200);
+  t.deepEqual(dict.get('key'), Buffer.alloc(200, 7));
 });
 
 test('there and back: every typed array, empty ones and those on odd offsets of memory', (t) => {
@@ -341,7 +356,14 @@ const REFUSED: Record<string, unknown> = {
   'a function as a key of a Map': new Map([[() => 1, 'a']]),
   'a symbol in a Set': new Set([Symbol('s')]),
   'a class': Point,
+  'bytes that were sent away': sentAway(new Uint8Array(9)),
+  'an array that was sent away': sentAway(new Float64Array(9)),
 };
+
+function sentAway(array: Uint8Array | Float64Array): unknown {
+  structuredClone(array, { transfer: [array.buffer as ArrayBuffer] });
+  return array;
+}
 for (const [what, value] of Object.entries(REFUSED)) {
   test(`refused: ${what}`, (t) => {
     const dict = dictOf(t);

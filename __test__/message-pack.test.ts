@@ -112,10 +112,12 @@ test('bytes that are no value are refused, at once and by a code', (t) => {
 test('a getter that stores something itself', (t) => {
   using dict = SharedDict.create<unknown>();
   const inner = { object: { q: [1, 2, 3] }, text: 'é'.repeat(1000), wide: '日'.repeat(1000), number: 5 };
+  const batch = { bytes: Buffer.alloc(4000, 0xff), array: new Float64Array(9).fill(-1), packed: { r: 's' } };
   const object = {
     before: 1,
     get here() {
       for (const [key, it] of Object.entries(inner)) dict.set(key, it);
+      dict.assign(Object.entries(batch));
       return { deep: 'x'.repeat(100) };
     },
     after: 2,
@@ -123,7 +125,7 @@ test('a getter that stores something itself', (t) => {
   for (let round = 0; round < 20; round++) {
     dict.set('outer', object);
     t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
-    for (const [key, it] of Object.entries(inner)) t.deepEqual(dict.get(key), it);
+    for (const [key, it] of Object.entries({ ...inner, ...batch })) t.deepEqual(dict.get(key), it);
   }
   dict.unlink();
 });
@@ -165,10 +167,14 @@ test('what all objects have inherited is not stored with each', (t) => {
     dict.set('a', { own: 1, nested: [{}] });
     dict.assign({ b: { own: 2 } });
     delete Object.prototype.inherited;
+    const give = () => (Object.prototype.inherited = 'amid a call');
+    dict.set('c', { get own() { return give().length; }, nested: {} });
+    delete Object.prototype.inherited;
     console.log(JSON.stringify(dict.toObject()));
     dict.unlink();`;
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
-  t.deepEqual(JSON.parse(said), { before: { own: 1 }, a: { own: 1, nested: [{}] }, b: { own: 2 } });
+  const [nested, all] = [[{}], { before: { own: 1 }, b: { own: 2 } }];
+  t.deepEqual(JSON.parse(said), { ...all, a: { own: 1, nested }, c: { own: 11, nested: {} } });
 });
 
 /** What is written and read, with its keys in their order. */

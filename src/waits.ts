@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+// Loaded before any script is ended in it: the global one is loaded where it is first used, and is gone for good then.
+import { performance } from 'node:perf_hooks';
 
 import * as binding from '#binding';
 import { checkOptions } from './arguments.js';

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
 
 import * as binding from '#binding';
 
@@ -23,14 +24,18 @@ export function sliceable(buffer: ArrayBuffer, start = 0, length = buffer.byteLe
   return Buffer.from(buffer, start, length) as Sliceable;
 }
 
-const byteLengthOf = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  'byteLength',
-)!.get!;
+const { byteLength, buffer } = Object.getOwnPropertyDescriptors(
+  Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array,
+);
 
 /** @internal How many bytes there are, whatever somebody else's object says of itself. */
 export function lengthOf(bytes: Uint8Array): number {
-  return byteLengthOf.call(bytes) as number;
+  return byteLength.get!.call(bytes) as number;
+}
+
+/** @internal Whether another thread may make more of them at any moment. */
+export function mayGrow(bytes: Uint8Array): boolean {
+  return types.isSharedArrayBuffer(buffer.get!.call(bytes));
 }
 
 // What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
@@ -46,7 +51,7 @@ const VALUE = 4096;
 export const doubles = new Float64Array(calls.desk, VALUES, 1);
 /** @internal Both halves: */
 export const values = sliceable(calls.desk, VALUES, 2 * VALUE);
-/** where texts are written, */
+/** where texts and bytes are written, */
 const bytes = sliceable(calls.desk, VALUES, VALUE);
 /** @internal All of it in words. */
 export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);
@@ -140,8 +145,8 @@ export function layPacked(dict: number, key: string, length: number): number {
 export function layBytes(dict: number, key: string, kind: number, value: Uint8Array): number {
   const length = lengthOf(value);
   if (length > VALUE) return UNHASHED;
-  packed.set(value);
-  return laid(dict, key, kind, VALUE, length);
+  bytes.set(value);
+  return laid(dict, key, kind, 0, length);
 }
 
 function laid(dict: number, key: string, kind: number, at: number, length: number): number {

@@ -128,7 +128,8 @@ class Writer {
   /** Whether the value was written; where not it is to be left to V8. */
   write(value: unknown): boolean {
     this.#at = 0;
-    return inherited() === undefined && this.#value(value, 0, top);
+    // And once more, as a getter may have given them something.
+    return inherited() === undefined && this.#value(value, 0, top) && inherited() === undefined;
   }
 
   /** How many bytes were written, */

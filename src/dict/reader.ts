@@ -163,6 +163,10 @@ export class Reader {
   #look(key: string, known: Place | undefined): unknown {
     const record = this.#find(key);
     if (record <= MISSING) return record === MISSING ? undefined : Unsure;
+    return this.#read(record, key, known);
+  }
+
+  #read(record: number, key: string, known: Place | undefined): unknown {
     const value = this.#value(record, key.length);
     if (value !== Unsure) this.#remember(key, known, value);
     return value;
@@ -256,7 +260,10 @@ export class Reader {
     const known = this.#places.get(key);
     let number = known?.number ?? 0;
     if (number === 0 || !this.#isThereNow(known!)) {
-      if (typeof this.#look(key, known) !== 'number') return false;
+      const record = this.#find(key);
+      // What is no number is not read: it may be damaged, or a newer version's, and goes.
+      if (record <= MISSING || ((words[record + 1]! >>> 8) & 0xff) !== kinds.NUMBER) return false;
+      if (typeof this.#read(record, key, known) !== 'number') return false;
       number = this.#found.number;
       if (number === 0) return false;
     }

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
-import { lengthOf, sliceable } from './desk.js';
+import { lengthOf, mayGrow, sliceable } from './desk.js';
 import { pack, packOnto, unpack } from './message-pack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
 
@@ -69,16 +69,16 @@ export function encode(value: unknown, use: Use = 'kept'): Encoded {
 }
 
 function encodeObject(value: object, use: Use): Encoded {
-  if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
-    const kind = kindOf(value);
-    if (kind !== undefined) {
-      // What is detached has none, and is refused below.
-      if (kind === BYTES && use === 'laid' && lengthOf(value as Uint8Array) > 0) return { value, kind };
-      const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-      return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
-    }
-  }
   try {
+    if (ArrayBuffer.isView(value) && types.isTypedArray(value)) {
+      const kind = kindOf(value);
+      if (kind !== undefined) {
+        // What is detached has none, and is refused below. What may grow is as long as it is now.
+        if (kind === BYTES && use === 'laid' && isLasting(value as Uint8Array)) return { value, kind };
+        const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+        return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
+      }
+    }
     const packed = use === 'laid' ? packOnto(value) : pack(value);
     if (packed !== undefined) return { value: packed, kind: MESSAGE_PACK };
     checkPlain(value, new Set(), 0);
@@ -87,6 +87,11 @@ function encodeObject(value: object, use: Use): Encoded {
     if (isOverflow(error)) throw error;
     throw valueError(`the value cannot be stored: ${(error as Error).message}`);
   }
+}
+
+/** Whether there are bytes, and as many of them until they are stored. */
+function isLasting(bytes: Uint8Array): boolean {
+  return lengthOf(bytes) > 0 && !mayGrow(bytes);
 }
 
 /** Undefined of the arrays of a newer engine. */
