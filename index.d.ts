@@ -719,6 +719,11 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     clear(): void;
     /** The value that there is, or this one from now on. */
     getOrInsert(key: string, value: V): V;
+    /**
+     * The value that there is, or what `compute` makes of the key from now on: that runs in one process alone, and whoever
+     * else writes waits for it.
+     */
+    getOrInsertComputed(key: string, compute: (key: string) => V): V;
     /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
     update(key: string, change: (old: V | undefined) => V): V;
     /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
@@ -744,7 +749,7 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     adopt(): void;
     /** Lets go of it in this handle. Idempotent. */
     close(): void;
-    /** Removes the name. Whoever is attached stays attached. */
+    /** Removes the name. Whoever is attached stays attached; only who has written before can go on to write. */
     unlink(): void;
     /** What `attach()` takes in another process or thread. */
     toJSON(): Descriptor;

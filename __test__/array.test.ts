@@ -20,6 +20,7 @@ import { attach, Pool, ShareableList, SharedArray, SharedMemory } from 'shmkit';
 import type { DType, Range } from 'shmkit';
 
 import { arrayOf, bits, DTYPES, SAMPLES } from './helpers/arrays.js';
+import { Program } from './helpers/program.js';
 import { exists, freshName, leavesNothing } from './helpers/segments.js';
 
 /** 0, 1, 2, … */
@@ -165,6 +166,55 @@ test('attach without a header takes shape and type, and refuses what does not fi
   refused({ ...floats, offset: 80 }, 'ERR_SHM_SIZE', /from byte 80 on needs 104 bytes/);
   refused({ ...floats, offset: -4 }, 'ERR_OUT_OF_RANGE', /-4/);
   refused({ ...floats, readonly: true }, 'ERR_INVALID_ARG_TYPE', /readOnly/);
+});
+
+test('createOrAttach makes what is not there, and attaches to what is as it was asked for', (t) => {
+  const name = freshName(t);
+  using first = SharedArray.createOrAttach(name, [2, 3], { dtype: 'int16' });
+  first.set(7, 1, 2);
+  using second = SharedArray.createOrAttach(name, [2, 3], { dtype: 'int16' });
+  const typed: SharedArray<'int16'> = second;
+  t.is(typed.get(1, 2), 7);
+  t.deepEqual([first.shm.created, second.shm.created], [true, false]);
+  const refused = (options: object, code: string, shape = [2, 3], other = name) =>
+    leavesNothing(t, () =>
+      t.throws(() => SharedArray.createOrAttach(other, shape, options as never), { code }),
+    );
+  refused({}, 'ERR_SHM_MISMATCH'); // float64
+  refused({ dtype: 'int16' }, 'ERR_SHM_MISMATCH', [3, 2]);
+  refused({ dtype: 'int16', order: 'F' }, 'ERR_SHM_MISMATCH');
+  refused({ dtype: 'int16', name: 'other' }, 'ERR_INVALID_ARG_TYPE');
+  refused({ dtype: 'int8' }, 'ERR_SHM_NAME', [2], 'a/b');
+  using raw = SharedMemory.create(64, { name: freshName(t) });
+  refused({}, 'ERR_SHM_NOT_AN_ARRAY', [2], raw.name);
+  raw.unlink();
+
+  const bare = freshName(t);
+  using elements = SharedArray.createOrAttach(bare, 4, { header: 'none', order: 'F' });
+  elements.fill(2);
+  using others = SharedArray.createOrAttach(bare, 4, { header: 'none' });
+  t.is(others.sum(), 8);
+  refused({ header: 'none' }, 'ERR_SHM_SIZE', [5], bare);
+  for (const array of [first, elements]) array.unlink();
+  // All who called it own it, and the next one begins anew.
+  using anew = SharedArray.createOrAttach(name, [2, 3], { dtype: 'int16' });
+  t.deepEqual([anew.shm.created, anew.sum()], [true, 0]);
+  anew.unlink();
+});
+
+test('an array of createOrAttach lives as long as one of those who called it', async (t) => {
+  const name = freshName(t);
+  const open = `const array = shmkit.SharedArray.createOrAttach('${name}', 3); say(String(array.shm.created)); await told();`;
+  const maker = Program.node(t, open);
+  t.is(await maker.says(), 'true');
+  const other = Program.node(t, open);
+  t.is(await other.says(), 'false');
+  await maker.kill();
+  using array = SharedArray.createOrAttach(name, 3);
+  t.false(array.shm.created);
+  await other.kill();
+  t.true(exists(name));
+  array.unlink();
 });
 
 test('what the caller says of an array that says it itself must agree', (t) => {

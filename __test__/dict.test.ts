@@ -7,6 +7,7 @@ import { SharedDict } from 'shmkit';
 
 import { attached, dictOf } from './helpers/dicts.js';
 import type { Any } from './helpers/dicts.js';
+import { Program } from './helpers/program.js';
 import { Random } from './torture/random.js';
 
 test('it is much as a Map is', (t) => {
@@ -195,6 +196,59 @@ test('bodies and entries that are none are refused before anything else', async 
     await t.throwsAsync(dict.txn(it), expected);
     t.throws(() => dict.forEach(it), expected);
   }
+});
+
+test('getOrInsertComputed computes what is not there, once', async (t) => {
+  const dict = dictOf<Any>(t);
+  const keys: string[] = [];
+  const compute = (key: string): Any => (keys.push(key), { of: key });
+  t.deepEqual(dict.getOrInsertComputed('a', compute), { of: 'a' });
+  t.deepEqual(dict.getOrInsertComputed('a', compute), { of: 'a' });
+  dict.set('null', null);
+  t.is(dict.getOrInsertComputed('null', compute), null);
+  t.deepEqual(keys, ['a']);
+  const error = new Error('no');
+  t.is(
+    t.throws(() =>
+      dict.getOrInsertComputed('b', () => {
+        throw error;
+      }),
+    ),
+    error,
+  );
+  t.throws(() => dict.getOrInsertComputed('b', () => Promise.resolve(1)), { code: 'ERR_SHM_VALUE' });
+  t.throws(() => dict.getOrInsertComputed('b', () => dict.set('b', 1)), { code: 'ERR_SHM_DEADLOCK' });
+  t.throws(() => dict.getOrInsertComputed('b', 1 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.false(dict.has('b'));
+  using reader = SharedDict.attach<Any>(dict.name, { readOnly: true });
+  t.deepEqual(reader.getOrInsertComputed('a', compute), { of: 'a' });
+  t.throws(() => reader.getOrInsertComputed('b', compute), { code: 'ERR_SHM_READ_ONLY' });
+  // Who asks at the same time waits for what the other one computes.
+  const others = [1, 2].map(() =>
+    Program.node(
+      t,
+      `const dict = shmkit.SharedDict.attach('${dict.name}');
+      say('ready');
+      await told();
+      let computed = 0;
+      for (let i = 0; i < 5000; i++) dict.getOrInsertComputed('key ' + i, (key) => (computed++, key));
+      say(String(computed));`,
+    ),
+  );
+  for (const other of others) t.is(await other.says(), 'ready');
+  for (const other of others) other.tell('go');
+  const counts = await Promise.all(others.map((other) => other.says()));
+  t.is(Number(counts[0]) + Number(counts[1]), 5000, counts.join());
+  t.is(dict.size, 5002);
+});
+
+test('a dict that was unlinked before anything was written is written to by whoever unlinked it', (t) => {
+  const dict = SharedDict.create<number>();
+  dict.unlink();
+  dict.set('a', 1);
+  t.is(dict.increment('a'), 2);
+  dict.close();
+  t.throws(() => dict.unlink(), { code: 'ENOENT' });
 });
 
 test('getOrInsert, update, increment, compareAndSet', (t) => {

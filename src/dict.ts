@@ -307,6 +307,23 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     });
   }
 
+  /**
+   * The value that there is, or what `compute` makes of the key from now on: that runs in one process alone, and whoever
+   * else writes waits for it.
+   */
+  getOrInsertComputed(key: string, compute: (key: string) => V): V {
+    checkBody(compute);
+    const known = this.get(key);
+    if (known !== undefined) return known;
+    return this.#withLock(() => {
+      const meanwhile = this.#now(key);
+      if (meanwhile !== undefined) return meanwhile;
+      const value = compute(key);
+      this.#put(key, value);
+      return value;
+    }, this.#newHold());
+  }
+
   /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
   update(key: string, change: (old: V | undefined) => V): V {
     checkBody(change);
@@ -629,9 +646,19 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     binding.closeDict(this.#native, buffer);
   }
 
-  /** Removes the name. Whoever is attached stays attached. */
+  /** Removes the name. Whoever is attached stays attached; only who has written before can go on to write. */
   unlink(): void {
+    if (!this.#closed && !this.#readOnly) this.#getReady();
     binding.unlinkDict(this.#native);
+  }
+
+  /** Its lock is found by the name. */
+  #getReady(): void {
+    try {
+      this.#writable();
+    } catch {
+      // It is another's by now, or there can be none: then nobody writes through this handle.
+    }
   }
 
   /** What `attach()` takes in another process or thread. */

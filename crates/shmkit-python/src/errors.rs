@@ -23,7 +23,7 @@ pyo3::create_exception!(
 const WORDS: [(&str, &str); 4] = [
     ("{ foreign: true }", "foreign=True"),
     ("{ readOnly: true }", "read_only=True"),
-    ("createOrAttach()", "create_or_attach()"),
+    (", or use createOrAttach()", ""), // which not all have here
     ("maxByteLength", "max_byte_length"),
 ];
 
