@@ -11,7 +11,8 @@ import { SharedDict } from 'shmkit';
 import * as binding from '#binding';
 import { calls } from '../src/dict/desk.js';
 import { MESSAGE_PACK } from '../src/dict/kinds.js';
-import { pack, unpack } from '../src/dict/message-pack.js';
+import { pack } from '../src/dict/pack.js';
+import { unpack } from '../src/dict/unpack.js';
 import { Random } from './torture/random.js';
 
 const library = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
@@ -311,7 +312,7 @@ test('bytes that are damaged where they were whole before', async (t) => {
     for (let n = random.below(2) + 1; n > 0; n--) bytes[random.below(bytes.length)] = random.below(256);
     const end = random.below(5) === 0 ? random.below(bytes.length) : bytes.length;
     // One that has met nothing.
-    const fresh = (await import(`../src/dict/message-pack.js?round=${round}`)) as { unpack: typeof unpack };
+    const fresh = (await import(`../src/dict/unpack.js?round=${round}`)) as { unpack: typeof unpack };
     const expected = attempt(() => fresh.unpack(bytes, 0, end));
     if (typeof expected === 'string') refused++;
     for (let i = 0; i < 10; i++)

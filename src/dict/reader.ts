@@ -5,7 +5,7 @@ import { hash, isWide, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
 import { copyPart, copyPlain, plainParts } from './copies.js';
 import type { Copy } from './copies.js';
 import * as kinds from './kinds.js';
-import { copyOfLast } from './message-pack.js';
+import { copyOfLast } from './unpack.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 import { decodeBytes, scratch } from './values.js';
 

@@ -4,7 +4,8 @@ import { deserialize, serialize } from 'node:v8';
 
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
 import { lengthOf, mayGrow, sliceable } from './desk.js';
-import { pack, packOnto, unpack } from './message-pack.js';
+import { pack, packOnto } from './pack.js';
+import { unpack } from './unpack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
 
 /** Typed arrays, by their place in this list. */
