@@ -53,3 +53,29 @@ for (const page of pages) {
     t.deepEqual({ code, output }, { code: 0, output: expected.join('') });
   });
 }
+
+/** They are made into other errors, or belong to a test. */
+const UNSEEN = new Set(['ERR_SHM_ABORTED', 'ERR_SHM_NOT_A_TEST']);
+
+test('every code of an error is in the documentation, and none that there is not', (t) => {
+  const codes = (files: string[]): Set<string> => {
+    const texts = files.map((file) => fs.readFileSync(path.join(root, file), 'utf8'));
+    return new Set(texts.flatMap((text) => text.match(/\bERR_SHM_[A-Z_]*[A-Z]/g) ?? []));
+  };
+  const sources = ['src', 'crates']
+    .flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+        .map((file) => `${folder}/${file}`),
+    )
+    .filter((file) => /\/src\/.*\.rs$|^src\/.*\.(ts|py)$/.test(file));
+  const [known, told] = [codes(sources), codes(pages)];
+  t.deepEqual(
+    [...known].filter((code) => !told.has(code) && !UNSEEN.has(code)),
+    [],
+  );
+  t.deepEqual(
+    [...told].filter((code) => !known.has(code)),
+    [],
+  );
+});
