@@ -32,6 +32,8 @@ export interface ManagerOptions {
 }
 
 const OPTIONS = ['address', 'authkey', 'timeout'];
+/** What is made here has a name of its own, and its manager for an owner. */
+const NONE: readonly string[] = [];
 const KEY_MAX = 4096;
 const TIMEOUT = 10_000;
 /** A server that was asked to end is given so long, and then ended. */
@@ -135,8 +137,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes a segment of `size` zero bytes that the manager owns.
    * @throws As `SharedMemory.create`, and as `list`; nothing is left behind then.
    */
-  async sharedMemory(size: number): Promise<SharedMemory> {
+  async sharedMemory(size: number): Promise<SharedMemory>;
+  async sharedMemory(size: number, options?: object): Promise<SharedMemory> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     const large = checkSize(size) >= LARGE;
     return own(client, large ? await SharedMemory.createAsync(size) : SharedMemory.create(size));
   }
@@ -145,8 +149,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes a list of these values that the manager owns.
    * @throws As `ShareableList.create`, and as `list`; nothing is left behind then.
    */
-  async shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList> {
+  async shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList>;
+  async shareableList(values: Iterable<ListItem | Float>, options?: object): Promise<ShareableList> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     return own(client, ShareableList.create(values));
   }
 
@@ -154,8 +160,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes an empty dict that the manager owns.
    * @throws As `SharedDict.create`, and as `list`; nothing is left behind then.
    */
-  async dict<V = unknown>(): Promise<SharedDict<V>> {
+  async dict<V = unknown>(): Promise<SharedDict<V>>;
+  async dict<V = unknown>(options?: object): Promise<SharedDict<V>> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     return own(client, SharedDict.create<V>());
   }
 
