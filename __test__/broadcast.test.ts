@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as later } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
@@ -384,6 +385,18 @@ test('who attaches can say what the items are, and is refused where they are oth
   t.throws(() => SharedBroadcast.attach<'float64'>(broadcast.name, { dtype: 'int8' }), {
     code: 'ERR_SHM_MISMATCH',
   });
+});
+
+test('a subscription shows what it is', (t) => {
+  const broadcast = broadcastOf(t, { dtype: 'int32', shape: [4], onSlow: 'drop' });
+  const subscription = broadcast.subscribe();
+  const shown = () => inspect(subscription).replace(broadcast.name, 'name');
+  t.is(shown(), `Subscription('name', int32[4], 0 to read)`);
+  for (let i = 0; i < 6; i++) broadcast.publishSync(new Int32Array(4));
+  subscription.tryNext();
+  t.is(shown(), `Subscription('name', int32[4], 3 to read, 2 lost)`);
+  subscription.close();
+  t.is(shown(), `Subscription('name', int32[4], closed)`);
 });
 
 test('it is known for what it is, and goes with its last owner', async (t) => {

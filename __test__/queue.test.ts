@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as later } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { isMainThread, Worker } from 'node:worker_threads';
 
 import test from 'ava';
@@ -382,6 +383,19 @@ test('who attaches can say what the items are, and is refused where they are oth
   t.deepEqual(item, new Int32Array(6).fill(7));
   // @ts-expect-error: what is said must be what is meant
   t.throws(() => SharedQueue.attach<'float64'>(queue.name, { dtype: 'int8' }), { code: 'ERR_SHM_MISMATCH' });
+});
+
+test('a slot shows what it is', (t) => {
+  const queue = queueOf(t, { dtype: 'int32', shape: [4] });
+  const shown = (slot: unknown) => inspect(slot).replace(queue.name, 'name');
+  const claimed = queue.claimSync();
+  t.is(shown(claimed), `Slot('name', int32[4], claimed)`);
+  claimed.commit();
+  t.is(shown(claimed), `Slot('name', int32[4], given back)`);
+  const taken = queue.takeSync();
+  t.is(shown({ taken }), `{ taken: Slot('name', int32[4], taken) }`);
+  queue.close();
+  t.is(shown(taken), `Slot('name', int32[4], given back)`);
 });
 
 test('it is known for what it is, and goes with its last owner', async (t) => {

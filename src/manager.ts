@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 
@@ -223,6 +224,16 @@ export class SharedMemoryManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'started') await this.shutdown();
     else if (this.#state === 'connected') this.#over()?.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const at = this.#address;
+    const address = typeof at === 'object' ? `${at.host}:${at.port}` : at;
+    const shown = address === undefined ? '' : `${options.stylize(`'${address}'`, 'string')}, `;
+    return `SharedMemoryManager(${shown}${this.#state === 'over' ? 'shut down' : this.#state})`;
   }
 
   #begin(): void {

@@ -40,6 +40,9 @@ const OPTIONS = [...RING_OPTIONS, 'mode'];
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
 
+/** @internal Who has slots of a queue, for `shm inspect`. */
+export let holdingsOf: (queue: SharedQueue, most: number) => ReturnType<Ring['holdings']>;
+
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
  * going on after every death.
@@ -85,6 +88,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   };
   #all: DTypes[D];
   #closed = false;
+
+  static {
+    holdingsOf = (queue, most) => queue.#ring.holdings(most);
+  }
 
   private constructor(native: binding.QueueHandle) {
     if (!types.isExternal(native)) throw wrongType('a SharedQueue', 'made by create() or attach()', native);
