@@ -169,7 +169,7 @@ declare class SharedMemory implements SharedObject {
      * have.
      * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
      */
-    static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
+    static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory;
     /** Whether `close()` was called. */
     get closed(): boolean;
     /**
@@ -505,6 +505,15 @@ interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'res
     /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
     permissions?: number;
 }
+/** How to attach to a ring of items. What you say of the items must agree with it. */
+interface RingAttachOptions<D extends DType = DType> {
+    /** Type of the elements. */
+    dtype?: D;
+    /** Dimensions of an item. */
+    shape?: number | readonly number[];
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
 
 /** How to make a broadcast. */
 interface BroadcastOptions<D extends DType> extends RingOptions<D> {
@@ -514,11 +523,8 @@ interface BroadcastOptions<D extends DType> extends RingOptions<D> {
      */
     onSlow?: 'block' | 'drop';
 }
-/** How to attach to a broadcast. */
-interface BroadcastAttachOptions {
-    /** Allow one of another user. Default false. */
-    foreign?: boolean;
-}
+/** How to attach to a broadcast. What you say of its items must agree with it. */
+type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 /** Where to begin to read. */
 interface SubscribeOptions {
     /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
@@ -554,10 +560,11 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
     static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D>;
     /**
      * Opens an existing broadcast, by its name or its descriptor.
-     * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`,
-     * `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+     * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+     * open), `EACCES`.
      */
-    static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions): SharedBroadcast<D>;
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions<D>): SharedBroadcast<D>;
     /** Whether `close()` was called. */
     get closed(): boolean;
     /** Whether `end()` was called, by anybody. */
@@ -1010,11 +1017,8 @@ interface QueueOptions<D extends DType> extends RingOptions<D> {
     /** Any number on both sides, or one producer and one consumer, which is faster. Default `mpmc`. */
     mode?: 'spsc' | 'mpmc';
 }
-/** How to attach to a queue. */
-interface QueueAttachOptions {
-    /** Allow one of another user. Default false. */
-    foreign?: boolean;
-}
+/** How to attach to a queue. What you say of its items must agree with it. */
+type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
  * going on after every death.
@@ -1045,10 +1049,11 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
     static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D>;
     /**
      * Opens an existing queue, by its name or its descriptor.
-     * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
-     * `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+     * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+     * open), `EACCES`.
      */
-    static attach<D extends DType = DType>(target: string | Descriptor, options?: QueueAttachOptions): SharedQueue<D>;
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: QueueAttachOptions<D>): SharedQueue<D>;
     /** Whether `close()` was called. */
     get closed(): boolean;
     /** Whether `end()` was called, by anybody. */
@@ -1447,4 +1452,4 @@ declare class SegmentPool implements Disposable {
 }
 
 export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Order, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

@@ -17,6 +17,7 @@ export type {
   Typed,
 } from './src/array.js';
 export { attach } from './src/attach.js';
+export type { Order } from './src/array/shape.js';
 export type { Shared } from './src/attach.js';
 export { SharedBroadcast } from './src/broadcast.js';
 export type { BroadcastAttachOptions, BroadcastOptions, SubscribeOptions } from './src/broadcast.js';
@@ -40,7 +41,7 @@ export { Pool } from './src/pool.js';
 export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool.js';
 export { SharedQueue } from './src/queue.js';
 export type { QueueAttachOptions, QueueOptions } from './src/queue.js';
-export type { RingOptions } from './src/queue/items.js';
+export type { RingAttachOptions, RingOptions } from './src/queue/items.js';
 export type { Slot } from './src/queue/slot.js';
 export type { BatchOptions } from './src/queue/stream.js';
 export { SegmentPool } from './src/segment-pool.js';

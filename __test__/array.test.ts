@@ -17,7 +17,7 @@ import {
   tuple,
 } from 'fast-check';
 import { attach, Pool, ShareableList, SharedArray, SharedMemory } from 'shmkit';
-import type { DType, Range } from 'shmkit';
+import type { DType, Order, Range } from 'shmkit';
 
 import { arrayOf, bits, DTYPES, SAMPLES } from './helpers/arrays.js';
 import { Program } from './helpers/program.js';
@@ -44,7 +44,8 @@ test('create makes zeros of the shape and type, float64 in C order with a header
     [0, 0, 0],
   ]);
   using f = SharedArray.create([2, 3], { name: freshName(t), order: 'F', dtype: 'uint8', header: 'none' });
-  t.deepEqual([f.strides, f.order, f.shm.size], [[1, 2], 'F', 6]);
+  const order: Order | null = f.order;
+  t.deepEqual([f.strides, order, f.shm.size], [[1, 2], 'F', 6]);
   t.true(f.data instanceof Uint8Array);
   t.true(Object.isFrozen(f.shape) && Object.isFrozen(f.strides));
   using line = SharedArray.create(5, { name: freshName(t) });

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as later } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { attach, Pool, segments, SharedBroadcast } from 'shmkit';
-import type { BroadcastOptions, DType, DTypes } from 'shmkit';
+import type { BroadcastAttachOptions, BroadcastOptions, DType, DTypes } from 'shmkit';
 
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
@@ -358,6 +359,44 @@ test('bad input is refused', async (t) => {
   t.throws(() => SharedBroadcast.attach({ ...broadcast.toJSON(), kind: 'queue' }), { code: 'ERR_SHM_KIND' });
   t.throws(() => SharedBroadcast.attach(freshName(t)), { code: 'ENOENT' });
   t.false(subscription.closed);
+});
+
+test('who attaches can say what the items are, and is refused where they are others', (t) => {
+  const broadcast = broadcastOf(t, { shape: [2, 3], dtype: 'int32' });
+  const refused = (options: BroadcastAttachOptions, why: RegExp) =>
+    t.throws(() => SharedBroadcast.attach(broadcast.name, options), {
+      code: 'ERR_SHM_MISMATCH',
+      message: why,
+    });
+  refused({ dtype: 'float64' }, /is another broadcast: its elements are int32, not float64$/);
+  refused({ dtype: 'uint32', shape: 6 }, /int32, not uint32; its shape is \[2, 3\], not \[6\]$/);
+  t.throws(() => SharedBroadcast.attach(broadcast.toJSON(), { shape: [] }), { code: 'ERR_SHM_MISMATCH' });
+  for (let i = 0; i < 300; i++) refused({ shape: [3, 2] }, /not \[3, 2\]$/); // 255 can have it open
+  for (const wrong of [{ dtype: 5 }, { shape: '6' }, { shape: ['2'] }, { type: 'int32' }, { foreign: 1 }])
+    t.throws(() => SharedBroadcast.attach(broadcast.name, wrong as object), { code: 'ERR_INVALID_ARG_TYPE' });
+  for (const wrong of [{ dtype: 'int31' }, { shape: [-1] }])
+    t.throws(() => SharedBroadcast.attach(broadcast.name, wrong as object), { code: 'ERR_OUT_OF_RANGE' });
+  using other = SharedBroadcast.attach(broadcast.name, { dtype: 'int32', shape: [2, 3] });
+  const item: Int32Array = new Int32Array(6).fill(7);
+  const next: Int32Array | undefined =
+    (broadcast.publishSync(item), other.subscribe({ from: 'oldest' }).tryNext());
+  t.deepEqual(next, item);
+  // @ts-expect-error: what is said must be what is meant
+  t.throws(() => SharedBroadcast.attach<'float64'>(broadcast.name, { dtype: 'int8' }), {
+    code: 'ERR_SHM_MISMATCH',
+  });
+});
+
+test('a subscription shows what it is', (t) => {
+  const broadcast = broadcastOf(t, { dtype: 'int32', shape: [4], onSlow: 'drop' });
+  const subscription = broadcast.subscribe();
+  const shown = () => inspect(subscription).replace(broadcast.name, 'name');
+  t.is(shown(), `Subscription('name', int32[4], 0 to read)`);
+  for (let i = 0; i < 6; i++) broadcast.publishSync(new Int32Array(4));
+  subscription.tryNext();
+  t.is(shown(), `Subscription('name', int32[4], 3 to read, 2 lost)`);
+  subscription.close();
+  t.is(shown(), `Subscription('name', int32[4], closed)`);
 });
 
 test('it is known for what it is, and goes with its last owner', async (t) => {

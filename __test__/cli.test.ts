@@ -248,7 +248,7 @@ test.serial('inspect shows who has a lock, who reads, and that a holder died', a
   t.regex(await shown('mutex'), new RegExp(`holder +${user.pid}, which is dead: the next one gets it\n`));
 });
 
-test.serial('inspect shows how full a queue is', async (t) => {
+test.serial('inspect shows how full a queue is, and who has slots of it', async (t) => {
   const world = await World.open(t);
   await world.node(`
     const { SharedQueue } = await import('shmkit');
@@ -266,7 +266,47 @@ test.serial('inspect shows how full a queue is', async (t) => {
     length: 1,
     lost: 0,
     ended: true,
+    held: 0,
+    slots: [],
   });
+
+  const one = await world.node(`
+    const { SharedQueue } = await import('shmkit');
+    const queue = SharedQueue.create({ name: 'work', slots: 4 });
+    for (let i = 0; i < 2; i++) queue.tryPush(new Float64Array(1));
+    return [queue, queue.tryTake(), queue.tryClaim()];`);
+  const other = await world.node(`
+    const { SharedQueue } = await import('shmkit');
+    const first = SharedQueue.attach('work'); // leaves its number to those who look
+    const queue = SharedQueue.attach('work');
+    first.close();
+    return [queue, queue.tryClaim()];`);
+  const lines = (await world.shm('inspect', 'work')).stdout.split('\n');
+  t.deepEqual(lines.slice(-6), [
+    'held      3 slots',
+    '',
+    `slot 0 is taken by ${one.pid}`,
+    `slot 2 is claimed by ${one.pid}`,
+    `slot 3 is claimed by ${other.pid}`,
+    '',
+  ]);
+  t.regex((await world.shm('inspect', 'work', '--limit', '2')).stdout, /slot 2 .*\n… 1 more slot\n$/);
+  await other.end('SIGKILL');
+  const { contents: work } = await world.json<{ contents: object }>('inspect', 'work');
+  t.like(work, {
+    length: 3,
+    lost: 0,
+    held: 3,
+    slots: [
+      { slot: 0, state: 'taken', pid: one.pid, died: false },
+      { slot: 2, state: 'claimed', pid: one.pid, died: false },
+      { slot: 3, state: 'claimed', pid: other.pid, died: true },
+    ],
+  });
+  t.regex(
+    (await world.shm('inspect', 'work')).stdout,
+    new RegExp(`by ${other.pid}, which is dead: the next`),
+  );
 });
 
 test.serial('inspect shows what was published and who reads it', async (t) => {

@@ -328,6 +328,22 @@ test('options are checked before anything is done', (t) => {
   }
 });
 
+test('what a manager makes takes no options that mean nothing', async (t) => {
+  const manager = await managerOf(t);
+  const message = 'there is no option "name" here, nor any other';
+  for (const make of [
+    (...rest: object[]) => manager.sharedMemory(...([10, ...rest] as [number])),
+    (...rest: object[]) => manager.shareableList(...([[], ...rest] as [[]])),
+    (...rest: object[]) => manager.dict(...(rest as [])),
+  ]) {
+    await t.throwsAsync(make({ name: 'mine' }), { code: 'ERR_INVALID_ARG_TYPE', message });
+    (await make({})).close();
+  }
+  const array = manager.array(2, { name: 'mine' } as object);
+  await t.throwsAsync(array, { code: 'ERR_INVALID_ARG_TYPE', message: /; there are: dtype$/ });
+  t.is((await manager.list()).length, 3);
+});
+
 test('the key is copied', async (t) => {
   const authkey = Buffer.from('key of the test');
   const manager = new SharedMemoryManager({ authkey });

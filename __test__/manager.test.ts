@@ -1,6 +1,7 @@
 /** The life of managers, and of what they own. */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
@@ -35,6 +36,17 @@ async function facts(program: Program): Promise<{ address: string; names: string
 }
 
 const isGone = (pid: number): boolean => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined;
+
+test('a manager shows where it is, and not its key', async (t) => {
+  const manager = new SharedMemoryManager({ authkey: 'secret' });
+  t.is(inspect(manager), 'SharedMemoryManager(new)');
+  await manager.start();
+  t.is(inspect(manager), `SharedMemoryManager('${String(manager.address)}', started)`);
+  await manager.shutdown();
+  t.regex(inspect(manager), /, shut down\)$/);
+  const address = { host: 'localhost', port: 5000 };
+  t.is(inspect(new SharedMemoryManager({ address })), "SharedMemoryManager('localhost:5000', new)");
+});
 
 test('what a manager hands out is its own, and goes with it', async (t) => {
   const manager = new SharedMemoryManager();

@@ -5,7 +5,7 @@ import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { ShareableList, SharedMemory } from 'shmkit';
+import { attach as attachAny, ShareableList, SharedMemory, SharedQueue } from 'shmkit';
 import type { AttachOptions, CreateOptions } from 'shmkit';
 
 import { exists, freshName, leavesNothing, segmentPath } from './helpers/segments.js';
@@ -120,6 +120,41 @@ test('options of the wrong type are refused', (t) => {
     t.throws(() => SharedMemory.create(64, { name, mode: untyped('600') }), WRONG_TYPE);
   });
   t.false(exists(name));
+});
+
+const CREATION = 'name, mode, reserve, populate, track';
+const ATTACHMENT = 'readOnly, foreign, reserve';
+
+test('an option of another function is refused, with those that there are', async (t) => {
+  using shm = SharedMemory.create(64, { name: freshName(t) });
+  using queue = SharedQueue.create({ slots: 2, name: freshName(t) });
+  using list = ShareableList.create([1], { name: freshName(t) });
+  const name = freshName(t);
+  const { signal } = new AbortController();
+  const refusals: [known: string, options: object, attempt: (options: never) => unknown][] = [
+    [CREATION, { signal }, (options) => SharedMemory.create(10, options)],
+    [CREATION, { trailingNul: 'strip' }, (options) => SharedMemory.create(10, options)],
+    [`${CREATION}, signal`, { trailingNul: 'strip' }, (options) => SharedMemory.createAsync(10, options)],
+    [
+      'mode, reserve, populate, track',
+      { signal },
+      (options) => SharedMemory.createOrAttach(name, 10, options),
+    ],
+    ['mode, reserve, populate, track', { name }, (options) => SharedMemory.createOrAttach(name, 10, options)],
+    [`${CREATION}, trailingNul`, { signal }, (options) => ShareableList.create([1], options)],
+    [ATTACHMENT, { trailingNul: 'strip' }, (options) => SharedMemory.attach(shm.name, options)],
+    [`${ATTACHMENT}, trailingNul`, { signal }, (options) => ShareableList.attach(list.name, options)],
+    [ATTACHMENT, { signal }, (options) => attachAny(shm.toJSON(), options)],
+    [ATTACHMENT, { signal }, (options) => attachAny(queue.toJSON(), options)],
+  ];
+  for (const [known, options, attempt] of refusals) {
+    const [option] = Object.keys(options);
+    const message = `there is no option "${option}" here; there are: ${known}`;
+    await t.throwsAsync(async () => attempt(options as never), { ...WRONG_TYPE, message });
+  }
+  t.false(exists(name));
+  using stripped = ShareableList.attach(list.name, { trailingNul: 'strip' });
+  t.is(stripped.get(0), 1);
 });
 
 test('a constructor is not a way to make a handle', (t) => {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as later } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { isMainThread, Worker } from 'node:worker_threads';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { attach, Pool, segments, SharedQueue } from 'shmkit';
-import type { DType, DTypes, QueueOptions, Slot } from 'shmkit';
+import type { DType, DTypes, QueueAttachOptions, QueueOptions, Slot } from 'shmkit';
 
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
@@ -363,6 +364,38 @@ test('bad input is refused', async (t) => {
   t.throws(() => structuredClone(queue), { any: true, name: 'DataCloneError' });
   t.throws(() => SharedQueue.attach({ ...queue.toJSON(), kind: 'dict' }), { code: 'ERR_SHM_KIND' });
   t.throws(() => SharedQueue.attach(freshName(t)), { code: 'ENOENT' });
+});
+
+test('who attaches can say what the items are, and is refused where they are others', (t) => {
+  const queue = queueOf(t, { shape: [2, 3], dtype: 'int32' });
+  const refused = (options: QueueAttachOptions, why: RegExp) =>
+    t.throws(() => SharedQueue.attach(queue.name, options), { code: 'ERR_SHM_MISMATCH', message: why });
+  refused({ dtype: 'float64' }, /is another queue: its elements are int32, not float64$/);
+  refused({ dtype: 'uint32', shape: 6 }, /int32, not uint32; its shape is \[2, 3\], not \[6\]$/);
+  t.throws(() => SharedQueue.attach(queue.toJSON(), { shape: [] }), { code: 'ERR_SHM_MISMATCH' });
+  for (let i = 0; i < 300; i++) refused({ shape: [3, 2] }, /not \[3, 2\]$/); // 255 can have it open
+  for (const wrong of [{ dtype: 5 }, { shape: '6' }, { shape: ['2'] }, { type: 'int32' }, { foreign: 1 }])
+    t.throws(() => SharedQueue.attach(queue.name, wrong as object), { code: 'ERR_INVALID_ARG_TYPE' });
+  for (const wrong of [{ dtype: 'int31' }, { shape: [-1] }])
+    t.throws(() => SharedQueue.attach(queue.name, wrong as object), { code: 'ERR_OUT_OF_RANGE' });
+  using other = SharedQueue.attach(queue.name, { dtype: 'int32', shape: [2, 3] });
+  const item: Int32Array | undefined = (other.pushSync(new Int32Array(6).fill(7)), queue.tryPop());
+  t.deepEqual(item, new Int32Array(6).fill(7));
+  // @ts-expect-error: what is said must be what is meant
+  t.throws(() => SharedQueue.attach<'float64'>(queue.name, { dtype: 'int8' }), { code: 'ERR_SHM_MISMATCH' });
+});
+
+test('a slot shows what it is', (t) => {
+  const queue = queueOf(t, { dtype: 'int32', shape: [4] });
+  const shown = (slot: unknown) => inspect(slot).replace(queue.name, 'name');
+  const claimed = queue.claimSync();
+  t.is(shown(claimed), `Slot('name', int32[4], claimed)`);
+  claimed.commit();
+  t.is(shown(claimed), `Slot('name', int32[4], given back)`);
+  const taken = queue.takeSync();
+  t.is(shown({ taken }), `{ taken: Slot('name', int32[4], taken) }`);
+  queue.close();
+  t.is(shown(taken), `Slot('name', int32[4], given back)`);
 });
 
 test('it is known for what it is, and goes with its last owner', async (t) => {

@@ -1,11 +1,11 @@
 import { SharedArray } from './array.js';
-import { checkDescriptor } from './arguments.js';
+import { checkDescriptor, checkOptions } from './arguments.js';
 import { SharedBroadcast } from './broadcast.js';
 import { SharedDict } from './dict.js';
 import { shmError } from './errors.js';
 import { SharedEvent } from './event.js';
 import { ShareableList } from './list.js';
-import { SharedMemory } from './memory.js';
+import { ATTACH_OPTIONS, SharedMemory } from './memory.js';
 import type { AttachOptions } from './memory.js';
 import { SharedMutex } from './mutex.js';
 import type { LockAttachOptions } from './mutex.js';
@@ -53,5 +53,6 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
 
 /** Of the options of a segment's `attach`, what there is for a lock, a queue or a broadcast. */
 function onlyForeign(options: AttachOptions | undefined): LockAttachOptions {
-  return options?.foreign === undefined ? {} : { foreign: options.foreign };
+  const { foreign } = checkOptions(options, ATTACH_OPTIONS);
+  return foreign === undefined ? {} : { foreign };
 }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkOptions, checkTarget } from './arguments.js';
+import { checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { Memory, NOTHING } from './broadcast/memory.js';
@@ -11,8 +11,15 @@ import { Reader } from './broadcast/subscription.js';
 import type { Subscription } from './broadcast/subscription.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
-import { checkItem, describeItem, RING_OPTIONS, ringArguments } from './queue/items.js';
-import type { ItemClass, RingOptions } from './queue/items.js';
+import {
+  agreed,
+  checkItem,
+  describeItem,
+  RING_OPTIONS,
+  ringArguments,
+  ringAttachment,
+} from './queue/items.js';
+import type { ItemClass, RingAttachOptions, RingOptions } from './queue/items.js';
 import { Line } from './queue/line.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
@@ -28,11 +35,8 @@ export interface BroadcastOptions<D extends DType> extends RingOptions<D> {
   onSlow?: 'block' | 'drop';
 }
 
-/** How to attach to a broadcast. */
-export interface BroadcastAttachOptions {
-  /** Allow one of another user. Default false. */
-  foreign?: boolean;
-}
+/** How to attach to a broadcast. What you say of its items must agree with it. */
+export type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
 /** Where to begin to read. */
 export interface SubscribeOptions {
@@ -120,17 +124,16 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
 
   /**
    * Opens an existing broadcast, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`,
-   * `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+   * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+   * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+   * open), `EACCES`.
    */
   static attach<D extends DType = DType>(
     target: string | Descriptor,
-    options?: BroadcastAttachOptions,
+    options?: BroadcastAttachOptions<D>,
   ): SharedBroadcast<D> {
-    const { name, id } = checkTarget(target, 'broadcast');
-    const { foreign } = checkOptions(options, ['foreign']);
-    const native = binding.attachBroadcast(name, checkBoolean('foreign', foreign, false), id);
-    return new SharedBroadcast<D>(native);
+    const { name, foreign, id, wanted } = ringAttachment('broadcast', target, options);
+    return agreed(new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)), 'broadcast', wanted);
   }
 
   /** Whether `close()` was called. */

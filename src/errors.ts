@@ -36,7 +36,8 @@ export function wrongType(what: string, wanted: string, got: unknown): TypeError
 
 /** An option that there is not. */
 export function unknownOption(name: string, known: readonly string[]): TypeError {
-  const message = `there is no option ${show(name)} here; there are: ${known.join(', ')}`;
+  const others = known.length === 0 ? ', nor any other' : `; there are: ${known.join(', ')}`;
+  const message = `there is no option ${show(name)} here${others}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
 }
 

@@ -37,7 +37,17 @@ import {
 } from './list-values.js';
 import type { Float, ListItem, TrailingNul } from './list-values.js';
 import { warnWhereUntracked } from './housekeeping.js';
-import { attachKind, created, creation, describe, discard, memoryOver, nativeOf } from './memory.js';
+import {
+  ATTACH_OPTIONS,
+  attachKind,
+  CREATE_OPTIONS,
+  created,
+  creation,
+  describe,
+  discard,
+  memoryOver,
+  nativeOf,
+} from './memory.js';
 import { SharedMemory } from './memory.js';
 import type { AttachOptions, CreateOptions } from './memory.js';
 import { UNCLONEABLE } from './shared-object.js';
@@ -144,7 +154,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
-    const [name, mode, reserve, populate, track] = creation(options);
+    const [name, mode, reserve, populate, track] = creation(options, [...CREATE_OPTIONS, 'trailingNul']);
     const trailingNul = checkTrailingNul(options?.trailingNul);
     if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
       throw wrongType('values', 'iterable', values);
@@ -162,7 +172,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
     const trailingNul = checkTrailingNul(options?.trailingNul);
-    return over(attachKind('list', target, options), trailingNul);
+    return over(attachKind('list', target, options, [...ATTACH_OPTIONS, 'trailingNul']), trailingNul);
   }
 
   static {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 
@@ -32,6 +33,8 @@ export interface ManagerOptions {
 }
 
 const OPTIONS = ['address', 'authkey', 'timeout'];
+/** What is made here has a name of its own, and its manager for an owner. */
+const NONE: readonly string[] = [];
 const KEY_MAX = 4096;
 const TIMEOUT = 10_000;
 /** A server that was asked to end is given so long, and then ended. */
@@ -135,8 +138,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes a segment of `size` zero bytes that the manager owns.
    * @throws As `SharedMemory.create`, and as `list`; nothing is left behind then.
    */
-  async sharedMemory(size: number): Promise<SharedMemory> {
+  async sharedMemory(size: number): Promise<SharedMemory>;
+  async sharedMemory(size: number, options?: object): Promise<SharedMemory> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     const large = checkSize(size) >= LARGE;
     return own(client, large ? await SharedMemory.createAsync(size) : SharedMemory.create(size));
   }
@@ -145,8 +150,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes a list of these values that the manager owns.
    * @throws As `ShareableList.create`, and as `list`; nothing is left behind then.
    */
-  async shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList> {
+  async shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList>;
+  async shareableList(values: Iterable<ListItem | Float>, options?: object): Promise<ShareableList> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     return own(client, ShareableList.create(values));
   }
 
@@ -154,8 +161,10 @@ export class SharedMemoryManager implements AsyncDisposable {
    * Makes an empty dict that the manager owns.
    * @throws As `SharedDict.create`, and as `list`; nothing is left behind then.
    */
-  async dict<V = unknown>(): Promise<SharedDict<V>> {
+  async dict<V = unknown>(): Promise<SharedDict<V>>;
+  async dict<V = unknown>(options?: object): Promise<SharedDict<V>> {
     const client = this.#ready();
+    checkOptions(options, NONE);
     return own(client, SharedDict.create<V>());
   }
 
@@ -215,6 +224,16 @@ export class SharedMemoryManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'started') await this.shutdown();
     else if (this.#state === 'connected') this.#over()?.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const at = this.#address;
+    const address = typeof at === 'object' ? `${at.host}:${at.port}` : at;
+    const shown = address === undefined ? '' : `${options.stylize(`'${address}'`, 'string')}, `;
+    return `SharedMemoryManager(${shown}${this.#state === 'over' ? 'shut down' : this.#state})`;
   }
 
   #begin(): void {

@@ -45,17 +45,22 @@ export interface AttachOptions {
   reserve?: boolean;
 }
 
-const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'track', 'signal', 'trailingNul'];
-const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve', 'trailingNul'];
+/** Of a segment whose name is said before them. */
+const NAMED_OPTIONS = ['mode', 'reserve', 'populate', 'track'];
+/** @internal */
+export const CREATE_OPTIONS = ['name', ...NAMED_OPTIONS];
+/** @internal */
+export const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve'];
 
 /** @internal How JavaScript holds a segment of the binding's. */
 export type NativeHandle = ReturnType<typeof binding.createSegment>;
 
-/** @internal The options of a creation, checked, in the order in which the binding takes them. */
+/** @internal The options of a creation, of which there are these, checked, in the order in which the binding takes them. */
 export function creation(
   options: CreateOptions | undefined,
+  known: readonly string[] = CREATE_OPTIONS,
 ): [name: string | undefined, mode: number, reserve: boolean, populate: boolean, track: boolean] {
-  const { name, mode, reserve, populate, track } = checkOptions(options, CREATE_OPTIONS);
+  const { name, mode, reserve, populate, track } = checkOptions(options, known);
   return [
     name === undefined ? undefined : checkName(name),
     checkMode(mode),
@@ -137,7 +142,7 @@ export class SharedMemory implements SharedObject {
     size: number,
     options?: CreateOptions & { signal?: AbortSignal },
   ): Promise<SharedMemory> {
-    const [name, mode, reserve, populate, track] = creation(options);
+    const [name, mode, reserve, populate, track] = creation(options, [...CREATE_OPTIONS, 'signal']);
     const signal = checkSignal(options?.signal);
     checkSize(size);
     signal?.throwIfAborted();
@@ -176,8 +181,8 @@ export class SharedMemory implements SharedObject {
    * have.
    * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
    */
-  static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
-    const [, mode, reserve, populate, track] = creation(options);
+  static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
+    const [, mode, reserve, populate, track] = creation(options, NAMED_OPTIONS);
     const native = binding.createOrAttachSegment(
       checkName(name),
       checkSize(size),
@@ -434,10 +439,15 @@ export function createdOrAttached(native: NativeHandle): Facts {
   return { name, size, created: binding.segmentCreated(native), readOnly: false };
 }
 
-/** @internal Attaches to the segment of a shared object of this kind. */
-export function attachKind(kind: string, target: string | Descriptor, options?: AttachOptions): SharedMemory {
+/** @internal Attaches to the segment of a shared object of this kind, for which there are these options. */
+export function attachKind(
+  kind: string,
+  target: string | Descriptor,
+  options?: AttachOptions,
+  known: readonly string[] = ATTACH_OPTIONS,
+): SharedMemory {
   const named = checkTarget(target, kind);
-  const given = checkOptions(options, ATTACH_OPTIONS);
+  const given = checkOptions(options, known);
   const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
   const foreign = checkBoolean('foreign', given.foreign, false);
   const reserve = checkBoolean('reserve', given.reserve, true);

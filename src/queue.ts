@@ -2,13 +2,20 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkOptions, checkTarget } from './arguments.js';
+import { checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
-import { checkItem, describeItem, RING_OPTIONS, ringArguments } from './queue/items.js';
-import type { ItemClass, RingOptions } from './queue/items.js';
+import {
+  agreed,
+  checkItem,
+  describeItem,
+  RING_OPTIONS,
+  ringArguments,
+  ringAttachment,
+} from './queue/items.js';
+import type { ItemClass, RingAttachOptions, RingOptions } from './queue/items.js';
 import { Line } from './queue/line.js';
 import { NOTHING, OVER, Ring } from './queue/ring.js';
 import { HeldSlot } from './queue/slot.js';
@@ -26,15 +33,15 @@ export interface QueueOptions<D extends DType> extends RingOptions<D> {
   mode?: 'spsc' | 'mpmc';
 }
 
-/** How to attach to a queue. */
-export interface QueueAttachOptions {
-  /** Allow one of another user. Default false. */
-  foreign?: boolean;
-}
+/** How to attach to a queue. What you say of its items must agree with it. */
+export type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
 const OPTIONS = [...RING_OPTIONS, 'mode'];
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
+
+/** @internal Who has slots of a queue, for `shm inspect`. */
+export let holdingsOf: (queue: SharedQueue, most: number) => ReturnType<Ring['holdings']>;
 
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
@@ -81,6 +88,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   };
   #all: DTypes[D];
   #closed = false;
+
+  static {
+    holdingsOf = (queue, most) => queue.#ring.holdings(most);
+  }
 
   private constructor(native: binding.QueueHandle) {
     if (!types.isExternal(native)) throw wrongType('a SharedQueue', 'made by create() or attach()', native);
@@ -138,16 +149,16 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   /**
    * Opens an existing queue, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
-   * `ERR_SHM_TOO_MANY` (255 threads have it open), `EACCES`.
+   * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+   * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+   * open), `EACCES`.
    */
   static attach<D extends DType = DType>(
     target: string | Descriptor,
-    options?: QueueAttachOptions,
+    options?: QueueAttachOptions<D>,
   ): SharedQueue<D> {
-    const { name, id } = checkTarget(target, 'queue');
-    const { foreign } = checkOptions(options, ['foreign']);
-    return new SharedQueue<D>(binding.attachQueue(name, checkBoolean('foreign', foreign, false), id));
+    const { name, foreign, id, wanted } = ringAttachment('queue', target, options);
+    return agreed(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', wanted);
   }
 
   /** Whether `close()` was called. */

@@ -88,6 +88,10 @@ def what_a_broadcast_cannot_be():
     again = pickle.loads(pickle.dumps(b))
     assert again.to_json() == b.to_json() == shmkit.attach(b.to_json()).to_json() and b.to_json()["kind"] == "broadcast"
     raises(TypeError, lambda: pickle.dumps(b.subscribe()))
+    for _ in range(300):  # 255 can have it open
+        error = raises(shmkit.ShmError, lambda: shmkit.SharedBroadcast.attach("b", dtype="i4", shape=2), "ERR_SHM_MISMATCH")
+    assert "another broadcast: its elements are float64, not int32; its shape is (), not (2,)" in str(error)
+    shmkit.SharedBroadcast.attach("b", dtype="float64", shape=()).close()
     for max in (0, -1):
         raises((ValueError, OverflowError), lambda: b.subscribe().batches(max))
         raises((ValueError, OverflowError), lambda: b.subscribe().next_many(max))

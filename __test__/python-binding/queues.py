@@ -106,6 +106,11 @@ def what_a_queue_cannot_be():
     details = q.to_json()
     raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach({**details, "kind": "array"}), "ERR_SHM_KIND")
     raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach({**details, "id": "1:1"}), "ERR_SHM_UNLINKED")
+    for _ in range(300):  # 255 can have it open
+        error = raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach("q", dtype="i4", shape=2), "ERR_SHM_MISMATCH")
+    assert "another queue: its elements are float64, not int32; its shape is (), not (2,)" in str(error)
+    raises(TypeError, lambda: shmkit.SharedQueue.attach("q", dtype=5))
+    shmkit.SharedQueue.attach("q", dtype="<f8", shape=()).close()
     for max in (0, -1):
         raises((ValueError, OverflowError), lambda: q.batches(max))
         raises((ValueError, OverflowError), lambda: q.pop_many(max))

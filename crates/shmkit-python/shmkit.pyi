@@ -331,8 +331,17 @@ class SharedQueue:
         'mpmc' is for any number on both sides, 'spsc' for one producer and one consumer.
         """
     @staticmethod
-    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedQueue:
-        """An existing queue, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`."""
+    def attach(
+        target: Union[str, dict[str, Any]],
+        *,
+        foreign: bool = False,
+        shape: Union[int, Sequence[int], None] = None,
+        dtype: Any = None,
+    ) -> SharedQueue:
+        """An existing queue, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`.
+
+        Its items must be of the `shape` and the `dtype` that are given.
+        """
     @property
     def name(self) -> str: ...
     @property
@@ -461,8 +470,17 @@ class SharedBroadcast:
         With 'block' the writer waits for the slowest reader; with 'drop' that one loses what was overwritten.
         """
     @staticmethod
-    def attach(target: Union[str, dict[str, Any]], *, foreign: bool = False) -> SharedBroadcast:
-        """An existing broadcast, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`."""
+    def attach(
+        target: Union[str, dict[str, Any]],
+        *,
+        foreign: bool = False,
+        shape: Union[int, Sequence[int], None] = None,
+        dtype: Any = None,
+    ) -> SharedBroadcast:
+        """An existing broadcast, by its name or by what `to_json()` gave, here or in Node; of another user only if `foreign`.
+
+        Its items must be of the `shape` and the `dtype` that are given.
+        """
     @property
     def name(self) -> str: ...
     @property

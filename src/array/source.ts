@@ -176,15 +176,31 @@ function fitting({ name, size }: SharedMemory, place: Place): Place {
 /** The place, if it is what the caller takes it for. */
 function agreed({ name }: SharedMemory, place: Place, { shape, type, order, header, offset }: Wanted): Place {
   const { layout, start } = place;
-  const differences: string[] = [];
-  if (header === 'none') differences.push("its descriptor says where it is, and header is 'none'");
-  if (type !== undefined && type !== place.type)
-    differences.push(`its elements are ${place.type.name}, not ${type.name}`);
-  if (shape !== undefined && !sameShape(shape, layout.shape))
-    differences.push(`its shape is ${shown(layout.shape)}, not ${shown(shape)}`);
+  const differences = differencesOf(place.type.name, layout.shape, { shape, type });
+  if (header === 'none') differences.unshift("its descriptor says where it is, and header is 'none'");
   if (order !== undefined && !isContiguous(layout, order)) differences.push(`its order is not '${order}'`);
   if (offset !== undefined && offset !== start)
     differences.push(`its elements begin at byte ${start}, not ${offset}`);
-  if (differences.length === 0) return place;
-  throw shmError('ERR_SHM_MISMATCH', `'${name}' is another array: ${differences.join('; ')}`, name);
+  refuseOther(name, 'array', differences);
+  return place;
+}
+
+/** What the caller takes type and shape for, and they are not. */
+export function differencesOf(
+  dtype: string,
+  shape: readonly number[],
+  wanted: Pick<Wanted, 'shape' | 'type'>,
+): string[] {
+  const differences: string[] = [];
+  if (wanted.type !== undefined && wanted.type.name !== dtype)
+    differences.push(`its elements are ${dtype}, not ${wanted.type.name}`);
+  if (wanted.shape !== undefined && !sameShape(wanted.shape, shape))
+    differences.push(`its shape is ${shown(shape)}, not ${shown(wanted.shape)}`);
+  return differences;
+}
+
+/** @throws `ERR_SHM_MISMATCH`, if there are any. */
+export function refuseOther(name: string, what: string, differences: readonly string[]): void {
+  if (differences.length === 0) return;
+  throw shmError('ERR_SHM_MISMATCH', `'${name}' is another ${what}: ${differences.join('; ')}`, name);
 }

@@ -2,6 +2,7 @@ import * as binding from '#binding';
 import type { DType, DTypes } from '../array/dtype.js';
 import { closedError, detachedError, shmError } from '../errors.js';
 import { load, loadCount } from '../loads.js';
+import { describeItem } from '../queue/items.js';
 import type { ItemClass } from '../queue/items.js';
 
 /** @internal Where the words and the counts are: see `crates/shmkit/src/broadcast/layout.rs`. */
@@ -46,6 +47,7 @@ export class Memory<D extends DType> {
   readonly #itemAt: number;
   /** From bytes to elements. */
   readonly #shift: number;
+  readonly #facts: binding.RingFacts;
   readonly #buffer: ArrayBuffer;
   readonly #views: DTypes[D][] = [];
   #all: DTypes[D];
@@ -53,6 +55,7 @@ export class Memory<D extends DType> {
   constructor(native: binding.BroadcastHandle, facts: binding.BroadcastFacts, Class: ItemClass<D>) {
     this.native = native;
     this.name = facts.ring.name;
+    this.#facts = facts.ring;
     this.blocks = facts.blocks;
     this.slots = facts.ring.slots;
     this.stride = facts.ring.stride / 8;
@@ -64,6 +67,11 @@ export class Memory<D extends DType> {
     this.words = new Int32Array(this.#buffer);
     this.counts = new Float64Array(this.#buffer);
     this.#all = new Class(this.#buffer, 0, Math.floor(this.#buffer.byteLength / Class.BYTES_PER_ELEMENT));
+  }
+
+  /** Its items, as `Subscription(…)` shows them. */
+  get item(): string {
+    return describeItem(this.#facts.dtype, this.#facts.shape);
   }
 
   /** The mark of a slot. */

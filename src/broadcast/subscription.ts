@@ -1,3 +1,5 @@
+import type { InspectOptions } from 'node:util';
+
 import * as binding from '#binding';
 import type { DType, DTypes } from '../array/dtype.js';
 import { closedError, shmError } from '../errors.js';
@@ -165,6 +167,16 @@ export class Reader<D extends DType> implements Subscription<D> {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const { name, item } = this.#memory;
+    const lost = this.#lost > 0 ? `, ${this.#lost} lost` : '';
+    const state = this.#closed ? 'closed' : `${this.length} to read${lost}`;
+    return `Subscription(${options.stylize(`'${name}'`, 'string')}, ${item}, ${state})`;
   }
 
   // ---- steps

@@ -1,10 +1,13 @@
 import { types } from 'node:util';
 
-import { checkBoolean, checkCount, checkMode, checkName } from '../arguments.js';
+import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from '../arguments.js';
 import { checkType } from '../array/dtype.js';
 import type { DType, DTypes, TypedClass } from '../array/dtype.js';
+import { checkWanted, differencesOf, refuseOther } from '../array/source.js';
+import type { Wanted } from '../array/source.js';
 import { outOfRange, wrongType } from '../errors.js';
 import type { CreateOptions } from '../memory.js';
+import type { Descriptor } from '../shared-object.js';
 
 /** @internal What makes typed arrays of the items' type. */
 export interface ItemClass<D extends DType> extends TypedClass {
@@ -22,6 +25,16 @@ export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode'
   dtype?: D;
   /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
   permissions?: number;
+}
+
+/** How to attach to a ring of items. What you say of the items must agree with it. */
+export interface RingAttachOptions<D extends DType = DType> {
+  /** Type of the elements. */
+  dtype?: D;
+  /** Dimensions of an item. */
+  shape?: number | readonly number[];
+  /** Allow one of another user. Default false. */
+  foreign?: boolean;
 }
 
 /** @internal */
@@ -50,6 +63,40 @@ export function ringArguments(options: RingOptions<DType>): RingArguments {
     permissions: checkMode(permissions),
     populate: checkBoolean('populate', populate, false),
   };
+}
+
+/** @internal What to attach to, checked, and what its items are taken for. */
+export function ringAttachment(
+  kind: string,
+  target: string | Descriptor,
+  options: RingAttachOptions | undefined,
+): { name: string; foreign: boolean; id: string | undefined; wanted: Wanted } {
+  const { name, id } = checkTarget(target, kind);
+  const { dtype, shape, foreign } = checkOptions(options, ['dtype', 'shape', 'foreign']);
+  return {
+    name,
+    foreign: checkBoolean('foreign', foreign, false),
+    id,
+    wanted: checkWanted({ dtype, shape }),
+  };
+}
+
+/** @internal The ring, if its items are what the caller takes them for; else it is closed. */
+export function agreed<R extends AnyRing>(ring: R, kind: string, wanted: Wanted): R {
+  try {
+    refuseOther(ring.name, kind, differencesOf(ring.dtype, ring.shape, wanted));
+    return ring;
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+interface AnyRing {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  close(): void;
 }
 
 /** @internal Refuses what is no item of this class and length. */

@@ -2,6 +2,7 @@ import * as binding from '#binding';
 import { closedError, detachedError, shmError } from '../errors.js';
 import { IN_ORDER, load } from '../loads.js';
 import { Suspect } from '../waits.js';
+import { describeItem } from './items.js';
 
 const {
   tail: TAIL,
@@ -33,6 +34,16 @@ export const OVER = -2;
 const CLOSED = new Int32Array(SLOTS);
 CLOSED[ENDED] = 1;
 
+/** Who has a slot. */
+export interface Holding {
+  slot: number;
+  state: 'claimed' | 'taken';
+  /** In its own PID namespace; 0 where it is not known. */
+  pid: number;
+  /** The next one who comes across the slot gets it. */
+  died: boolean;
+}
+
 /**
  * The quick steps on a queue's memory, as `crates/shmkit/src/queue/ring.rs` has them, in the same order. A slot is named
  * by where its word is; `lap` says the rest of it, until the next step.
@@ -41,7 +52,9 @@ export class Ring {
   words: Int32Array;
   /** Of the slot that was claimed or taken last: its word when it is free. */
   lap = 0;
-  readonly #name: string;
+  readonly name: string;
+  /** What its items are. */
+  readonly #facts: binding.RingFacts;
   readonly #native: binding.QueueHandle;
   readonly #slots: number;
   readonly #stride: number;
@@ -58,7 +71,8 @@ export class Ring {
 
   constructor(native: binding.QueueHandle, facts: binding.QueueFacts, buffer: ArrayBuffer) {
     this.#native = native;
-    this.#name = facts.ring.name;
+    this.name = facts.ring.name;
+    this.#facts = facts.ring;
     this.words = new Int32Array(buffer);
     this.#slots = facts.ring.slots;
     this.#stride = facts.ring.stride / 4;
@@ -90,6 +104,34 @@ export class Ring {
     const laps = ((tail >>> bits) - (head >>> bits)) & (-1 >>> bits);
     const length = laps * this.#slots + (tail & this.#indexMask) - (head & this.#indexMask);
     return length >= 0 && length <= this.#slots ? length : 0;
+  }
+
+  /** The slots that somebody has: how many, and who has the first `most` of them, from the oldest position on. */
+  holdings(most: number): { count: number; holdings: Holding[] } {
+    this.checkOpen();
+    const words = this.words;
+    const oldest = load(words, TAIL) & this.#indexMask; // as the next one to be claimed was, a lap ago
+    const holdings: Holding[] = [];
+    let count = 0;
+    for (let i = 0; i < this.#slots; i++) {
+      const slot = (oldest + i) % this.#slots;
+      const word = load(words, SLOTS + slot * this.#stride);
+      const state = word & STATE;
+      if (state !== CLAIMED && state !== TAKEN) continue;
+      if (++count > most) continue;
+      const owner = (word & ((1 << LAP_AT) - 1)) >> OWNER_AT;
+      holdings.push({
+        slot,
+        state: state === CLAIMED ? 'claimed' : 'taken',
+        ...binding.queueHolder(this.#native, owner),
+      });
+    }
+    return { count, holdings };
+  }
+
+  /** Its items, as `Slot(…)` shows them. */
+  get item(): string {
+    return describeItem(this.#facts.dtype, this.#facts.shape);
   }
 
   /** Which slot it is whose word is there. */
@@ -209,8 +251,8 @@ export class Ring {
     if (Atomics.compareExchange(words, slot, from, to) === from) return;
     throw shmError(
       'ERR_SHM_LOST',
-      `a slot of '${this.#name}' was taken from this thread, which was believed to be dead, or somebody overwrote it`,
-      this.#name,
+      `a slot of '${this.name}' was taken from this thread, which was believed to be dead, or somebody overwrote it`,
+      this.name,
     );
   }
 
@@ -258,15 +300,15 @@ export class Ring {
     this.checkOpen();
     return shmError(
       'ERR_SHM_CORRUPT',
-      `'${this.#name}' was damaged by another process: its ring makes no sense`,
-      this.#name,
+      `'${this.name}' was damaged by another process: its ring makes no sense`,
+      this.name,
     );
   }
 
   /** @throws Where it is closed, or its buffer is gone. */
   checkOpen(): void {
-    if (this.words === CLOSED) throw closedError(this.#name);
-    if (this.words.length === 0) throw detachedError(this.#name);
+    if (this.words === CLOSED) throw closedError(this.name);
+    if (this.words.length === 0) throw detachedError(this.name);
   }
 
   get isClosed(): boolean {

@@ -1,3 +1,5 @@
+import type { InspectOptions } from 'node:util';
+
 import type { DType, DTypes } from '../array/dtype.js';
 import { shmError } from '../errors.js';
 import type { Ring } from './ring.js';
@@ -60,6 +62,15 @@ export class HeldSlot<D extends DType> implements Slot<D> {
     if (this.#ring.isClosed) return; // which gave it back
     if (this.#claimed) this.#ring.abandon(this.#at, this.#lap);
     else this.#ring.free(this.#at, this.#lap);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const { name, item, isClosed } = this.#ring;
+    const state = this.#state !== HELD || isClosed ? 'given back' : this.#claimed ? 'claimed' : 'taken';
+    return `Slot(${options.stylize(`'${name}'`, 'string')}, ${item}, ${state})`;
   }
 
   #gone(): Error {

@@ -173,6 +173,24 @@ pub fn queue_recover(env: Env, queue: &QueueHandle, index: u32, seen: u32) -> Re
     queue.with(&env, |open| open.recover(index, seen))
 }
 
+/// Who has a slot.
+#[napi(object)]
+pub struct QueueHolder {
+    /// The process, in its own PID namespace; 0 where that is not known.
+    pub pid: u32,
+    /// Whether it is dead: the next one who comes across the slot gets it.
+    pub died: bool,
+}
+
+/// Who has the number that a slot's word says.
+#[napi]
+pub fn queue_holder(env: Env, queue: &QueueHandle, number: u32) -> Result<QueueHolder> {
+    queue.with(&env, |open| {
+        let (pid, lives) = open.holder(number)?;
+        Ok(QueueHolder { pid: pid.unwrap_or(0), died: !lives })
+    })
+}
+
 /// Nothing is pushed any more.
 #[napi]
 pub fn queue_end(env: Env, queue: &QueueHandle) -> Result<()> {

@@ -16,6 +16,7 @@ mod descriptor;
 mod dict;
 mod errors;
 mod event;
+mod expected;
 mod forks;
 mod gate;
 mod handle;

@@ -1,17 +1,32 @@
 import { SharedQueue } from '../../../index.js';
+import { holdingsOf } from '../../queue.js';
+import type { Holding } from '../../queue/ring.js';
+import { paint } from '../colour.js';
+import { counted, shownPid } from '../text.js';
+
 import type { Inspector } from './inspector.js';
 
-/** A queue: what it is made of, and how full it is. */
-export const inspectQueue: Inspector = ({ name }) => {
+const SLOTS_SHOWN = 20;
+
+/** A queue: what it is made of, how full it is, and who has slots of it. */
+export const inspectQueue: Inspector = ({ name }, limit = SLOTS_SHOWN) => {
   using queue = SharedQueue.attach(name, { foreign: true });
   const { dtype, shape, capacity, length, lost, ended } = queue;
+  const { count, holdings } = holdingsOf(queue, limit);
+  const left = count - holdings.length;
   return {
-    contents: { dtype, shape, capacity, length, lost, ended },
+    contents: { dtype, shape, capacity, length, lost, ended, held: count, slots: holdings },
     facts: [
       ['items', `${length} of ${capacity}${ended ? ', ended' : ''}`],
       ['an item', `${dtype}[${shape.join(', ')}]`],
       ['lost', String(lost)],
+      ['held', count === 0 ? 'none' : counted(count, 'slot')],
     ],
-    body: [],
+    body: [...holdings.map(shown), ...(left > 0 ? [`… ${counted(left, 'more slot')}`] : [])],
   };
 };
+
+function shown({ slot, state, pid, died }: Holding): string {
+  const dead = died ? paint('yellow', ', which is dead: the next one gets it') : '';
+  return `slot ${slot} is ${state} by ${shownPid(pid)}${dead}`;
+}

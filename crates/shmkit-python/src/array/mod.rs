@@ -13,6 +13,7 @@ use shmkit::segment::{AttachOptions, Segment};
 
 use crate::descriptor::{Target, describe};
 use crate::errors::Raise;
+use crate::expected::Expected;
 use crate::memory::SharedMemory;
 use crate::numpy::{array_over, dtype_of, is_fortran, out_of_range, shape_of, shown, tuple};
 use crate::opening::create_options;
@@ -133,8 +134,7 @@ impl SharedArray {
         header: Option<&str>,
     ) -> PyResult<Self> {
         let wanted = Wanted {
-            shape: shape.map(shape_of).transpose()?,
-            dtype: dtype.map(dtype_of).transpose()?,
+            kind: Expected::of(shape, dtype)?,
             fortran: order.map(is_fortran).transpose()?,
             offset,
             header: header.map(has_header).transpose()?,

@@ -8,6 +8,7 @@ use shmkit::{Error, Result};
 
 use crate::descriptor::Target;
 use crate::errors::Raise;
+use crate::expected::{Expected, refuse_other};
 use crate::numpy::{dtype_of, elements_of, out_of_range, shape_of, shown};
 use crate::view;
 
@@ -26,8 +27,7 @@ pub(super) struct Place {
 
 /// What somebody who attaches says of the array.
 pub(super) struct Wanted {
-    pub(super) shape: Option<Vec<usize>>,
-    pub(super) dtype: Option<DType>,
+    pub(super) kind: Expected,
     pub(super) fortran: Option<bool>,
     /// Bytes.
     pub(super) offset: Option<usize>,
@@ -114,23 +114,15 @@ impl Place {
         if wanted.header == Some(false) {
             differences.push("its descriptor says where it is, and header is 'none'".to_owned());
         }
-        if let Some(dtype) = wanted.dtype.filter(|dtype| *dtype != self.dtype) {
-            differences.push(format!("its elements are {}, not {dtype}", self.dtype));
-        }
-        if let Some(shape) = wanted.shape.as_ref().filter(|shape| **shape != self.shape) {
-            differences.push(format!("its shape is {}, not {}", shown(&self.shape), shown(shape)));
-        }
+        differences.extend(wanted.kind.differences(self.dtype, &self.shape));
         if let Some(fortran) = wanted.fortran.filter(|fortran| !self.is_dense(*fortran)) {
             differences.push(format!("its order is not '{}'", if fortran { "F" } else { "C" }));
         }
         if let Some(offset) = wanted.offset.filter(|offset| *offset != self.start) {
             differences.push(format!("its elements begin at byte {}, not {offset}", self.start));
         }
-        if differences.is_empty() {
-            return Ok(self);
-        }
-        let message = format!("'{name}' is another array: {}", differences.join("; "));
-        Err(Error::own("ERR_SHM_MISMATCH", message).about(name))
+        refuse_other(name, "array", &differences)?;
+        Ok(self)
     }
 }
 
@@ -171,7 +163,9 @@ pub(super) fn locate(
     if let Some(place) = header {
         return place.within(segment).and_then(|place| place.agrees(name, &wanted)).raise(py);
     }
-    let (Some(shape), Some(dtype), None | Some(false)) = (wanted.shape, wanted.dtype, wanted.header) else {
+    let (Some(shape), Some(dtype), None | Some(false)) =
+        (wanted.kind.shape, wanted.kind.dtype, wanted.header)
+    else {
         let advice = match wanted.header {
             Some(true) => "attach without that argument",
             _ => "say what is in it: shape=, dtype=",

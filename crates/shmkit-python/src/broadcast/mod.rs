@@ -18,6 +18,7 @@ use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
+use crate::expected::{Expected, refuse_other};
 use crate::items::{bytes_of, bytes_of_many};
 use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
@@ -73,8 +74,16 @@ impl SharedBroadcast {
     }
 
     /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(py: Python<'_>, name: &Name, foreign: bool, expect: Option<Identity>) -> PyResult<Self> {
+    fn open(
+        py: Python<'_>,
+        name: &Name,
+        foreign: bool,
+        expect: Option<Identity>,
+        wanted: &Expected,
+    ) -> PyResult<Self> {
         let broadcast = Broadcast::attach(name, foreign, expect).raise(py)?;
+        let items = &broadcast.layout().items;
+        refuse_other(name.as_str(), "broadcast", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
         Ok(Self::new(broadcast, foreign))
     }
 
@@ -132,18 +141,26 @@ impl SharedBroadcast {
         Ok(Self::new(broadcast, false))
     }
 
-    /// An existing broadcast, by its name or by a descriptor; of another user only if `foreign`.
+    /// An existing broadcast, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
+    /// `shape` and the `dtype` that are given.
     #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false))]
-    fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
+    fn attach(
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        foreign: bool,
+        shape: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let wanted = Expected::of(shape, dtype)?;
         let target = Target::of(target, "broadcast")?;
-        Self::open(py, &target.name, foreign, target.id)
+        Self::open(py, &target.name, foreign, target.id, &wanted)
     }
 
     /// The very broadcast that was pickled.
     #[staticmethod]
     fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign)
+        Self::attach(py, descriptor, foreign, None, None)
     }
 
     /// Another process attaches to the same broadcast.

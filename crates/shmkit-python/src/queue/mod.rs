@@ -16,6 +16,7 @@ use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
+use crate::expected::{Expected, refuse_other};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
@@ -84,8 +85,16 @@ impl SharedQueue {
     }
 
     /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(py: Python<'_>, name: &Name, foreign: bool, expect: Option<Identity>) -> PyResult<Self> {
+    fn open(
+        py: Python<'_>,
+        name: &Name,
+        foreign: bool,
+        expect: Option<Identity>,
+        wanted: &Expected,
+    ) -> PyResult<Self> {
         let queue = Queue::attach(name, foreign, expect).raise(py)?;
+        let items = &queue.layout().items;
+        refuse_other(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
         Ok(Self::new(queue, foreign))
     }
 
@@ -196,18 +205,26 @@ impl SharedQueue {
         Ok(Self::new(queue, false))
     }
 
-    /// An existing queue, by its name or by a descriptor; of another user only if `foreign`.
+    /// An existing queue, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
+    /// `shape` and the `dtype` that are given.
     #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false))]
-    fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
+    fn attach(
+        py: Python<'_>,
+        target: &Bound<'_, PyAny>,
+        foreign: bool,
+        shape: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let wanted = Expected::of(shape, dtype)?;
         let target = Target::of(target, "queue")?;
-        Self::open(py, &target.name, foreign, target.id)
+        Self::open(py, &target.name, foreign, target.id, &wanted)
     }
 
     /// The very queue that was pickled.
     #[staticmethod]
     fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign)
+        Self::attach(py, descriptor, foreign, None, None)
     }
 
     /// Another process attaches to the same queue.

@@ -159,6 +159,16 @@ impl SharedQueue {
         ring::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
     }
 
+    /// Who has the number that a slot's word says: a pid in its own PID namespace, where that is known, and whether it
+    /// lives.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CLOSED`; what the system says.
+    pub fn holder(&self, number: u32) -> Result<(Option<u32>, bool)> {
+        let dead = self.member.is_dead(number, self.me()?)?;
+        Ok((self.member.pid_of(number), !dead))
+    }
+
     /// Of a queue for one producer and one consumer: is that one from now on.
     ///
     /// # Errors

@@ -118,11 +118,16 @@ impl Member {
         self.presence(number).is_dead(number - 1)
     }
 
-    /// In a message: the process of who has the number.
-    pub(crate) fn process_of(&self, number: u32) -> String {
+    /// The process of who has the number, or had it last and did not leave: a pid in its own PID namespace.
+    pub(crate) fn pid_of(&self, number: u32) -> Option<u32> {
         let known = (1..=NUMBERS).contains(&number);
         let process = known.then(|| self.presence(number).process()).flatten();
-        process.map_or(String::new(), |process| format!(" of process {}", process.pid))
+        process.map(|process| process.pid)
+    }
+
+    /// The same in a message.
+    pub(crate) fn process_of(&self, number: u32) -> String {
+        self.pid_of(number).map_or(String::new(), |pid| format!(" of process {pid}"))
     }
 
     /// Takes no part any more, and had this number until now; `None` where it had none. What it has is to be put away,
