@@ -256,7 +256,7 @@ export class Pool implements AsyncDisposable {
           if (!(error instanceof Died)) throw error;
           if (error.begun) begun++;
           else if (fresh) unbegun++; // of the others there are only so many
-          if (begun >= tries || unbegun >= UNBEGUN) throw workerDied(error.death, job.method, items);
+          if (begun >= tries || unbegun >= UNBEGUN) throw workerDied(error, job.method, items);
         } finally {
           stops?.delete(stop);
         }

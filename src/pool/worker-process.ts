@@ -41,6 +41,8 @@ export interface Death {
   readonly signal: NodeJS.Signals | null;
   /** It could not be started. */
   readonly cause?: unknown;
+  /** What was started. */
+  readonly interpreter: string;
 }
 
 /** A worker's death is what a call rejects with, and nothing that anybody throws. */
@@ -216,7 +218,13 @@ export class WorkerProcess {
 async function deathOf(child: ChildProcess): Promise<Death> {
   return new Promise((resolve) => {
     const die = (exitCode: number | null, signal: NodeJS.Signals | null, cause?: unknown): void =>
-      resolve({ pid: child.pid, exitCode, signal, ...(cause !== undefined && { cause }) });
+      resolve({
+        pid: child.pid,
+        exitCode,
+        signal,
+        ...(cause !== undefined && { cause }),
+        interpreter: child.spawnfile,
+      });
     child.on('error', (error) => {
       if (child.pid === undefined) die(null, null, error);
     });
@@ -233,14 +241,14 @@ async function deathOf(child: ChildProcess): Promise<Death> {
 
 /** What to tell of a worker's death. */
 export function workerDied(
-  { pid, exitCode, signal, cause }: Death,
+  { begun, death: { pid, exitCode, signal, cause, interpreter } }: Died,
   method: string,
   items?: { from: number; to: number },
 ): Error {
   const how =
     cause !== undefined
-      ? `could not be started: ${cause instanceof Error ? cause.message : String(cause)}`
-      : `${pid} died (${signal ?? `exit code ${exitCode}`})`;
+      ? `'${interpreter}' could not be started: ${cause instanceof Error ? cause.message : String(cause)}`
+      : `${pid}${begun ? '' : ` of '${interpreter}'`} died (${signal ?? `exit code ${exitCode}`})`;
   const what = items === undefined ? `'${method}'` : `'${method}', items ${items.from} to ${items.to - 1}`;
   return Object.assign(shmError('ERR_SHM_WORKER_DIED', `worker process ${how} at ${what}`), {
     method,
