@@ -1389,6 +1389,11 @@ declare class Pool implements AsyncDisposable {
      * Takes no more work, waits for what is running, and ends the workers. Idempotent.
      */
     close(): Promise<void>;
+    /**
+     * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
+     * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+     */
+    terminate(): Promise<void>;
     /** `close()` */
     [Symbol.asyncDispose](): Promise<void>;
 }

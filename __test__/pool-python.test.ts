@@ -6,10 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { Pool, segments, ShareableList, SharedArray, SharedDict, SharedMemory, SharedQueue } from 'shmkit';
+import {
+  Pool,
+  segments,
+  ShareableList,
+  SharedArray,
+  SharedDict,
+  SharedEvent,
+  SharedMemory,
+  SharedQueue,
+} from 'shmkit';
 
 import { Program } from './helpers/program.js';
 import { venvPython } from './helpers/python.js';
+import { exists, freshName } from './helpers/segments.js';
 
 const WORK = new URL('pool/work.py', import.meta.url);
 
@@ -227,4 +237,21 @@ test('workers end with the pool, however long the queue of calls', async (t) => 
   const pids = await Promise.all([pool.run<number>('pid'), pool.run<number>('pid')]);
   await pool.close();
   for (const pid of pids) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('terminate() ends workers that never come back, with what they own', async (t) => {
+  const pool = poolOf(t, 1);
+  const pid = await pool.run<number>('pid');
+  const name = freshName(t);
+  const inside = kept(t, SharedEvent.createOrAttach(freshName(t)));
+  const hanging = t.throwsAsync(pool.run('hang', inside, name), {
+    code: 'ERR_SHM_CLOSED',
+    message: 'the pool was terminated',
+  });
+  await inside.wait();
+  t.true(exists(name));
+  await pool.terminate();
+  await hanging;
+  t.false(exists(name));
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });

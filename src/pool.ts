@@ -9,6 +9,8 @@ import pMap from 'p-map';
 import { checkCount, checkOptions } from './arguments.js';
 import { SharedArray } from './array.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
+import { collectGarbage, segments } from './housekeeping.js';
+import { discard } from './memory.js';
 import { nodeProgram } from './pool/node.js';
 import type { Parcel } from './pool/parcel.js';
 import type { Program } from './pool/program.js';
@@ -75,6 +77,9 @@ export class Pool implements AsyncDisposable {
   /** What close() waits for. */
   readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
+  #terminating: Promise<void> | undefined;
+  /** What this process owns because of chunks whose results nobody gets. */
+  readonly #unclaimed: SharedObject[] = [];
 
   /**
    * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
@@ -165,6 +170,14 @@ export class Pool implements AsyncDisposable {
     return (this.#closing ??= this.#close());
   }
 
+  /**
+   * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
+   * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+   */
+  terminate(): Promise<void> {
+    return (this.#terminating ??= this.#terminate());
+  }
+
   /** `close()` */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
@@ -186,7 +199,7 @@ export class Pool implements AsyncDisposable {
     /** Of `mapArray`: each item has the arguments of a part, and these are its rows. */
     parts?: readonly number[],
   ): Promise<R[]> {
-    const opened: SharedObject[] = [];
+    const outcomes: Outcome[] = [];
     const stops = new Set<() => void>();
     let wanted = true;
     let taken = 0;
@@ -199,11 +212,11 @@ export class Pool implements AsyncDisposable {
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
       if (!wanted) {
-        for (const object of outcome.opened) object.close();
+        this.#discard(outcome);
         return [];
       }
       if (!outcome.ok) throw withItem(outcome.value, from, outcome.item);
-      opened.push(...outcome.opened);
+      if (outcome.opened.length > 0) outcomes.push(outcome);
       done += parts === undefined ? to - from : parts[to]! - parts[from]!;
       if (to > from) onProgress?.(done, count ?? taken);
       return outcome.value as R[];
@@ -228,7 +241,7 @@ export class Pool implements AsyncDisposable {
     } catch (error) {
       wanted = false;
       for (const stop of stops) stop();
-      for (const object of opened) object.close();
+      for (const outcome of outcomes) this.#discard(outcome);
       throw error;
     }
   }
@@ -242,7 +255,8 @@ export class Pool implements AsyncDisposable {
   ): Promise<Outcome> {
     return this.#limit(async () => {
       for (let begun = 0, unbegun = 0; ;) {
-        if (!job.wanted()) return { ok: true, value: undefined, opened: [], item: undefined };
+        if (this.#terminating !== undefined) throw terminatedError();
+        if (!job.wanted()) return { ok: true, value: undefined, opened: [], adopted: [], item: undefined };
         const worker = this.#worker();
         const { fresh } = worker;
         const stop = (): void => worker.stop();
@@ -276,6 +290,40 @@ export class Pool implements AsyncDisposable {
   async #close(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await Promise.all([...this.#alive].map((worker) => worker.end()));
+    await this.#terminating;
+    this.#unlinkUnclaimed();
+  }
+
+  async #terminate(): Promise<void> {
+    const workers = [...this.#alive];
+    await Promise.all(workers.map((worker) => worker.kill(terminatedError())));
+    this.#unlinkUnclaimed();
+    if (workers.length === 0) return;
+    try {
+      collectGarbage();
+    } catch {
+      // somebody else is at it, or the tracker does it
+    }
+  }
+
+  /** Lets go of a result that nobody gets. */
+  #discard({ opened, adopted }: Outcome): void {
+    for (const object of opened) object.close();
+    this.#unclaimed.push(...adopted);
+  }
+
+  /** When the workers are dead. What somebody else owns as well stays. */
+  #unlinkUnclaimed(): void {
+    if (this.#unclaimed.length === 0) return;
+    try {
+      const known = new Map(segments().map(({ name, owners }) => [name, owners]));
+      for (const object of this.#unclaimed.splice(0)) {
+        const owners = known.get(object.name);
+        if (owners?.every((pid) => pid === process.pid)) discard(object);
+      }
+    } catch {
+      // it goes with this process
+    }
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -287,8 +335,13 @@ export class Pool implements AsyncDisposable {
 
   #check(method: unknown): void {
     if (typeof method !== 'string') throw wrongType('method', 'the name of a function', method);
+    if (this.#terminating !== undefined) throw terminatedError();
     if (this.#closing !== undefined) throw shmError('ERR_SHM_CLOSED', 'the pool is closed');
   }
+}
+
+function terminatedError(): Error {
+  return shmError('ERR_SHM_CLOSED', 'the pool was terminated');
 }
 
 function checkMapOptions(options: MapOptions | undefined): MapOptions {

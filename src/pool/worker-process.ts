@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 
+import { owns } from '#binding';
 import { attach } from '../attach.js';
 import { shmError } from '../errors.js';
 import type { ShmError } from '../errors.js';
@@ -30,6 +31,8 @@ export interface Outcome {
   readonly value: unknown;
   /** Handles that were opened for it. */
   readonly opened: readonly SharedObject[];
+  /** Those of them that this process owns because of it alone. */
+  readonly adopted: readonly SharedObject[];
   /** Which of the items failed. */
   readonly item: number | undefined;
 }
@@ -80,7 +83,7 @@ interface Task {
   readonly job: Job;
   begun: boolean;
   settle: (outcome: Outcome) => void;
-  fail: (died: Died) => void;
+  fail: (why: Died | Error) => void;
 }
 
 /** A process that does one job at a time. It keeps ours alive only while it has one. */
@@ -93,6 +96,7 @@ export class WorkerProcess {
   #task: Task | undefined;
   #lastId = 0;
   #useless = false;
+  #killed = false;
   #pong: (() => void) | undefined;
 
   constructor(program: Program) {
@@ -118,7 +122,7 @@ export class WorkerProcess {
     return this.#lastId === 0;
   }
 
-  /** @throws `Died` */
+  /** @throws `Died`, or what it is killed with. */
   async do(job: Job): Promise<Outcome> {
     if (this.#death !== undefined) throw new Died(false, this.#death);
     const id = ++this.#lastId;
@@ -131,7 +135,7 @@ export class WorkerProcess {
       });
     } finally {
       this.#task = undefined;
-      this.#hold(false);
+      this.#hold(this.#killed);
     }
   }
 
@@ -148,6 +152,16 @@ export class WorkerProcess {
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE);
     await this.gone;
     clearTimeout(killer);
+  }
+
+  /** Ends the process whatever it is at. Its job fails with this at once. */
+  async kill(why: Error): Promise<void> {
+    this.#killed = true;
+    this.#task?.fail(why);
+    this.#hold(true);
+    this.#child.kill('SIGKILL');
+    await this.gone;
+    this.#hold(false); // a process that the worker has forked may keep the channel open
   }
 
   #hear(report: Report): void {
@@ -169,6 +183,7 @@ export class WorkerProcess {
     const { ok, item, useless } = answer;
     this.#useless = useless;
     const opened: SharedObject[] = [];
+    const adopted: SharedObject[] = [];
     let value: unknown;
     let failure: { error: unknown } | undefined;
     if (task.job.wanted()) {
@@ -177,7 +192,10 @@ export class WorkerProcess {
           if (typeof sent === 'number') return task.job.parcel.objects[sent]!;
           const object = attach(sent.descriptor, { foreign: true });
           opened.push(object);
-          if (sent.owned) object.adopt();
+          if (sent.owned) {
+            if (!owns(String(object.toJSON().id))) adopted.push(object);
+            object.adopt();
+          }
           return object;
         });
       } catch (error) {
@@ -186,9 +204,9 @@ export class WorkerProcess {
       }
     }
     if (answer.holds) this.#tell({ shmkit: 'taken' });
-    if (failure === undefined) return task.settle({ ok, value, opened, item });
+    if (failure === undefined) return task.settle({ ok, value, opened, adopted, item });
     // What it made went with it, if it died before we were an owner: then that is what to tell.
-    if (await this.#lives()) task.settle({ ok: false, value: failure.error, opened, item });
+    if (await this.#lives()) task.settle({ ok: false, value: failure.error, opened, adopted, item });
   }
 
   /** Whether it is alive still; a death is told first. */
