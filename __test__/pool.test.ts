@@ -708,6 +708,31 @@ test.serial('terminate() while workers start, from anywhere, leaves no process a
   t.is(await program.says(), undefined);
 });
 
+test.serial('what a module exports may be told to the compiler', async (t) => {
+  t.timeout(WATCHDOG);
+  await using pool = new Pool<typeof import('./pool/work.js')>(WORK, { workers: 1 });
+  const four: number = await pool.run('doubleLater', 2);
+  const all: number[] = await pool.map('double', [1, 2]);
+  using shm: SharedMemory = await pool.run('make', 7, { track: true });
+  t.deepEqual([four, ...all, shm.buf[0]], [4, 2, 4, 7]);
+  shm.unlink();
+  const refused = (): unknown => [
+    // @ts-expect-error there is no such function
+    pool.run('nope'),
+    // @ts-expect-error it is a number
+    pool.run('notAFunction'),
+    // @ts-expect-error it takes a number
+    pool.run('double', '2'),
+    // @ts-expect-error each of these has to be a number
+    pool.map('double', ['2']),
+    // @ts-expect-error it takes two arguments
+    pool.map('hold', [1]),
+    // @ts-expect-error it gives a number
+    pool.run('double', 2).then((text: string) => text),
+  ];
+  t.is(typeof refused, 'function');
+});
+
 test.serial('there are as many workers as asked for at most, started when they are needed', async (t) => {
   const pool = poolOf(t, 3);
   t.true(new Set(await Promise.all(upTo(30).map(() => pool.run<number>('pid')))).size <= 3);

@@ -12,6 +12,16 @@ import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { collectGarbage, segments } from './housekeeping.js';
 import { discard } from './memory.js';
 import { nodeProgram } from './pool/node.js';
+import type {
+  AnyName,
+  Arguments,
+  Call,
+  CallOfItem,
+  CallOfParts,
+  Item,
+  NameOf,
+  Result,
+} from './pool/module-types.js';
 import type { Parcel } from './pool/parcel.js';
 import type { Program } from './pool/program.js';
 import { pythonProgram } from './pool/python.js';
@@ -67,8 +77,10 @@ interface Chunk {
  * await using pool = new Pool(new URL('./work.js', import.meta.url));
  * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
  * ```
+ *
+ * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
  */
-export class Pool implements AsyncDisposable {
+export class Pool<Module = unknown> implements AsyncDisposable {
   readonly #program: Program;
   readonly #limit: LimitFunction;
   readonly #workers: number;
@@ -102,10 +114,16 @@ export class Pool implements AsyncDisposable {
    * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
    * `attach` throws.
    */
-  async run<R>(method: string, ...args: unknown[]): Promise<R> {
+  run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
+  /** The same, where it is known what the module exports. */
+  run<Name extends NameOf<Module, Call>>(
+    method: Name,
+    ...args: Arguments<Module, Name>
+  ): Promise<Result<Module, Name>>;
+  async run(method: string, ...args: unknown[]): Promise<unknown> {
     this.#check(method);
     const parcel = this.#program.pack(args, `an argument of '${method}'`);
-    return this.#track(this.#run<R>(method, parcel));
+    return this.#track(this.#run(method, parcel));
   }
 
   /**
@@ -116,7 +134,14 @@ export class Pool implements AsyncDisposable {
    * A chunk whose worker dies is tried once more: its items may be seen twice.
    * @throws As `run`, and the signal's reason.
    */
-  async map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]> {
+  map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+  /** The same, where it is known what the module exports. */
+  map<Name extends NameOf<Module, CallOfItem>>(
+    method: Name,
+    items: Iterable<Item<Module, Name>>,
+    options?: MapOptions,
+  ): Promise<Result<Module, Name>[]>;
+  async map(method: string, items: Iterable<unknown>, options?: MapOptions): Promise<unknown[]> {
     this.#check(method);
     if (items === null || items === undefined || typeof items[Symbol.iterator] !== 'function') {
       throw wrongType('items', 'iterable', items);
@@ -124,7 +149,7 @@ export class Pool implements AsyncDisposable {
     const { chunk, onProgress, signal } = checkMapOptions(options);
     const count = countOf(items);
     const size = chunk ?? Math.max(1, Math.ceil((count ?? 0) / (this.#workers * ROUNDS)));
-    return this.#track(this.#map<R>(method, items, size, count, onProgress, signal));
+    return this.#track(this.#map(method, items, size, count, onProgress, signal));
   }
 
   /**
@@ -136,7 +161,7 @@ export class Pool implements AsyncDisposable {
    * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
    */
   async mapArray(
-    method: string,
+    method: AnyName<Module> | NameOf<Module, CallOfParts>,
     input: SharedArray,
     output: SharedArray,
     options?: MapOptions,
@@ -183,13 +208,13 @@ export class Pool implements AsyncDisposable {
     return this.close();
   }
 
-  async #run<R>(method: string, parcel: Parcel): Promise<R> {
+  async #run(method: string, parcel: Parcel): Promise<unknown> {
     const { ok, value } = await this.#do({ method, parcel, each: false, wanted: () => true }, 1);
     if (!ok) throw value;
-    return value as R;
+    return value;
   }
 
-  async #map<R>(
+  async #map(
     method: string,
     items: Iterable<unknown>,
     size: number,
@@ -198,14 +223,14 @@ export class Pool implements AsyncDisposable {
     signal: AbortSignal | undefined,
     /** Of `mapArray`: each item has the arguments of a part, and these are its rows. */
     parts?: readonly number[],
-  ): Promise<R[]> {
+  ): Promise<unknown[]> {
     const outcomes: Outcome[] = [];
     const stops = new Set<() => void>();
     let wanted = true;
     let taken = 0;
     let done = 0;
 
-    const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
+    const attempt = async (chunk: Chunk): Promise<readonly unknown[]> => {
       const { from } = chunk;
       const parcel = packItems(this.#program, method, chunk);
       const job: Job = { method, parcel, each: parts === undefined ? true : 'spread', wanted: () => wanted };
@@ -219,7 +244,7 @@ export class Pool implements AsyncDisposable {
       if (outcome.opened.length > 0) outcomes.push(outcome);
       done += parts === undefined ? to - from : parts[to]! - parts[from]!;
       if (to > from) onProgress?.(done, count ?? taken);
-      return outcome.value as R[];
+      return outcome.value as unknown[];
     };
     // No item is taken for a function that there is not; parts of arrays nobody misses.
     const checked =
@@ -237,7 +262,7 @@ export class Pool implements AsyncDisposable {
         concurrency: this.#workers,
         ...(signal !== undefined && { signal }),
       });
-      return mapped.flat() as R[];
+      return mapped.flat();
     } catch (error) {
       wanted = false;
       for (const stop of stops) stop();
