@@ -1326,6 +1326,24 @@ declare class SharedMemoryManager implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a pool's type knows of its module: `Pool<typeof import('./work.js')>`. */
+/** Any name, where nobody said what the module exports. */
+type AnyName<Module> = unknown extends Module ? string : never;
+/** The names of a module's functions that can be called so. */
+type NameOf<Module, Called> = {
+    [Name in keyof Module]: Module[Name] extends Called ? Name : never;
+}[keyof Module] & string;
+/** What `run` can call. */
+type Call = (...args: never[]) => unknown;
+/** What `map` can. */
+type CallOfItem = (item: never) => unknown;
+/** What `mapArray` can. */
+type CallOfParts = (input: never, output: never, from: number) => unknown;
+type Arguments<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: infer Args) => unknown ? Args : never : never;
+/** What `map` wants items to be. */
+type Item<Module, Name> = Arguments<Module, Name> extends readonly [] ? unknown : Arguments<Module, Name>[0];
+type Result<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: never[]) => infer R ? Awaited<R> : never : never;
+
 /** A pool's worker died, and what it was at is lost. */
 interface WorkerDiedError extends ShmError {
     code: 'ERR_SHM_WORKER_DIED';
@@ -1372,8 +1390,10 @@ interface MapOptions {
  * await using pool = new Pool(new URL('./work.js', import.meta.url));
  * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
  * ```
+ *
+ * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
  */
-declare class Pool implements AsyncDisposable {
+declare class Pool<Module = unknown> implements AsyncDisposable {
     #private;
     /**
      * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
@@ -1389,7 +1409,9 @@ declare class Pool implements AsyncDisposable {
      * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
      * `attach` throws.
      */
-    run<R>(method: string, ...args: unknown[]): Promise<R>;
+    run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
+    /** The same, where it is known what the module exports. */
+    run<Name extends NameOf<Module, Call>>(method: Name, ...args: Arguments<Module, Name>): Promise<Result<Module, Name>>;
     /**
      * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
      * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
@@ -1398,7 +1420,9 @@ declare class Pool implements AsyncDisposable {
      * A chunk whose worker dies is tried once more: its items may be seen twice.
      * @throws As `run`, and the signal's reason.
      */
-    map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+    map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+    /** The same, where it is known what the module exports. */
+    map<Name extends NameOf<Module, CallOfItem>>(method: Name, items: Iterable<Item<Module, Name>>, options?: MapOptions): Promise<Result<Module, Name>[]>;
     /**
      * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
      * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
@@ -1407,11 +1431,16 @@ declare class Pool implements AsyncDisposable {
      * function must not take its input from where it writes its output.
      * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
      */
-    mapArray(method: string, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
+    mapArray(method: AnyName<Module> | NameOf<Module, CallOfParts>, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
     /**
      * Takes no more work, waits for what is running, and ends the workers. Idempotent.
      */
     close(): Promise<void>;
+    /**
+     * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
+     * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+     */
+    terminate(): Promise<void>;
     /** `close()` */
     [Symbol.asyncDispose](): Promise<void>;
 }

@@ -141,3 +141,17 @@ test('an abort, and what is refused before anything is done', async (t) => {
   await pool.mapArray('roots', none, none);
   none.unlink();
 });
+
+test('terminate() ends it, and no part is tried again', async (t) => {
+  const { pool, input, output } = setUp(t);
+  const mapped = t.throwsAsync(pool.mapArray('hangAt', input, output, { chunk: 100 }), {
+    code: 'ERR_SHM_CLOSED',
+    message: 'the pool was terminated',
+  });
+  while (output.get(500) === 0) await sleep(2);
+  await pool.terminate();
+  await mapped;
+  t.is(output.get(500), 1);
+  t.deepEqual(segments().find(({ name }) => name === output.name)?.attached, [process.pid]);
+  await t.throwsAsync(pool.mapArray('roots', input, output), { code: 'ERR_SHM_CLOSED' });
+});

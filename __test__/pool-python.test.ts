@@ -1,12 +1,25 @@
 /** A `Pool` whose workers are Python's: real processes, with the Python binding. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { Pool, segments, ShareableList, SharedArray, SharedDict, SharedMemory, SharedQueue } from 'shmkit';
+import {
+  Pool,
+  segments,
+  ShareableList,
+  SharedArray,
+  SharedDict,
+  SharedEvent,
+  SharedMemory,
+  SharedQueue,
+} from 'shmkit';
 
 import { Program } from './helpers/program.js';
 import { venvPython } from './helpers/python.js';
+import { exists, freshName } from './helpers/segments.js';
 
 const WORK = new URL('pool/work.py', import.meta.url);
 
@@ -101,10 +114,36 @@ test('a function, a module and a Python that there is not are said', async (t) =
   });
   await t.throwsAsync(poolOf(t, 1, WORK, '/nonexistent/python3').run('echo'), {
     code: 'ERR_SHM_WORKER_DIED',
-    message: /could not be started: .*ENOENT/,
+    message: /'\/nonexistent\/python3' could not be started: .*ENOENT/,
   });
   t.throws(() => new Pool('work.js', { python: 'python3' }), { code: 'ERR_OUT_OF_RANGE' });
   t.throws(() => new Pool(WORK, { python: '' }), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+test('which Python it was is said where it lacks something', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'shmkit-pool-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const script = (name: string, line: string): string => {
+    const file = path.join(folder, name);
+    writeFileSync(file, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+    return file;
+  };
+  const ended = script('ended', 'exit 3');
+  await t.throwsAsync(poolOf(t, 1, WORK, ended).run('echo'), {
+    code: 'ERR_SHM_WORKER_DIED',
+    message: new RegExp(`of '${ended}' died \\(exit code 3\\)`),
+  });
+  const pool = poolOf(t, 1, WORK, script('bare', `exec '${venvPython()}' -S "$@"`)); // has no packages
+  await t.throwsAsync(pool.run('echo', new Float64Array(1)), {
+    code: 'ERR_SHM_MODULE',
+    message: /needs the package numpy for typed arrays: No module named 'numpy' \(.*\/python[\d.]*\)$/,
+  });
+  const module = path.join(folder, 'module.py');
+  writeFileSync(module, 'import nothing_of_that_name');
+  await t.throwsAsync(poolOf(t, 1, module).run('f'), {
+    code: 'ERR_SHM_MODULE',
+    message: /cannot be loaded: ModuleNotFoundError: .* \(.*\/python[\d.]*\)$/,
+  });
 });
 
 test('a worker that dies is told of, with how, and replaced', async (t) => {
@@ -198,4 +237,21 @@ test('workers end with the pool, however long the queue of calls', async (t) => 
   const pids = await Promise.all([pool.run<number>('pid'), pool.run<number>('pid')]);
   await pool.close();
   for (const pid of pids) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('terminate() ends workers that never come back, with what they own', async (t) => {
+  const pool = poolOf(t, 1);
+  const pid = await pool.run<number>('pid');
+  const name = freshName(t);
+  const inside = kept(t, SharedEvent.createOrAttach(freshName(t)));
+  const hanging = t.throwsAsync(pool.run('hang', inside, name), {
+    code: 'ERR_SHM_CLOSED',
+    message: 'the pool was terminated',
+  });
+  await inside.wait();
+  t.true(exists(name));
+  await pool.terminate();
+  await hanging;
+  t.false(exists(name));
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });

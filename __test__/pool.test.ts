@@ -490,13 +490,19 @@ test.serial('an error of the iterable is the error of map', async (t) => {
   await t.throwsAsync(pool.map('double', items), { message: 'no more items' });
 });
 
-test.serial('what workers made for a map that fails is closed here', async (t) => {
+test.serial('what workers made for a map that fails is closed here, and goes with the pool', async (t) => {
   const pool = poolOf(t, 1);
+  const ours = (): string[] =>
+    segments().flatMap(({ name, owners }) => (owners.includes(process.pid) ? [name] : []));
+  const before = ours();
   const items = [1, 2, () => 3];
   await t.throwsAsync(pool.map('make', items, { chunk: 1 }), { code: 'ERR_SHM_VALUE' });
   const attached = segments().filter(({ owners }) => owners.includes(process.pid));
   const pid = await pool.run<number>('pid');
   t.false(attached.some(({ owners, attached: by }) => owners.includes(pid) && by.includes(process.pid)));
+  t.is(ours().length, before.length + 2);
+  await pool.close();
+  t.deepEqual(ours(), before);
 });
 
 // Aborts
@@ -596,6 +602,135 @@ test.serial('a worker that does not end when it is told to is killed', async (t)
   const pid = await pool.run<number>('neverEnd');
   await pool.close();
   t.false(isAlive(pid));
+});
+
+const TERMINATED = { code: 'ERR_SHM_CLOSED', message: 'the pool was terminated' };
+
+test.serial(
+  'terminate() ends workers that never come back, all calls, and a close() that waits',
+  async (t) => {
+    const pool = poolOf(t, 2);
+    const pids = await Promise.all([pool.run<number>('pid'), pool.run<number>('pid')]);
+    const events = [eventOf(t), eventOf(t)];
+    const hanging = events.map((inside) => pool.run('hang', inside));
+    const waiting = [
+      pool.run('double', 1),
+      pool.map('double', upTo(5)),
+      pool.map('double', new Set([1]).values()),
+    ];
+    const calls = [...hanging, ...waiting].map((call) => t.throwsAsync(call, TERMINATED));
+    const were = hanging[1]!.catch(() => pids.map(isAlive));
+    for (const event of events) await event.wait();
+    const closing = pool.close();
+    const ending = pool.terminate();
+    t.is(pool.terminate(), ending, 'idempotent');
+    t.deepEqual(await were, [true, true], 'a call fails at once, and not when its worker is dead');
+    await ending;
+    t.false(pids.some(isAlive), 'neither a process nor a zombie');
+    await Promise.all(calls);
+    await closing;
+    await t.throwsAsync(pool.run('double', 1), TERMINATED);
+    await t.throwsAsync(pool.map('double', [1]), TERMINATED);
+    await pool.close();
+    await pool.terminate();
+  },
+);
+
+test.serial('terminate() ends a map, with what it has taken over, and nothing else', async (t) => {
+  const pool = poolOf(t, 1);
+  const inside = eventOf(t);
+  const ours = memoryOf(t);
+  const names = upTo(4).map(() => freshName(t));
+  const [held] = names;
+  let taken = 0;
+  let closed = false;
+  const items = (function* () {
+    try {
+      yield { name: ours.name };
+      for (const name of names) yield { name };
+      for (;;) yield { name: held, inside: (taken++, inside) };
+    } finally {
+      closed = true;
+    }
+  })();
+  const mapped = pool.map('ownOrHang', items, { chunk: 1 });
+  const failed = t.throwsAsync(mapped, TERMINATED);
+  await inside.wait();
+  for (const name of names) t.is(ownersOf(name)?.length, 2, 'the worker and we');
+  await pool.terminate();
+  await failed;
+  t.true(closed);
+  t.is(taken, 1);
+  t.deepEqual(names.filter(exists), [], 'nobody has them any more');
+  t.deepEqual(ownersOf(ours.name), [process.pid]);
+});
+
+test.serial('terminate() while workers start, from anywhere, leaves no process and no segment', async (t) => {
+  t.timeout(WATCHDOG);
+  const name = freshName(t);
+  const program = Program.node(
+    t,
+    `process.env.SHMKIT_TRACKER = 'off';
+    const poolOf = () => new shmkit.Pool('${WORK.href}', { workers: 2 });
+    const codes = async (calls) => say((await Promise.allSettled(calls)).map(({ reason }) => reason?.code).join());
+    await poolOf().terminate();
+    const asked = poolOf();
+    const first = codes([asked.run('pid'), asked.run('pid'), asked.map('pid', [1]), asked.terminate()]);
+    const starting = poolOf();
+    const second = codes([starting.run('pid'), starting.run('pid'), starting.run('pid')]);
+    await new Promise(setImmediate); // their processes are there
+    await Promise.all([starting.terminate(), starting.close(), starting.terminate()]);
+    await first;
+    await second;
+    const used = poolOf();
+    const inside = SharedEvent.createOrAttach('${name}e');
+    const third = codes([used.run('ownOrHang', { name: '${name}', inside })]);
+    await inside.wait();
+    await used.terminate();
+    await third;
+    inside.unlink();
+    say(String(shmkit.segments().some((info) => info.name === '${name}')));
+    const closed = poolOf();
+    await closed.run('pid');
+    await closed.close();
+    await closed.terminate();
+    poolOf().run('exit', 0).catch(() => say('over'));`,
+    ['--import=tsx'],
+  );
+  const code = 'ERR_SHM_CLOSED';
+  t.is(await program.says(), `${code},${code},${code},`);
+  t.is(await program.says(), `${code},${code},${code}`);
+  t.is(await program.says(), code);
+  t.is(await program.says(), 'false', 'what its worker owned is gone, without a tracker');
+  t.is(await program.says(), 'over');
+  t.is(await program.ends(), 0);
+  // Workers have its output as theirs, which ends with the last of them.
+  t.is(await program.says(), undefined);
+});
+
+test.serial('what a module exports may be told to the compiler', async (t) => {
+  t.timeout(WATCHDOG);
+  await using pool = new Pool<typeof import('./pool/work.js')>(WORK, { workers: 1 });
+  const four: number = await pool.run('doubleLater', 2);
+  const all: number[] = await pool.map('double', [1, 2]);
+  using shm: SharedMemory = await pool.run('make', 7, { track: true });
+  t.deepEqual([four, ...all, shm.buf[0]], [4, 2, 4, 7]);
+  shm.unlink();
+  const refused = (): unknown => [
+    // @ts-expect-error there is no such function
+    pool.run('nope'),
+    // @ts-expect-error it is a number
+    pool.run('notAFunction'),
+    // @ts-expect-error it takes a number
+    pool.run('double', '2'),
+    // @ts-expect-error each of these has to be a number
+    pool.map('double', ['2']),
+    // @ts-expect-error it takes two arguments
+    pool.map('hold', [1]),
+    // @ts-expect-error it gives a number
+    pool.run('double', 2).then((text: string) => text),
+  ];
+  t.is(typeof refused, 'function');
 });
 
 test.serial('there are as many workers as asked for at most, started when they are needed', async (t) => {

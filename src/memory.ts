@@ -417,14 +417,14 @@ function onlyOptions<T>(first: T, second: unknown): T {
   return first;
 }
 
-/** @internal Takes back a segment that was just made. */
-export function discard(memory: SharedMemory): void {
+/** @internal Takes back what was just made. */
+export function discard(object: Pick<SharedObject, 'unlink' | 'close'>): void {
   try {
-    memory.unlink();
+    object.unlink();
   } catch {
     // somebody else unlinked it already
   } finally {
-    memory.close();
+    object.close();
   }
 }
 

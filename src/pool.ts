@@ -9,7 +9,19 @@ import pMap from 'p-map';
 import { checkCount, checkOptions } from './arguments.js';
 import { SharedArray } from './array.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
+import { collectGarbage, segments } from './housekeeping.js';
+import { discard } from './memory.js';
 import { nodeProgram } from './pool/node.js';
+import type {
+  AnyName,
+  Arguments,
+  Call,
+  CallOfItem,
+  CallOfParts,
+  Item,
+  NameOf,
+  Result,
+} from './pool/module-types.js';
 import type { Parcel } from './pool/parcel.js';
 import type { Program } from './pool/program.js';
 import { pythonProgram } from './pool/python.js';
@@ -65,8 +77,10 @@ interface Chunk {
  * await using pool = new Pool(new URL('./work.js', import.meta.url));
  * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
  * ```
+ *
+ * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
  */
-export class Pool implements AsyncDisposable {
+export class Pool<Module = unknown> implements AsyncDisposable {
   readonly #program: Program;
   readonly #limit: LimitFunction;
   readonly #workers: number;
@@ -75,6 +89,9 @@ export class Pool implements AsyncDisposable {
   /** What close() waits for. */
   readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
+  #terminating: Promise<void> | undefined;
+  /** What this process owns because of chunks whose results nobody gets. */
+  readonly #unclaimed: SharedObject[] = [];
 
   /**
    * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
@@ -97,10 +114,16 @@ export class Pool implements AsyncDisposable {
    * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
    * `attach` throws.
    */
-  async run<R>(method: string, ...args: unknown[]): Promise<R> {
+  run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
+  /** The same, where it is known what the module exports. */
+  run<Name extends NameOf<Module, Call>>(
+    method: Name,
+    ...args: Arguments<Module, Name>
+  ): Promise<Result<Module, Name>>;
+  async run(method: string, ...args: unknown[]): Promise<unknown> {
     this.#check(method);
     const parcel = this.#program.pack(args, `an argument of '${method}'`);
-    return this.#track(this.#run<R>(method, parcel));
+    return this.#track(this.#run(method, parcel));
   }
 
   /**
@@ -111,7 +134,14 @@ export class Pool implements AsyncDisposable {
    * A chunk whose worker dies is tried once more: its items may be seen twice.
    * @throws As `run`, and the signal's reason.
    */
-  async map<T, R>(method: string, items: Iterable<T>, options?: MapOptions): Promise<R[]> {
+  map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+  /** The same, where it is known what the module exports. */
+  map<Name extends NameOf<Module, CallOfItem>>(
+    method: Name,
+    items: Iterable<Item<Module, Name>>,
+    options?: MapOptions,
+  ): Promise<Result<Module, Name>[]>;
+  async map(method: string, items: Iterable<unknown>, options?: MapOptions): Promise<unknown[]> {
     this.#check(method);
     if (items === null || items === undefined || typeof items[Symbol.iterator] !== 'function') {
       throw wrongType('items', 'iterable', items);
@@ -119,7 +149,7 @@ export class Pool implements AsyncDisposable {
     const { chunk, onProgress, signal } = checkMapOptions(options);
     const count = countOf(items);
     const size = chunk ?? Math.max(1, Math.ceil((count ?? 0) / (this.#workers * ROUNDS)));
-    return this.#track(this.#map<R>(method, items, size, count, onProgress, signal));
+    return this.#track(this.#map(method, items, size, count, onProgress, signal));
   }
 
   /**
@@ -131,7 +161,7 @@ export class Pool implements AsyncDisposable {
    * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
    */
   async mapArray(
-    method: string,
+    method: AnyName<Module> | NameOf<Module, CallOfParts>,
     input: SharedArray,
     output: SharedArray,
     options?: MapOptions,
@@ -165,18 +195,26 @@ export class Pool implements AsyncDisposable {
     return (this.#closing ??= this.#close());
   }
 
+  /**
+   * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
+   * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+   */
+  terminate(): Promise<void> {
+    return (this.#terminating ??= this.#terminate());
+  }
+
   /** `close()` */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #run<R>(method: string, parcel: Parcel): Promise<R> {
+  async #run(method: string, parcel: Parcel): Promise<unknown> {
     const { ok, value } = await this.#do({ method, parcel, each: false, wanted: () => true }, 1);
     if (!ok) throw value;
-    return value as R;
+    return value;
   }
 
-  async #map<R>(
+  async #map(
     method: string,
     items: Iterable<unknown>,
     size: number,
@@ -185,28 +223,28 @@ export class Pool implements AsyncDisposable {
     signal: AbortSignal | undefined,
     /** Of `mapArray`: each item has the arguments of a part, and these are its rows. */
     parts?: readonly number[],
-  ): Promise<R[]> {
-    const opened: SharedObject[] = [];
+  ): Promise<unknown[]> {
+    const outcomes: Outcome[] = [];
     const stops = new Set<() => void>();
     let wanted = true;
     let taken = 0;
     let done = 0;
 
-    const attempt = async (chunk: Chunk): Promise<readonly R[]> => {
+    const attempt = async (chunk: Chunk): Promise<readonly unknown[]> => {
       const { from } = chunk;
       const parcel = packItems(this.#program, method, chunk);
       const job: Job = { method, parcel, each: parts === undefined ? true : 'spread', wanted: () => wanted };
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
       if (!wanted) {
-        for (const object of outcome.opened) object.close();
+        this.#discard(outcome);
         return [];
       }
       if (!outcome.ok) throw withItem(outcome.value, from, outcome.item);
-      opened.push(...outcome.opened);
+      if (outcome.opened.length > 0) outcomes.push(outcome);
       done += parts === undefined ? to - from : parts[to]! - parts[from]!;
       if (to > from) onProgress?.(done, count ?? taken);
-      return outcome.value as R[];
+      return outcome.value as unknown[];
     };
     // No item is taken for a function that there is not; parts of arrays nobody misses.
     const checked =
@@ -224,11 +262,11 @@ export class Pool implements AsyncDisposable {
         concurrency: this.#workers,
         ...(signal !== undefined && { signal }),
       });
-      return mapped.flat() as R[];
+      return mapped.flat();
     } catch (error) {
       wanted = false;
       for (const stop of stops) stop();
-      for (const object of opened) object.close();
+      for (const outcome of outcomes) this.#discard(outcome);
       throw error;
     }
   }
@@ -242,7 +280,8 @@ export class Pool implements AsyncDisposable {
   ): Promise<Outcome> {
     return this.#limit(async () => {
       for (let begun = 0, unbegun = 0; ;) {
-        if (!job.wanted()) return { ok: true, value: undefined, opened: [], item: undefined };
+        if (this.#terminating !== undefined) throw terminatedError();
+        if (!job.wanted()) return { ok: true, value: undefined, opened: [], adopted: [], item: undefined };
         const worker = this.#worker();
         const { fresh } = worker;
         const stop = (): void => worker.stop();
@@ -256,7 +295,7 @@ export class Pool implements AsyncDisposable {
           if (!(error instanceof Died)) throw error;
           if (error.begun) begun++;
           else if (fresh) unbegun++; // of the others there are only so many
-          if (begun >= tries || unbegun >= UNBEGUN) throw workerDied(error.death, job.method, items);
+          if (begun >= tries || unbegun >= UNBEGUN) throw workerDied(error, job.method, items);
         } finally {
           stops?.delete(stop);
         }
@@ -276,6 +315,40 @@ export class Pool implements AsyncDisposable {
   async #close(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await Promise.all([...this.#alive].map((worker) => worker.end()));
+    await this.#terminating;
+    this.#unlinkUnclaimed();
+  }
+
+  async #terminate(): Promise<void> {
+    const workers = [...this.#alive];
+    await Promise.all(workers.map((worker) => worker.kill(terminatedError())));
+    this.#unlinkUnclaimed();
+    if (workers.length === 0) return;
+    try {
+      collectGarbage();
+    } catch {
+      // somebody else is at it, or the tracker does it
+    }
+  }
+
+  /** Lets go of a result that nobody gets. */
+  #discard({ opened, adopted }: Outcome): void {
+    for (const object of opened) object.close();
+    this.#unclaimed.push(...adopted);
+  }
+
+  /** When the workers are dead. What somebody else owns as well stays. */
+  #unlinkUnclaimed(): void {
+    if (this.#unclaimed.length === 0) return;
+    try {
+      const known = new Map(segments().map(({ name, owners }) => [name, owners]));
+      for (const object of this.#unclaimed.splice(0)) {
+        const owners = known.get(object.name);
+        if (owners?.every((pid) => pid === process.pid)) discard(object);
+      }
+    } catch {
+      // it goes with this process
+    }
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -287,8 +360,13 @@ export class Pool implements AsyncDisposable {
 
   #check(method: unknown): void {
     if (typeof method !== 'string') throw wrongType('method', 'the name of a function', method);
+    if (this.#terminating !== undefined) throw terminatedError();
     if (this.#closing !== undefined) throw shmError('ERR_SHM_CLOSED', 'the pool is closed');
   }
+}
+
+function terminatedError(): Error {
+  return shmError('ERR_SHM_CLOSED', 'the pool was terminated');
 }
 
 function checkMapOptions(options: MapOptions | undefined): MapOptions {

@@ -28,6 +28,12 @@ export function dieAlways(_input: Floats, _output: Floats, from: number): void {
   if (from >= 500) process.kill(process.pid, 'SIGKILL');
 }
 
+/** With the part that begins there it never comes back; it wrote to that part before. */
+export function hangAt(_input: Floats, output: Floats, from: number): void {
+  output.set(output.get(0) + 1, 0);
+  if (from >= 500) for (;;);
+}
+
 export function failAt(_input: Floats, _output: Floats, from: number): void {
   if (from >= 500) throw new RangeError('no');
 }

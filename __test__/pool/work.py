@@ -74,6 +74,16 @@ def say_and_sleep(seconds):
     time.sleep(seconds)
 
 
+def hang(event, name):
+    """Owns a segment, says that it is there, and never comes back."""
+    import shmkit
+
+    shmkit.SharedArray.create(8, name=name)
+    event.set()
+    while True:
+        pass
+
+
 def leave(code):
     sys.exit(code)
 

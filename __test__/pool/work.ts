@@ -125,6 +125,16 @@ export function busyFor([counters, ms]: [SharedMemory, number]): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
 }
+/** Says that it is there, and never comes back. */
+export function hang(inside: SharedEvent): never {
+  inside.set();
+  for (;;);
+}
+/** Is an owner of the segment of this name, and gives it back, or hangs. */
+export function ownOrHang({ name, inside }: { name: string; inside?: SharedEvent }): SharedMemory {
+  const shm = SharedMemory.createOrAttach(name, 64);
+  return inside === undefined ? shm : hang(inside);
+}
 export function neverEnd(): number {
   process.on('exit', () => {
     for (;;);

@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 
+import { owns } from '#binding';
 import { attach } from '../attach.js';
 import { shmError } from '../errors.js';
 import type { ShmError } from '../errors.js';
@@ -30,6 +31,8 @@ export interface Outcome {
   readonly value: unknown;
   /** Handles that were opened for it. */
   readonly opened: readonly SharedObject[];
+  /** Those of them that this process owns because of it alone. */
+  readonly adopted: readonly SharedObject[];
   /** Which of the items failed. */
   readonly item: number | undefined;
 }
@@ -41,6 +44,8 @@ export interface Death {
   readonly signal: NodeJS.Signals | null;
   /** It could not be started. */
   readonly cause?: unknown;
+  /** What was started. */
+  readonly interpreter: string;
 }
 
 /** A worker's death is what a call rejects with, and nothing that anybody throws. */
@@ -78,7 +83,7 @@ interface Task {
   readonly job: Job;
   begun: boolean;
   settle: (outcome: Outcome) => void;
-  fail: (died: Died) => void;
+  fail: (why: Died | Error) => void;
 }
 
 /** A process that does one job at a time. It keeps ours alive only while it has one. */
@@ -91,6 +96,7 @@ export class WorkerProcess {
   #task: Task | undefined;
   #lastId = 0;
   #useless = false;
+  #killed = false;
   #pong: (() => void) | undefined;
 
   constructor(program: Program) {
@@ -116,7 +122,7 @@ export class WorkerProcess {
     return this.#lastId === 0;
   }
 
-  /** @throws `Died` */
+  /** @throws `Died`, or what it is killed with. */
   async do(job: Job): Promise<Outcome> {
     if (this.#death !== undefined) throw new Died(false, this.#death);
     const id = ++this.#lastId;
@@ -129,7 +135,7 @@ export class WorkerProcess {
       });
     } finally {
       this.#task = undefined;
-      this.#hold(false);
+      this.#hold(this.#killed);
     }
   }
 
@@ -146,6 +152,16 @@ export class WorkerProcess {
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE);
     await this.gone;
     clearTimeout(killer);
+  }
+
+  /** Ends the process whatever it is at. Its job fails with this at once. */
+  async kill(why: Error): Promise<void> {
+    this.#killed = true;
+    this.#task?.fail(why);
+    this.#hold(true);
+    this.#child.kill('SIGKILL');
+    await this.gone;
+    this.#hold(false); // a process that the worker has forked may keep the channel open
   }
 
   #hear(report: Report): void {
@@ -167,6 +183,7 @@ export class WorkerProcess {
     const { ok, item, useless } = answer;
     this.#useless = useless;
     const opened: SharedObject[] = [];
+    const adopted: SharedObject[] = [];
     let value: unknown;
     let failure: { error: unknown } | undefined;
     if (task.job.wanted()) {
@@ -175,7 +192,10 @@ export class WorkerProcess {
           if (typeof sent === 'number') return task.job.parcel.objects[sent]!;
           const object = attach(sent.descriptor, { foreign: true });
           opened.push(object);
-          if (sent.owned) object.adopt();
+          if (sent.owned) {
+            if (!owns(String(object.toJSON().id))) adopted.push(object);
+            object.adopt();
+          }
           return object;
         });
       } catch (error) {
@@ -184,9 +204,9 @@ export class WorkerProcess {
       }
     }
     if (answer.holds) this.#tell({ shmkit: 'taken' });
-    if (failure === undefined) return task.settle({ ok, value, opened, item });
+    if (failure === undefined) return task.settle({ ok, value, opened, adopted, item });
     // What it made went with it, if it died before we were an owner: then that is what to tell.
-    if (await this.#lives()) task.settle({ ok: false, value: failure.error, opened, item });
+    if (await this.#lives()) task.settle({ ok: false, value: failure.error, opened, adopted, item });
   }
 
   /** Whether it is alive still; a death is told first. */
@@ -216,7 +236,13 @@ export class WorkerProcess {
 async function deathOf(child: ChildProcess): Promise<Death> {
   return new Promise((resolve) => {
     const die = (exitCode: number | null, signal: NodeJS.Signals | null, cause?: unknown): void =>
-      resolve({ pid: child.pid, exitCode, signal, ...(cause !== undefined && { cause }) });
+      resolve({
+        pid: child.pid,
+        exitCode,
+        signal,
+        ...(cause !== undefined && { cause }),
+        interpreter: child.spawnfile,
+      });
     child.on('error', (error) => {
       if (child.pid === undefined) die(null, null, error);
     });
@@ -233,14 +259,14 @@ async function deathOf(child: ChildProcess): Promise<Death> {
 
 /** What to tell of a worker's death. */
 export function workerDied(
-  { pid, exitCode, signal, cause }: Death,
+  { begun, death: { pid, exitCode, signal, cause, interpreter } }: Died,
   method: string,
   items?: { from: number; to: number },
 ): Error {
   const how =
     cause !== undefined
-      ? `could not be started: ${cause instanceof Error ? cause.message : String(cause)}`
-      : `${pid} died (${signal ?? `exit code ${exitCode}`})`;
+      ? `'${interpreter}' could not be started: ${cause instanceof Error ? cause.message : String(cause)}`
+      : `${pid}${begun ? '' : ` of '${interpreter}'`} died (${signal ?? `exit code ${exitCode}`})`;
   const what = items === undefined ? `'${method}'` : `'${method}', items ${items.from} to ${items.to - 1}`;
   return Object.assign(shmError('ERR_SHM_WORKER_DIED', `worker process ${how} at ${what}`), {
     method,

@@ -32,12 +32,15 @@ class WorkerError(Exception):
 
 
 def shmkit():
+    return needed("shmkit", "shared objects")
+
+
+def needed(package, what):
     try:
-        import shmkit
+        return importlib.import_module(package)
     except ImportError as error:
-        message = f"a worker in Python needs the package shmkit for shared objects: {error} ({sys.executable})"
+        message = f"a worker in Python needs the package {package} for {what}: {error} ({sys.executable})"
         raise WorkerError("ERR_SHM_MODULE", message) from None
-    return shmkit
 
 
 class Channel:
@@ -148,7 +151,7 @@ class Worker:
     def _find(self, name):
         if self._failure is not None:
             why = "".join(traceback.format_exception_only(type(self._failure), self._failure)).strip()
-            message = f"{self._path} cannot be loaded: {why}"
+            message = f"{self._path} cannot be loaded: {why} ({sys.executable})"
             raise WorkerError("ERR_SHM_MODULE", message) from self._failure
         found = vars(self._module).get(name)
         if not callable(found):
@@ -215,8 +218,7 @@ def revive(value, objects):
     if tag == "bytes":
         return base64.b64decode(first)
     if tag == "array":
-        import numpy
-
+        numpy = needed("numpy", "typed arrays")
         return numpy.frombuffer(bytearray(base64.b64decode(content[1])), first)
     if tag == "dict":
         return {key: revive(item, objects) for key, item in first}
