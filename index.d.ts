@@ -559,6 +559,11 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
      */
     static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D>;
     /**
+     * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+     * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+     */
+    static createOrAttach<D extends DType = 'float64'>(name: string, options: Omit<BroadcastOptions<D>, 'name'>): SharedBroadcast<D>;
+    /**
      * Opens an existing broadcast, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
      * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
@@ -682,7 +687,7 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
      * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
      * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
      */
-    static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V>;
+    static createOrAttach<V>(name: string, options?: Omit<DictOptions, 'name'>): SharedDict<V>;
     /**
      * Opens an existing dict, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
@@ -1041,12 +1046,19 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
     readonly dtype: D;
     /** Dimensions of an item. */
     readonly shape: readonly number[];
+    /** Whether any number push and take, or one each. */
+    readonly mode: 'spsc' | 'mpmc';
     private constructor();
     /**
      * Makes an empty queue.
      * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
      */
     static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D>;
+    /**
+     * Opens the queue of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+     * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+     */
+    static createOrAttach<D extends DType = 'float64'>(name: string, options: Omit<QueueOptions<D>, 'name'>): SharedQueue<D>;
     /**
      * Opens an existing queue, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_MISMATCH` (its items are not what the options say),

@@ -444,3 +444,27 @@ test('a pool’s workers get it attached', async (t) => {
   await pool.run('announce', broadcast, 42);
   t.deepEqual(await subscription.next(), number(42));
 });
+
+test('createOrAttach makes what is not there, and attaches to what is as it was asked for', (t) => {
+  const name = freshName(t);
+  const options = { slots: 4, dtype: 'int32', shape: [2], onSlow: 'drop' } as const;
+  using first = SharedBroadcast.createOrAttach(name, options);
+  using second = SharedBroadcast.createOrAttach(name, options);
+  const typed: SharedBroadcast<'int32'> = second;
+  using subscription = typed.subscribe();
+  first.publishSync(Int32Array.of(1, 2));
+  t.deepEqual(subscription.nextSync(), Int32Array.of(1, 2));
+  for (const [other, message] of [
+    [{ dtype: 'float64' }, /are int32, not float64/],
+    [{ shape: [3] }, /is \[2\], not \[3\]/],
+    [{ slots: 5 }, /has 4 slots, not 5/],
+    [{ onSlow: undefined }, /is 'drop', not 'block'/],
+  ] as const) {
+    const expected = { code: 'ERR_SHM_MISMATCH', message };
+    t.throws(() => SharedBroadcast.createOrAttach(name, { ...options, ...other } as never), expected);
+  }
+  t.throws(() => SharedBroadcast.createOrAttach(name, { ...options, name: 'other' } as never), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+  first.unlink();
+});

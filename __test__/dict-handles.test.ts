@@ -141,6 +141,10 @@ test('createOrAttach() opens one that is smaller or larger than it would make it
   }
   using plain = SharedDict.createOrAttach<Any>(dict.name);
   t.is(plain.get('a'), 1);
+  t.throws(() => SharedDict.createOrAttach(dict.name, { name: 'other' } as never), {
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /name/,
+  });
 });
 
 test('what is no dict is refused, and a dict is refused as anything else', (t) => {

@@ -441,3 +441,45 @@ test('a pool’s workers get it attached', async (t) => {
   await pool.run('answer', queue);
   t.deepEqual(await queue.pop(), number(42));
 });
+
+test('createOrAttach makes what is not there, and attaches to what is as it was asked for', async (t) => {
+  const name = freshName(t);
+  const options = { slots: 4, dtype: 'int32', shape: [2], mode: 'spsc' } as const;
+  using first = SharedQueue.createOrAttach(name, options);
+  using second = SharedQueue.createOrAttach(name, options);
+  const typed: SharedQueue<'int32'> = second;
+  first.pushSync(Int32Array.of(1, 2));
+  t.deepEqual(typed.popSync(), Int32Array.of(1, 2));
+  t.deepEqual([first.mode, second.mode, second.capacity], ['spsc', 'spsc', 4]);
+  for (const [other, message] of [
+    [{ dtype: 'float64' }, /are int32, not float64/],
+    [{ shape: [3] }, /is \[2\], not \[3\]/],
+    [{ slots: 5 }, /has 4 slots, not 5/],
+    [{ mode: undefined }, /is 'spsc', not 'mpmc'/],
+  ] as const) {
+    leavesNothing(t, () => {
+      const expected = { code: 'ERR_SHM_MISMATCH', message };
+      t.throws(() => SharedQueue.createOrAttach(name, { ...options, ...other } as never), expected);
+    });
+  }
+  t.throws(() => SharedQueue.createOrAttach(name, { ...options, name: 'other' } as never), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+  t.throws(() => SharedQueue.createOrAttach(name, undefined as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  // It lives as long as one of those who called it.
+  first.unlink();
+  const code = `const queue = shmkit.SharedQueue.createOrAttach('${name}', { slots: 2 });
+    say(String(queue.length));
+    await told();`;
+  const maker = Program.node(t, code);
+  t.is(await maker.says(), '0');
+  using other = SharedQueue.createOrAttach(name, { slots: 2 });
+  other.pushSync(number(7));
+  const third = Program.node(t, code);
+  t.is(await third.says(), '1');
+  await maker.kill();
+  await third.kill();
+  t.true(exists(name));
+  t.deepEqual(other.popSync(), number(7));
+  other.unlink();
+});

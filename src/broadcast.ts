@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkOptions } from './arguments.js';
+import { checkName, checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { Memory, NOTHING } from './broadcast/memory.js';
@@ -13,6 +13,7 @@ import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import {
   agreed,
+  agreedWhole,
   checkItem,
   describeItem,
   RING_OPTIONS,
@@ -45,6 +46,7 @@ export interface SubscribeOptions {
 }
 
 const OPTIONS = [...RING_OPTIONS, 'onSlow'];
+const NAMELESS_OPTIONS = OPTIONS.filter((option) => option !== 'name');
 
 /**
  * Items of one size from one writer to many readers, each at its own place, between processes and threads.
@@ -101,12 +103,27 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
    */
   static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D> {
     if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
-    const given = checkOptions(options, OPTIONS) as BroadcastOptions<D>;
-    const { onSlow } = given;
-    if (onSlow !== undefined && onSlow !== 'block' && onSlow !== 'drop')
-      throw outOfRange('onSlow', "'block' or 'drop'", onSlow);
-    const { slots, dtype, shape, name, permissions, populate, track } = ringArguments(given);
-    const blocks = onSlow !== 'drop';
+    return SharedBroadcast.#made(checkOptions(options, OPTIONS) as BroadcastOptions<D>, false);
+  }
+
+  /**
+   * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+   * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+   */
+  static createOrAttach<D extends DType = 'float64'>(
+    name: string,
+    options: Omit<BroadcastOptions<D>, 'name'>,
+  ): SharedBroadcast<D> {
+    const given = checkOptions(options, NAMELESS_OPTIONS) as BroadcastOptions<D>;
+    return SharedBroadcast.#made({ ...given, name: checkName(name) }, true);
+  }
+
+  static #made<D extends DType>(options: BroadcastOptions<D>, attach: boolean): SharedBroadcast<D> {
+    const { onSlow = 'block' } = options;
+    if (onSlow !== 'block' && onSlow !== 'drop') throw outOfRange('onSlow', "'block' or 'drop'", onSlow);
+    const given = ringArguments(options);
+    const { slots, dtype, shape, name, permissions, populate, track } = given;
+    const blocks = onSlow === 'block';
     const native = binding.createBroadcast(
       slots,
       dtype,
@@ -116,10 +133,11 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
       permissions,
       populate,
       track,
-      false,
+      attach,
     );
     if (track) warnWhereUntracked();
-    return new SharedBroadcast<D>(native);
+    const broadcast = new SharedBroadcast<D>(native);
+    return attach ? agreedWhole(broadcast, 'broadcast', given, [broadcast.onSlow, onSlow]) : broadcast;
   }
 
   /**

@@ -2,13 +2,14 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkOptions } from './arguments.js';
+import { checkName, checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import {
   agreed,
+  agreedWhole,
   checkItem,
   describeItem,
   RING_OPTIONS,
@@ -37,6 +38,7 @@ export interface QueueOptions<D extends DType> extends RingOptions<D> {
 export type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
 const OPTIONS = [...RING_OPTIONS, 'mode'];
+const NAMELESS_OPTIONS = OPTIONS.filter((option) => option !== 'name');
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
 
@@ -64,6 +66,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   readonly dtype: D;
   /** Dimensions of an item. */
   readonly shape: readonly number[];
+  /** Whether any number push and take, or one each. */
+  readonly mode: 'spsc' | 'mpmc';
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
   readonly #native: binding.QueueHandle;
@@ -102,6 +106,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.capacity = ring.slots;
     this.dtype = ring.dtype as D;
     this.shape = Object.freeze(ring.shape);
+    this.mode = facts.single ? 'spsc' : 'mpmc';
     this.#id = ring.id;
     this.#Class = checkType(ring.dtype).Class as ItemClass<D>;
     this.#length = ring.elements;
@@ -127,24 +132,42 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    */
   static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D> {
     if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
-    const given = checkOptions(options, OPTIONS) as QueueOptions<D>;
-    const { mode } = given;
-    if (mode !== undefined && mode !== 'spsc' && mode !== 'mpmc')
+    return SharedQueue.#made(checkOptions(options, OPTIONS) as QueueOptions<D>, false);
+  }
+
+  /**
+   * Opens the queue of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+   * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+   */
+  static createOrAttach<D extends DType = 'float64'>(
+    name: string,
+    options: Omit<QueueOptions<D>, 'name'>,
+  ): SharedQueue<D> {
+    const given = checkOptions(options, NAMELESS_OPTIONS) as QueueOptions<D>;
+    return SharedQueue.#made({ ...given, name: checkName(name) }, true);
+  }
+
+  static #made<D extends DType>(options: QueueOptions<D>, attach: boolean): SharedQueue<D> {
+    const { mode = 'mpmc' } = options;
+    if (mode !== 'spsc' && mode !== 'mpmc')
       throw outOfRange('mode', "'spsc' or 'mpmc'; permission bits are the option permissions", mode);
-    const { slots, dtype, shape, name, permissions, populate, track } = ringArguments(given);
+    const given = ringArguments(options);
+    const { slots, dtype, shape, name, permissions, populate, track } = given;
+    const single = mode === 'spsc';
     const native = binding.createQueue(
       slots,
       dtype,
       shape,
-      mode === 'spsc',
+      single,
       name,
       permissions,
       populate,
       track,
-      false,
+      attach,
     );
     if (track) warnWhereUntracked();
-    return new SharedQueue<D>(native);
+    const queue = new SharedQueue<D>(native);
+    return attach ? agreedWhole(queue, 'queue', given, [queue.mode, mode]) : queue;
   }
 
   /**

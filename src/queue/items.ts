@@ -65,6 +65,19 @@ export function ringArguments(options: RingOptions<DType>): RingArguments {
   };
 }
 
+/** @internal The same of a ring that there may have been before, which is as it is: its items must be these. */
+export function agreedWhole<R extends AnyRing>(
+  ring: R,
+  kind: string,
+  { slots, dtype, shape }: RingArguments,
+  how: readonly [found: string, wanted: string],
+): R {
+  return agreed(ring, kind, checkWanted({ dtype, shape }), [
+    ring.capacity !== slots && `it has ${ring.capacity} slots, not ${slots}`,
+    how[0] !== how[1] && `it is '${how[0]}', not '${how[1]}'`,
+  ]);
+}
+
 /** @internal What to attach to, checked, and what its items are taken for. */
 export function ringAttachment(
   kind: string,
@@ -82,9 +95,18 @@ export function ringAttachment(
 }
 
 /** @internal The ring, if its items are what the caller takes them for; else it is closed. */
-export function agreed<R extends AnyRing>(ring: R, kind: string, wanted: Wanted): R {
+export function agreed<R extends AnyRing>(
+  ring: R,
+  kind: string,
+  wanted: Pick<Wanted, 'shape' | 'type'>,
+  others: readonly (string | false)[] = [],
+): R {
   try {
-    refuseOther(ring.name, kind, differencesOf(ring.dtype, ring.shape, wanted));
+    const differences = [
+      ...differencesOf(ring.dtype, ring.shape, wanted),
+      ...others.filter((it) => it !== false),
+    ];
+    refuseOther(ring.name, kind, differences);
     return ring;
   } catch (error) {
     ring.close();
@@ -94,6 +116,7 @@ export function agreed<R extends AnyRing>(ring: R, kind: string, wanted: Wanted)
 
 interface AnyRing {
   readonly name: string;
+  readonly capacity: number;
   readonly dtype: string;
   readonly shape: readonly number[];
   close(): void;
