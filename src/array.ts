@@ -25,7 +25,7 @@ import {
 } from './array/shape.js';
 import type { Order, Range } from './array/shape.js';
 import { checkHeader, checkWanted, locate } from './array/source.js';
-import type { Place } from './array/source.js';
+import type { Place, Wanted } from './array/source.js';
 import { closedError, rangeError, shmError, wrongType } from './errors.js';
 import { warnWhereUntracked } from './housekeeping.js';
 import {
@@ -192,7 +192,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OPTIONS);
     const type = checkType(dtype ?? 'float64');
-    return make(type, checkShape(shape), checkOrder(order), header, NOTHING, rest);
+    return make(type, checkShape(shape), checkOrder(order) ?? 'C', header, NOTHING, rest);
   }
 
   /**
@@ -207,9 +207,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: Omit<ArrayCreateOptions<D>, 'name'>,
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OR_ATTACH_OPTIONS);
-    const named = { ...rest, name: checkName(name) };
-    const type = checkType(dtype ?? 'float64');
-    return make(type, checkShape(shape), checkOrder(order), header, NOTHING, named, true);
+    const wanted = checkWanted({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
+    return openOrMake(checkName(name), wanted as Whole, rest);
   }
 
   /**
@@ -277,7 +276,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
     const empty = sizeOf(shape) === 0;
     const native = empty
-      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track, false)
+      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
       : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
     return finish(native, name, bytes, track, placed(type, shape, order, head.length));
   }
@@ -607,29 +606,46 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 }
 
-/** A segment with this header and these elements; or the array that has the name, whatever its elements are. */
+/** A segment with this header and these elements. */
 function make<D extends DType>(
   type: TypeFacts,
   shape: number[],
-  order: Order | undefined,
+  order: Order,
   header: unknown,
   elements: Uint8Array,
   options: CreateOptions,
-  attach = false,
 ): SharedArray<D> {
   const [name, mode, reserve, populate, track] = creation(options);
-  const kind = checkHeader(header) ?? 'npy';
-  const head = kind === 'npy' ? headerOf(type, shape, order ?? 'C') : NOTHING;
-  // No segment is empty.
+  const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
+  const head = withHeader ? headerOf(type, shape, order) : NOTHING;
+  const bytes = bytesFor(head, type, shape);
+  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
+  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+}
+
+/** Of a segment, which is never empty. */
+function bytesFor(head: Uint8Array, type: TypeFacts, shape: readonly number[]): number {
   const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
   if (!Number.isSafeInteger(bytes)) throw rangeError(`shape ${shown(shape)} has too many elements`);
-  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track, attach);
-  if (binding.segmentCreated(native)) {
-    return finish(native, name, bytes, track, placed(type, shape, order ?? 'C', head.length));
-  }
+  return bytes;
+}
+
+/** What is wanted of an array that may have to be made. */
+type Whole = Wanted & { readonly shape: number[]; readonly type: TypeFacts };
+
+/** The array of this name, or one of zeros. */
+function openOrMake<D extends DType>(name: string, wanted: Whole, options: CreateOptions): SharedArray<D> {
+  const [, mode, reserve, populate, track] = creation(options);
+  const { type, shape, order = 'C', header } = wanted;
+  const head = header === 'npy' ? headerOf(type, shape, order) : NOTHING;
+  const bytes = bytesFor(head, type, shape);
+  const native =
+    head.length > 0
+      ? binding.createOrAttachArray(name, bytes, head, mode, populate, track)
+      : binding.createOrAttachSegment(name, bytes, mode, reserve, populate, track);
+  if (track) warnWhereUntracked();
   const memory = memoryOver(native, createdOrAttached(native));
-  const wanted = { shape, type, order, offset: undefined, header: kind };
-  return opened(memory, () => over<D>(memory, locate(memory, memory.name, wanted)));
+  return opened(memory, () => over<D>(memory, locate(memory, name, wanted)));
 }
 
 /** As numpy, which calls C what is both. */

@@ -125,9 +125,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     const { slots, dtype, shape, name, permissions, populate, track } = given;
     const blocks = onSlow === 'block';
     const native = binding.createBroadcast(
-      slots,
-      dtype,
-      shape,
+      { slots, dtype, shape },
       blocks,
       name,
       permissions,

@@ -155,9 +155,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const { slots, dtype, shape, name, permissions, populate, track } = given;
     const single = mode === 'spsc';
     const native = binding.createQueue(
-      slots,
-      dtype,
-      shape,
+      { slots, dtype, shape },
       single,
       name,
       permissions,

@@ -46,7 +46,7 @@ pub fn array_types() -> Vec<ArrayType> {
 
 /// Makes a segment of `size` bytes that begins with `header` and then `contents`, published whole.
 #[napi(
-    ts_args_type = "size: number, header: Uint8Array, contents: Uint8Array, name: string | undefined | null, mode: number, reserve: boolean, populate: boolean, track: boolean, attach: boolean"
+    ts_args_type = "size: number, header: Uint8Array, contents: Uint8Array, name: string | undefined | null, mode: number, reserve: boolean, populate: boolean, track: boolean"
 )]
 pub fn create_array(
     env: Env,
@@ -58,7 +58,6 @@ pub fn create_array(
     reserve: bool,
     populate: bool,
     track: bool,
-    attach: bool,
 ) -> Result<Handle> {
     let (header, contents) = (uint8_array(&env, &header)?, uint8_array(&env, &contents)?);
     let create = || {
@@ -66,13 +65,9 @@ pub fn create_array(
         let cancelled = AtomicBool::new(false);
         let size = size_from(size);
         if header.1 + contents.1 == 0 {
-            return if attach {
-                Segment::create_or_attach(size, &options)
-            } else {
-                Segment::create(size, &options, &cancelled)
-            };
+            return Segment::create(size, &options, &cancelled);
         }
-        let fill = |bytes: SharedBytes<'_>| {
+        Segment::create_with(size, &options, &cancelled, |bytes| {
             // SAFETY: both arrays are alive for this call; their bytes may be shared, which the copy allows.
             let copied = unsafe {
                 bytes
@@ -80,14 +75,28 @@ pub fn create_array(
                     .and_then(|()| bytes.copy_from(header.1, contents.0, contents.1))
             };
             copied.ok_or_else(malformed)
-        };
-        if attach {
-            Segment::create_or_attach_with(size, &options, fill)
-        } else {
-            Segment::create_with(size, &options, &cancelled, fill)
-        }
+        })
     };
     create().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
+}
+
+/// Opens the segment of this name, or makes one of `size` bytes that begins with `header`.
+#[napi]
+pub fn create_or_attach_array(
+    env: Env,
+    name: String,
+    size: f64,
+    header: &[u8],
+    mode: u32,
+    populate: bool,
+    track: bool,
+) -> Result<Handle> {
+    let open = || {
+        let options = create_options(Some(name), mode, true, populate, track)?;
+        let fill = |bytes: SharedBytes<'_>| bytes.store(0, header).ok_or_else(malformed);
+        Segment::create_or_attach_with(size_from(size), &options, fill)
+    };
+    open().map(|segment| NativeSegment::handle(segment, None)).map_err(|error| to_js(&env, error))
 }
 
 /// Makes a segment that begins with `header`, and then what `path` has from `from` on until `size` bytes are full.

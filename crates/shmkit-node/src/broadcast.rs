@@ -11,7 +11,7 @@ use shmkit::sync;
 use shmkit::sync::word::bell;
 
 use crate::errors::to_js;
-use crate::ring::{Open, RingFacts, items_from};
+use crate::ring::{Open, RingFacts, RingItems};
 use crate::segment::{create_options, identity_from};
 use crate::sync::SleepersHandle;
 
@@ -91,9 +91,7 @@ fn awaited(item: Option<f64>) -> Awaited {
 #[napi]
 pub fn create_broadcast(
     env: Env,
-    slots: u32,
-    dtype: String,
-    shape: Vec<f64>,
+    items: RingItems,
     blocks: bool,
     name: Option<String>,
     mode: u32,
@@ -102,7 +100,7 @@ pub fn create_broadcast(
     attach: bool,
 ) -> Result<BroadcastHandle> {
     let create = || {
-        let layout = Layout { blocks, items: items_from(slots, &dtype, shape)? };
+        let layout = Layout { blocks, items: items.checked()? };
         let open = if attach { SharedBroadcast::create_or_attach } else { SharedBroadcast::create };
         open(&layout, &create_options(name, mode, true, populate, track)?)
     };

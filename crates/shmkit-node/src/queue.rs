@@ -10,7 +10,7 @@ use shmkit::segment::Name;
 use shmkit::sync;
 
 use crate::errors::to_js;
-use crate::ring::{Open, RingFacts, items_from};
+use crate::ring::{Open, RingFacts, RingItems};
 use crate::segment::{create_options, identity_from};
 use crate::sync::SleepersHandle;
 
@@ -84,9 +84,7 @@ fn side(items: bool) -> Side {
 #[napi]
 pub fn create_queue(
     env: Env,
-    slots: u32,
-    dtype: String,
-    shape: Vec<f64>,
+    items: RingItems,
     single: bool,
     name: Option<String>,
     mode: u32,
@@ -95,7 +93,7 @@ pub fn create_queue(
     attach: bool,
 ) -> Result<QueueHandle> {
     let create = || {
-        let layout = Layout { single, items: items_from(slots, &dtype, shape)? };
+        let layout = Layout { single, items: items.checked()? };
         let open = if attach { SharedQueue::create_or_attach } else { SharedQueue::create };
         open(&layout, &create_options(name, mode, true, populate, track)?)
     };

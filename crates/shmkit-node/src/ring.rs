@@ -100,9 +100,22 @@ pub struct RingFacts {
     pub shape: Vec<f64>,
 }
 
-/// So many items of this kind.
-pub(crate) fn items_from(slots: u32, dtype: &str, shape: Vec<f64>) -> Outcome<Items> {
-    Ok(Items { dtype: DType::parse(dtype)?, slots, shape: shape.into_iter().map(size_from).collect() })
+/// What is to be in a ring.
+#[napi(object)]
+pub struct RingItems {
+    /// Room for so many.
+    pub slots: u32,
+    /// The type of their elements.
+    pub dtype: String,
+    /// Their dimensions.
+    pub shape: Vec<f64>,
+}
+
+impl RingItems {
+    pub(crate) fn checked(self) -> Outcome<Items> {
+        let shape = self.shape.into_iter().map(size_from).collect();
+        Ok(Items { dtype: DType::parse(&self.dtype)?, slots: self.slots, shape })
+    }
 }
 
 impl<R: Ring + 'static> Open<R> {
