@@ -169,7 +169,7 @@ declare class SharedMemory implements SharedObject {
      * have.
      * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
      */
-    static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory;
+    static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory;
     /** Whether `close()` was called. */
     get closed(): boolean;
     /**
@@ -316,7 +316,7 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * @throws `ERR_SHM_MISMATCH` where the existing one has another shape or type, `ERR_SHM_NOT_AN_ARRAY` where it is none;
      * else as `create` and `attach`.
      */
-    static createOrAttach<D extends DType = 'float64'>(name: string, shape: number | readonly number[], options?: Omit<ArrayCreateOptions<D>, 'name'>): SharedArray<D>;
+    static createOrAttach<D extends DType = 'float64'>(name: string, shape: number | readonly number[], options?: ArrayCreateOptions<D>): SharedArray<D>;
     /**
      * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
      * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
@@ -562,7 +562,7 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
      * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
      * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
      */
-    static createOrAttach<D extends DType = 'float64'>(name: string, options: Omit<BroadcastOptions<D>, 'name'>): SharedBroadcast<D>;
+    static createOrAttach<D extends DType = 'float64'>(name: string, options: BroadcastOptions<D>): SharedBroadcast<D>;
     /**
      * Opens an existing broadcast, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
@@ -687,7 +687,7 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
      * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
      * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
      */
-    static createOrAttach<V>(name: string, options?: Omit<DictOptions, 'name'>): SharedDict<V>;
+    static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V>;
     /**
      * Opens an existing dict, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
@@ -1058,7 +1058,7 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
      * Opens the queue of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
      * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
      */
-    static createOrAttach<D extends DType = 'float64'>(name: string, options: Omit<QueueOptions<D>, 'name'>): SharedQueue<D>;
+    static createOrAttach<D extends DType = 'float64'>(name: string, options: QueueOptions<D>): SharedQueue<D>;
     /**
      * Opens an existing queue, by its name or its descriptor.
      * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_MISMATCH` (its items are not what the options say),

@@ -173,7 +173,7 @@ test('createOrAttach makes what is not there, and attaches to what is as it was 
   const name = freshName(t);
   using first = SharedArray.createOrAttach(name, [2, 3], { dtype: 'int16' });
   first.set(7, 1, 2);
-  using second = SharedArray.createOrAttach(name, [2, 3], { dtype: 'int16' });
+  using second = SharedArray.createOrAttach(name, [2, 3], { name, dtype: 'int16' });
   const typed: SharedArray<'int16'> = second;
   t.is(typed.get(1, 2), 7);
   t.deepEqual([first.shm.created, second.shm.created], [true, false]);

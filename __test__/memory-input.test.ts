@@ -135,12 +135,7 @@ test('an option of another function is refused, with those that there are', asyn
     [CREATION, { signal }, (options) => SharedMemory.create(10, options)],
     [CREATION, { trailingNul: 'strip' }, (options) => SharedMemory.create(10, options)],
     [`${CREATION}, signal`, { trailingNul: 'strip' }, (options) => SharedMemory.createAsync(10, options)],
-    [
-      'mode, reserve, populate, track',
-      { signal },
-      (options) => SharedMemory.createOrAttach(name, 10, options),
-    ],
-    ['mode, reserve, populate, track', { name }, (options) => SharedMemory.createOrAttach(name, 10, options)],
+    [CREATION, { signal }, (options) => SharedMemory.createOrAttach(name, 10, options)],
     [`${CREATION}, trailingNul`, { signal }, (options) => ShareableList.create([1], options)],
     [ATTACHMENT, { trailingNul: 'strip' }, (options) => SharedMemory.attach(shm.name, options)],
     [`${ATTACHMENT}, trailingNul`, { signal }, (options) => ShareableList.attach(list.name, options)],
@@ -152,7 +147,12 @@ test('an option of another function is refused, with those that there are', asyn
     const message = `there is no option "${option}" here; there are: ${known}`;
     await t.throwsAsync(async () => attempt(options as never), { ...WRONG_TYPE, message });
   }
+  t.throws(() => SharedMemory.createOrAttach(name, 10, { name: 'other' }), {
+    ...WRONG_TYPE,
+    message: /'other'/,
+  });
   t.false(exists(name));
+  SharedMemory.createOrAttach(name, 10, { name }).unlink();
   using stripped = ShareableList.attach(list.name, { trailingNul: 'strip' });
   t.is(stripped.get(0), 1);
 });

@@ -45,6 +45,19 @@ export function checkOptions<T extends object>(
   return options;
 }
 
+/** The options of what has a name of its own, which they may say once more. */
+export function checkNamed<T extends { name?: string }>(
+  name: string,
+  options: T | undefined,
+  known: readonly string[],
+): T & { name: string } {
+  const given = checkOptions(options, known);
+  if (given.name !== undefined && given.name !== name) {
+    throw wrongType('the option name', 'left out, or what the first argument is', given.name);
+  }
+  return { ...(given as T), name: checkName(name) };
+}
+
 /** A whole number from 0 to `limit`. */
 export function checkIndex(what: string, value: unknown, limit: number): number {
   if (typeof value !== 'number') throw wrongType(what, 'a number', value);

@@ -3,7 +3,7 @@ import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import type { ArrayValue } from '#binding';
-import { checkName, checkOptions } from './arguments.js';
+import { checkNamed, checkOptions } from './arguments.js';
 import { at, atAny, cellsOf } from './array/cells.js';
 import type { Cells } from './array/cells.js';
 import { checkType, holds, typeOfArray } from './array/dtype.js';
@@ -87,7 +87,6 @@ export type Nested<D extends DType> = Element<D> | Nested<D>[];
 
 const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
 const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
-const CREATE_OR_ATTACH_OPTIONS = CREATE_OPTIONS.filter((option) => option !== 'name');
 const FROM_OPTIONS = [...CREATION, 'dtype', 'shape', 'header'];
 const LOAD_OPTIONS = [...CREATION, 'dtype', 'header'];
 const ATTACH_OPTIONS = [
@@ -204,11 +203,11 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   static createOrAttach<D extends DType = 'float64'>(
     name: string,
     shape: number | readonly number[],
-    options?: Omit<ArrayCreateOptions<D>, 'name'>,
+    options?: ArrayCreateOptions<D>,
   ): SharedArray<D> {
-    const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OR_ATTACH_OPTIONS);
+    const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
     const wanted = checkWanted({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
-    return openOrMake(checkName(name), wanted as Whole, rest);
+    return openOrMake(name, wanted as Whole, rest);
   }
 
   /**

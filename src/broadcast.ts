@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkName, checkOptions } from './arguments.js';
+import { checkNamed, checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { Memory, NOTHING } from './broadcast/memory.js';
@@ -46,7 +46,6 @@ export interface SubscribeOptions {
 }
 
 const OPTIONS = [...RING_OPTIONS, 'onSlow'];
-const NAMELESS_OPTIONS = OPTIONS.filter((option) => option !== 'name');
 
 /**
  * Items of one size from one writer to many readers, each at its own place, between processes and threads.
@@ -112,10 +111,9 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
    */
   static createOrAttach<D extends DType = 'float64'>(
     name: string,
-    options: Omit<BroadcastOptions<D>, 'name'>,
+    options: BroadcastOptions<D>,
   ): SharedBroadcast<D> {
-    const given = checkOptions(options, NAMELESS_OPTIONS) as BroadcastOptions<D>;
-    return SharedBroadcast.#made({ ...given, name: checkName(name) }, true);
+    return SharedBroadcast.#made(checkNamed(name, options, OPTIONS), true);
   }
 
   static #made<D extends DType>(options: BroadcastOptions<D>, attach: boolean): SharedBroadcast<D> {

@@ -8,6 +8,7 @@ import {
   checkIndex,
   checkMode,
   checkName,
+  checkNamed,
   checkOptions,
   checkSize,
   checkTarget,
@@ -55,7 +56,6 @@ export interface DictAttachOptions {
 }
 
 const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout', 'cacheSize'];
-const NAMELESS_OPTIONS = OPTIONS.filter((option) => option !== 'name');
 const LOCK_TIMEOUT = 10_000;
 const CACHE_SIZE = 10_000;
 const MOST_CACHED = 2 ** 20;
@@ -118,9 +118,12 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
    * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
    */
-  static createOrAttach<V>(name: string, options?: Omit<DictOptions, 'name'>): SharedDict<V> {
-    const named = { ...checkOptions(options, NAMELESS_OPTIONS), name: checkName(name) };
-    return made(named, true, (native, kept) => new SharedDict<V>(native, false, kept));
+  static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V> {
+    return made(
+      checkNamed(name, options, OPTIONS),
+      true,
+      (native, kept) => new SharedDict<V>(native, false, kept),
+    );
   }
 
   /**

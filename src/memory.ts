@@ -8,6 +8,7 @@ import {
   checkIndex,
   checkMode,
   checkName,
+  checkNamed,
   checkOptions,
   checkSize,
   checkTarget,
@@ -45,10 +46,8 @@ export interface AttachOptions {
   reserve?: boolean;
 }
 
-/** Of a segment whose name is said before them. */
-const NAMED_OPTIONS = ['mode', 'reserve', 'populate', 'track'];
 /** @internal */
-export const CREATE_OPTIONS = ['name', ...NAMED_OPTIONS];
+export const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'track'];
 /** @internal */
 export const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve'];
 
@@ -181,16 +180,9 @@ export class SharedMemory implements SharedObject {
    * have.
    * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
    */
-  static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
-    const [, mode, reserve, populate, track] = creation(options, NAMED_OPTIONS);
-    const native = binding.createOrAttachSegment(
-      checkName(name),
-      checkSize(size),
-      mode,
-      reserve,
-      populate,
-      track,
-    );
+  static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
+    const [, mode, reserve, populate, track] = creation(checkNamed(name, options, CREATE_OPTIONS));
+    const native = binding.createOrAttachSegment(name, checkSize(size), mode, reserve, populate, track);
     if (track) warnWhereUntracked();
     return new SharedMemory(native, createdOrAttached(native));
   }

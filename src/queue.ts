@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkName, checkOptions } from './arguments.js';
+import { checkNamed, checkOptions } from './arguments.js';
 import { checkType } from './array/dtype.js';
 import type { DType, DTypes } from './array/dtype.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
@@ -38,7 +38,6 @@ export interface QueueOptions<D extends DType> extends RingOptions<D> {
 export type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
 const OPTIONS = [...RING_OPTIONS, 'mode'];
-const NAMELESS_OPTIONS = OPTIONS.filter((option) => option !== 'name');
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
 
@@ -139,12 +138,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * Opens the queue of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
    * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
    */
-  static createOrAttach<D extends DType = 'float64'>(
-    name: string,
-    options: Omit<QueueOptions<D>, 'name'>,
-  ): SharedQueue<D> {
-    const given = checkOptions(options, NAMELESS_OPTIONS) as QueueOptions<D>;
-    return SharedQueue.#made({ ...given, name: checkName(name) }, true);
+  static createOrAttach<D extends DType = 'float64'>(name: string, options: QueueOptions<D>): SharedQueue<D> {
+    return SharedQueue.#made(checkNamed(name, options, OPTIONS), true);
   }
 
   static #made<D extends DType>(options: QueueOptions<D>, attach: boolean): SharedQueue<D> {
