@@ -149,7 +149,7 @@ test('an option of another function is refused, with those that there are', asyn
   }
   t.throws(() => SharedMemory.createOrAttach(name, 10, { name: 'other' }), {
     ...WRONG_TYPE,
-    message: /'other'/,
+    message: /and is "other"/,
   });
   t.false(exists(name));
   SharedMemory.createOrAttach(name, 10, { name }).unlink();
