@@ -53,6 +53,9 @@ import type { AttachOptions, CreateOptions } from './memory.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 
+const LIST_CREATE_OPTIONS = [...CREATE_OPTIONS, 'trailingNul'];
+const LIST_ATTACH_OPTIONS = [...ATTACH_OPTIONS, 'trailingNul'];
+
 export { float } from './list-values.js';
 export type { Float, ListItem } from './list-values.js';
 
@@ -154,7 +157,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
-    const [name, mode, reserve, populate, track] = creation(options, [...CREATE_OPTIONS, 'trailingNul']);
+    const [name, mode, reserve, populate, track] = creation(options, LIST_CREATE_OPTIONS);
     const trailingNul = checkTrailingNul(options?.trailingNul);
     if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
       throw wrongType('values', 'iterable', values);
@@ -172,7 +175,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
     const trailingNul = checkTrailingNul(options?.trailingNul);
-    return over(attachKind('list', target, options, [...ATTACH_OPTIONS, 'trailingNul']), trailingNul);
+    return over(attachKind('list', target, options, LIST_ATTACH_OPTIONS), trailingNul);
   }
 
   static {

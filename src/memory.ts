@@ -48,6 +48,7 @@ export interface AttachOptions {
 
 /** @internal */
 export const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'track'];
+const ASYNC_OPTIONS = [...CREATE_OPTIONS, 'signal'];
 /** @internal */
 export const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve'];
 
@@ -141,7 +142,7 @@ export class SharedMemory implements SharedObject {
     size: number,
     options?: CreateOptions & { signal?: AbortSignal },
   ): Promise<SharedMemory> {
-    const [name, mode, reserve, populate, track] = creation(options, [...CREATE_OPTIONS, 'signal']);
+    const [name, mode, reserve, populate, track] = creation(options, ASYNC_OPTIONS);
     const signal = checkSignal(options?.signal);
     checkSize(size);
     signal?.throwIfAborted();
