@@ -1,5 +1,5 @@
 // The main job, `npm start`, as a user runs it: real processes, watched from outside.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -145,16 +145,6 @@ async function assertNothingLeft(t: ExecutionContext, run: Run): Promise<void> {
   if (prefix) t.deepEqual(segmentsOf(prefix), []); // the tracker, which ends last, has seen to it
 }
 
-function hasNumpy(): boolean {
-  const venv = fileURLToPath(new URL('.cache/venv/bin/python3', root));
-  try {
-    execFileSync(existsSync(venv) ? venv : 'python3', ['-c', 'import numpy'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** A program that can be run as `python3` and claims to have numpy. */
 function fakePython(t: ExecutionContext, worker: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'flights-test-'));
@@ -188,23 +178,24 @@ test.serial('a small run prints its tables and agrees with Python', async (t) =>
   t.regex(run.stdout, /│ shared memory +│ +[\d.]+ ms │ +[\d.]+ ms │/);
   t.regex(run.stdout, /│ process\.send +│ +[\d.]+ ms │ +[\d.]+ ms │/);
   t.false(run.stdout.includes('\u001B'), 'no control codes without a terminal');
-  if (hasNumpy()) {
-    t.regex(run.stdout, /again by a Python worker/);
-    t.regex(run.stdout, /^Node and Python agree/m);
-    t.is(run.stdout.match(/│ the same +│$/gm)?.length, 8);
-    t.regex(run.stdout, /│ multiprocessing +│ +[\d.]+ ms │ +[\d.]+ ms │/);
-  } else {
-    t.log('no Python with numpy here');
-    t.regex(run.stdout, /^No Python with numpy here/m);
-  }
+  t.regex(run.stdout, /again by a Python worker/);
+  t.regex(run.stdout, /^Node and Python agree/m);
+  t.is(run.stdout.match(/│ the same +│$/gm)?.length, 8);
+  t.regex(run.stdout, /│ multiprocessing +│ +[\d.]+ ms │ +[\d.]+ ms │/);
+  t.regex(run.stdout, /^multiprocessing: Pool\.map/m);
   await assertNothingLeft(t, run);
 });
 
-test.serial('it goes without Python where there is none, and says so', async (t) => {
-  const run = new Run(t, [...small, '--no-compare', '--python', '/nonexistent/python3']);
+test.serial('without Python it says why, and prints nothing about Python after that', async (t) => {
+  const run = new Run(t, [...small, '--python', '/nonexistent/python3']);
   t.is(await run.code(), 0, run.output);
-  t.is(run.stdout.match(/^No Python with numpy here/gm)?.length, 1);
-  t.notRegex(run.stdout, /process\.send/);
+  const [before, after, ...more] = run.stdout.split(
+    "Without Python: '/nonexistent/python3' is no Python with numpy.\n",
+  );
+  t.deepEqual(more, []);
+  t.is(before, '');
+  t.regex(after!, /│ process\.send +│/);
+  t.notRegex(after!, /python|multiprocessing|numpy/i);
   await assertNothingLeft(t, run);
 });
 
@@ -248,7 +239,7 @@ test.serial('the work of a worker that is killed is done by another one', async 
   t.is(await run.code(), 0, run.output);
   t.is(run.stderr, '');
   t.regex(run.stdout, /100% \| 1500 of 1500 resamples/);
-  if (hasNumpy()) t.regex(run.stdout, /^Node and Python agree/m);
+  t.regex(run.stdout, /^Node and Python agree/m);
   await assertNothingLeft(t, run);
 });
 

@@ -1,5 +1,6 @@
-// Makes .cache/venv with numpy, for the tests that have a real Python at the other end, builds the Python binding's
-// wheel and installs it there; .cache/python has it unpacked, for every other Python. Quick when nothing has changed.
+// `node scripts/python.js [--numpy]`: makes .cache/venv with numpy, for the tests and examples that have a real Python at
+// the other end. Without `--numpy` it also builds the Python binding's wheel and installs it there; .cache/python has
+// it unpacked, for every other Python. Quick when nothing has changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -35,15 +36,18 @@ if (run(VENV_PYTHON, '-c', 'import numpy').status !== 0) {
   const python = ['python3', '/usr/bin/python3', '/usr/local/bin/python3'].find(usable);
   if (python === undefined) {
     fail(
-      `The tests need Python ${OLDEST.join('.')} or newer as python3, with its venv module; install it first.`,
+      `no Python ${OLDEST.join('.')} or newer with its venv module was found as python3; install it first`,
     );
   }
   const made = run(python, '-m', 'venv', '--clear', VENV);
-  if (made.status !== 0)
-    fail('Could not make a virtual environment in .cache/venv.', made.stderr || made.stdout);
+  if (made.status !== 0) {
+    fail('could not make a virtual environment in .cache/venv', made.stderr || made.stdout);
+  }
   const installed = run(VENV_PYTHON, '-m', 'pip', 'install', '--quiet', 'numpy');
-  if (installed.status !== 0) fail('Could not install numpy into .cache/venv.', installed.stderr);
+  if (installed.status !== 0) fail('could not install numpy into .cache/venv', installed.stderr);
 }
+
+if (process.argv.includes('--numpy')) process.exit();
 
 const BINDING = join(ROOT, 'crates', 'shmkit-python');
 const UNPACKED = join(CACHE, 'python');
@@ -74,7 +78,7 @@ const pip = (...args) => run(VENV_PYTHON, '-m', 'pip', '--disable-pip-version-ch
 function buildBinding() {
   if (run(VENV_PYTHON, '-m', 'maturin', '--version').status !== 0) {
     const installed = pip('--quiet', 'maturin>=1.9,<2');
-    if (installed.status !== 0) fail('Could not install maturin into .cache/venv.', installed.stderr);
+    if (installed.status !== 0) fail('could not install maturin into .cache/venv', installed.stderr);
   }
   rmSync(WHEELS, { recursive: true, force: true });
   mkdirSync(WHEELS, { recursive: true });
@@ -82,9 +86,9 @@ function buildBinding() {
   const options = ['--release', '--manifest-path', join(BINDING, 'Cargo.toml')];
   const outputs = ['--compatibility', 'linux', '--interpreter', VENV_PYTHON, '--out', WHEELS];
   const built = run(VENV_PYTHON, '-m', 'maturin', 'build', ...options, ...outputs);
-  if (built.status !== 0) fail('Could not build the Python binding.', built.stderr || built.stdout);
+  if (built.status !== 0) fail('could not build the Python binding', built.stderr || built.stdout);
   const wheel = readdirSync(WHEELS).find((file) => file.endsWith('.whl'));
-  if (wheel === undefined) fail('maturin made no wheel.', built.stdout);
+  if (wheel === undefined) fail('maturin made no wheel', built.stdout);
   return join(WHEELS, wheel);
 }
 
@@ -93,9 +97,9 @@ const made = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : '';
 if (made !== current || run(VENV_PYTHON, '-c', 'import shmkit').status !== 0) {
   const wheel = buildBinding();
   const installed = pip('--quiet', '--force-reinstall', '--no-deps', '--no-index', wheel);
-  if (installed.status !== 0) fail('Could not install the Python binding.', installed.stderr);
+  if (installed.status !== 0) fail('could not install the Python binding', installed.stderr);
   rmSync(UNPACKED, { recursive: true, force: true });
   const unpacked = run(VENV_PYTHON, '-m', 'zipfile', '-e', wheel, UNPACKED);
-  if (unpacked.status !== 0) fail('Could not unpack the Python binding.', unpacked.stderr);
+  if (unpacked.status !== 0) fail('could not unpack the Python binding', unpacked.stderr);
   writeFileSync(STAMP, current);
 }

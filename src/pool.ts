@@ -11,6 +11,7 @@ import { SharedArray } from './array.js';
 import { closedError, outOfRange, shmError, wrongType } from './errors.js';
 import { collectGarbage, segments } from './housekeeping.js';
 import { discard } from './memory.js';
+import { checkPlatform } from './native.js';
 import { nodeProgram } from './pool/node.js';
 import type {
   AnyName,
@@ -99,6 +100,7 @@ export class Pool<Module = unknown> implements AsyncDisposable {
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
    */
   constructor(module: string | URL, options?: PoolOptions) {
+    checkPlatform();
     const url = checkModule(module);
     const { workers, python } = checkOptions(options, ['workers', 'python']);
     this.#program = programOf(url, python);

@@ -71,7 +71,7 @@ export async function findPythons(): Promise<Python[]> {
 /** The interpreter that has numpy. */
 export function venvPython(): string {
   if (!existsSync(VENV_PYTHON))
-    throw new Error('run `npm run pretest` first: it makes .cache/venv with numpy');
+    throw new Error('run `node scripts/python.js` first: it makes .cache/venv with numpy');
   return VENV_PYTHON;
 }
 

@@ -23,7 +23,10 @@ export function parseOptions(argv: readonly string[]): Options {
     .option('--rows <n>', 'use only the first n flights (default: all)', integer(1, 1e9))
     .option('--resamples <n>', 'bootstrap resamples', integer(2, 1e6), 2000)
     .option('--workers <n>', 'worker processes', integer(1, 256), availableParallelism())
-    .option('--python <path>', 'Python to cross-check with (default: the first one found that has numpy)')
+    .option(
+      '--python <path>',
+      'Python to cross-check with (default: the first one with numpy, made if there is none)',
+    )
     .option('--no-python', 'do without the Python worker')
     .option('--no-compare', 'do not measure the same columns sent by process.send')
     .allowExcessArguments(false)

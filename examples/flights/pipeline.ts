@@ -26,7 +26,7 @@ function array<D extends DType>(part: string, shape: number | readonly number[],
 export async function runPipeline(options: Options, signal: AbortSignal): Promise<void> {
   const { workers, resamples } = options;
   const rows = await rowsToUse(options);
-  const python = await findPython(options.python);
+  const python = await findPython(options.python, signal);
   await using pool = new Pool(new URL('./work.ts', import.meta.url), { workers });
 
   const columns = await loadColumns(pool, rows, signal);
@@ -37,8 +37,6 @@ export async function runPipeline(options: Options, signal: AbortSignal): Promis
   console.log(`${number(resamples)} resamples by ${workers} Node worker${workers === 1 ? '' : 's'}`);
   if (python) {
     console.log(`${number(checked)} of them again by a Python worker (${python.versions})`);
-  } else if (options.python !== false) {
-    console.log('No Python with numpy here: the run goes without the Python worker.');
   }
   await allOrNone(signal, [
     (either) => resample(pool, { ...columns, means }, either),
@@ -135,10 +133,11 @@ async function compare(
     `\nThe same work by ${workers} workers that wait for it, each of which needs the columns (${size}):`,
   );
   console.log(costTable(costs, count));
-  console.log(
-    'process.send with the advanced serialization; multiprocessing.Pool.map with numpy arrays as arguments,',
-  );
-  console.log(
-    'and numpy for the resamples. Memory: what the columns add in all processes, shared pages once.',
-  );
+  console.log('process.send: with the advanced serialization.');
+  if (python) {
+    console.log('multiprocessing: Pool.map with numpy arrays as arguments, and numpy for the resamples.');
+  }
+  if (costs.some(({ memory }) => memory !== undefined)) {
+    console.log('memory: what the columns add in all processes; shared pages count once.');
+  }
 }

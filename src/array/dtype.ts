@@ -90,22 +90,34 @@ export interface TypeFacts {
   readonly big: boolean;
 }
 
-const ALL: readonly TypeFacts[] = arrayTypes().map(({ name, typestr, itemSize }, number) => {
-  const Class = CLASSES[name as DType] as TypedClass;
-  return { name: name as DType, typestr, itemSize, number, Class, big: name.endsWith('int64') };
-});
-const NAMES = ALL.map(({ name }) => name).join(', ');
+let all: readonly TypeFacts[] | undefined;
+
+/** All of them. The engine is asked when the first one is needed, so that the package loads where there is no engine. */
+function allTypes(): readonly TypeFacts[] {
+  all ??= arrayTypes().map(({ name, typestr, itemSize }, number) => {
+    const Class = CLASSES[name as DType] as TypedClass;
+    return { name: name as DType, typestr, itemSize, number, Class, big: name.endsWith('int64') };
+  });
+  return all;
+}
+
+/** Their names, for messages. */
+function typeNames(): string {
+  return allTypes()
+    .map(({ name }) => name)
+    .join(', ');
+}
 
 /** numpy's other ways to write a type: `<f8`, `=f8`, `f8`, `?`. */
 const TYPESTR = /^([<>|=]?)([a-z])(\d+)$/;
 
 /** The type of numpy's name or string, or why it is none of ours. */
 export function findType(text: string): TypeFacts | string {
-  const named = ALL.find(({ name }) => name === text);
+  const named = allTypes().find(({ name }) => name === text);
   if (named !== undefined) return named;
   const [, order, ...rest] = TYPESTR.exec(text === '?' ? '|b1' : text) ?? [];
-  const found = ALL.find(({ typestr }) => typestr.slice(1) === rest.join(''));
-  if (found === undefined) return `one of ${NAMES}, or numpy's string for one of these`;
+  const found = allTypes().find(({ typestr }) => typestr.slice(1) === rest.join(''));
+  if (found === undefined) return `one of ${typeNames()}, or numpy's string for one of these`;
   if (order === '>' && found.itemSize > 1) {
     return `in this machine's byte order, '${found.typestr}' (in numpy: a.astype('${found.typestr}'))`;
   }
@@ -114,7 +126,7 @@ export function findType(text: string): TypeFacts | string {
 
 /** A type that somebody asked for. */
 export function checkType(dtype: unknown): TypeFacts {
-  if (typeof dtype !== 'string') throw wrongType('dtype', `one of ${NAMES}`, dtype);
+  if (typeof dtype !== 'string') throw wrongType('dtype', `one of ${typeNames()}`, dtype);
   const found = findType(dtype);
   if (typeof found === 'string') throw outOfRange('dtype', found, dtype);
   return found;
@@ -124,7 +136,7 @@ export function checkType(dtype: unknown): TypeFacts {
 export function typeOfArray(value: unknown): TypeFacts | undefined {
   if (!types.isTypedArray(value)) return undefined;
   const tag = value[Symbol.toStringTag];
-  return ALL.find(({ name, Class }) => name !== 'bool' && name !== 'float16' && Class.name === tag);
+  return allTypes().find(({ name, Class }) => name !== 'bool' && name !== 'float16' && Class.name === tag);
 }
 
 /** Whether a typed array has elements of this type, as they lie in memory. */

@@ -1,5 +1,5 @@
 //! What the words of a broadcast mean, as steps without memory or system in them, so that the same code runs on shared
-//! memory and in the models of `tests/loom_broadcast.rs`.
+//! memory and in the models of `shmkit-models`.
 //!
 //! ```text
 //! item n    in slot n % slots

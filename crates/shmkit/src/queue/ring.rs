@@ -1,5 +1,5 @@
 //! The ring: what the words of a queue mean, as a state machine without memory or system in it, so that the same code
-//! runs on shared memory and in the models of `tests/loom_ring.rs`.
+//! runs on shared memory and in the models of `shmkit-models`.
 //!
 //! ```text
 //! slot      31..11 lap  10..3 owner  2..0 state

@@ -1,7 +1,7 @@
 //! The words that processes wait on, as state machines: what is stored, and when somebody sleeps or is woken.
 //!
 //! Nothing here knows of memory or of the system: a [`Word`] is 32 bits that many can change at once and sleep
-//! on. So the same code runs on shared memory, and in the models of `tests/loom.rs`.
+//! on. So the same code runs on shared memory, and in the models of `shmkit-models`.
 //!
 //! ```text
 //! lock     31 WAITERS  30 INCONSISTENT  29 STARVING  28 LOOKING  27..12 generation  11..0 slot + 1      0: free

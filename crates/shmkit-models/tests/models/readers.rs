@@ -1,18 +1,12 @@
 //! Those who read, those who wait for events, and how a thread is told of work, as `loom.rs` has the lock.
 
-#![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::expect_used)]
-
-#[path = "common/model.rs"]
-mod model;
-
 use std::sync::Arc;
 
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use model::{Guarded, LONG, Model, explore, me, release, take};
+use crate::model::{Guarded, LONG, Model, explore, me, release, take};
 use shmkit::sync::Left;
 use shmkit::sync::word::{Word, event, lock, reading};
 

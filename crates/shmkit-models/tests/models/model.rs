@@ -4,9 +4,6 @@
 //! reports. (The real ones look again every few hundredths of a second, which is for those who are killed, and would
 //! hide it.)
 
-// Each test program uses a part of it.
-#![allow(dead_code, missing_docs)]
-
 use std::sync::Arc; // loom's has steps of its own, which nothing here turns on
 use std::time::Duration;
 

@@ -1,17 +1,11 @@
 //! The lock's word, run through every order of its steps that few preemptions allow.
 
-#![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::expect_used)]
-
-#[path = "common/model.rs"]
-mod model;
-
 use std::sync::Arc;
 
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use loom::thread;
 
-use model::{Guarded, LONG, Model, explore, me, release, take};
+use crate::model::{Guarded, LONG, Model, explore, me, release, take};
 use shmkit::sync::Left;
 use shmkit::sync::word::lock::{INCONSISTENT, OWNER, STARVING, Step};
 use shmkit::sync::word::{Word, lock};

@@ -1,19 +1,13 @@
 //! The ring of a queue, run through every order of its steps that few preemptions allow. Sleepers never wake by
 //! themselves here, so a wake-up that is lost is a deadlock, and whoever touches an item beside another one is reported.
 
-#![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::expect_used)]
-
-#[path = "common/model.rs"]
-mod model;
-
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use model::{LONG, Model, explore};
+use crate::model::{LONG, Model, explore};
 use shmkit::queue::ring::{
     self, CLAIMED, Damaged, FREE, FULL, Field, Found, LAP_AT, OWNER_AT, Ring, SKIP, Shape, Side, TAKEN,
 };

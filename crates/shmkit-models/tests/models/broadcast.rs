@@ -1,18 +1,12 @@
 //! The steps of a broadcast, in every order that few preemptions allow. Sleepers never wake by themselves here, so a
 //! wake-up that is lost is a deadlock. An item is two words, which a reader that is not told of the writer finds torn.
 
-#![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::expect_used)]
-
-#[path = "common/model.rs"]
-mod model;
-
 use std::sync::Arc;
 
 use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use loom::thread;
 
-use model::{LONG, Model, explore};
+use crate::model::{LONG, Model, explore};
 use shmkit::broadcast::steps::{
     self, ACTIVE, Claimed, Count, Damaged, Field, Memory, Reader, Ready, Side, Writer,
 };
