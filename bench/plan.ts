@@ -1,0 +1,45 @@
+/** How long to measure. */
+export interface Plan {
+  /** Fresh processes in which each row is measured. */
+  readonly passes: number;
+  /** Rounds of a row in a pass. */
+  readonly rounds: number;
+  /** After this many nanoseconds a row's pass ends, if it has the fewest rounds. */
+  readonly row: number;
+  readonly fewest: number;
+  /** How often a row that looks changed is measured again before it is reported. */
+  readonly confirmations: number;
+  /** Passes of each confirmation. */
+  readonly more: number;
+  /** Milliseconds that the idle gate may wait in all. */
+  readonly wait: number;
+}
+
+/** What is asked of a run. */
+export type Mode = 'run' | 'compare' | 'against';
+
+/** An OLD.json with fewer passes does not tell how much processes differ. */
+export const FEWEST_PASSES = 3;
+
+const FULL = { row: 2e9, fewest: 2, confirmations: 3, more: 4, wait: 30_000 };
+const QUICK = { row: 0.3e9, fewest: 2, confirmations: 1, more: 3, wait: 0 };
+
+const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
+  full: {
+    run: { ...FULL, passes: 7, rounds: 3 },
+    compare: { ...FULL, passes: 7, rounds: 3 },
+    // An even number: each side is the first one equally often.
+    against: { ...FULL, passes: 4, rounds: 6 },
+  },
+  quick: {
+    run: { ...QUICK, passes: 1, rounds: 3 },
+    compare: { ...QUICK, passes: 3, rounds: 3 },
+    against: { ...QUICK, passes: 3, rounds: 4 },
+  },
+};
+
+/** The plan of a mode, with another number of passes if one is given. */
+export function planOf(mode: Mode, quick: boolean, passes?: number): Plan {
+  const plan = PLANS[quick ? 'quick' : 'full'][mode];
+  return passes === undefined ? plan : { ...plan, passes };
+}
