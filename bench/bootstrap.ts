@@ -19,23 +19,27 @@ const INNER_TAIL = 0.05;
 const INNER_NORMAL = 1.6449;
 
 /** The mean of the middle half: as steady as a mean, and up to a quarter of outliers does not move it. */
-export function midmean(values: ArrayLike<number>): number {
-  const sorted = sortInPlace(Float64Array.from(values));
-  const cut = sorted.length / 4;
+export function midmean(values: readonly number[]): number {
+  return sortedMidmean(sorted(Float64Array.from(values), values.length), values.length);
+}
+
+/** The midmean of the first `count` values, which are sorted. */
+function sortedMidmean(values: Float64Array, count: number): number {
+  const cut = count / 4;
   let [total, weights] = [0, 0];
-  for (let i = 0; i < sorted.length; i++) {
+  for (let i = 0; i < count; i++) {
     // The part of the value's unit of rank that lies between the first and the last quarter.
-    const weight = Math.min(i + 1, sorted.length - cut) - Math.max(i, cut);
+    const weight = Math.min(i + 1, count - cut) - Math.max(i, cut);
     if (weight <= 0) continue;
-    total += weight * sorted[i]!;
+    total += weight * values[i]!;
     weights += weight;
   }
   return total / weights;
 }
 
-/** Sorts a few numbers, for which this is several times as fast as `sort()`. */
-function sortInPlace(values: Float64Array): Float64Array {
-  for (let i = 1; i < values.length; i++) {
+/** Sorts the first `count` values in place. They are few, for which this is several times as fast as `sort()`. */
+function sorted(values: Float64Array, count: number): Float64Array {
+  for (let i = 1; i < count; i++) {
     const value = values[i]!;
     let at = i;
     for (; at > 0 && values[at - 1]! > value; at--) values[at] = values[at - 1]!;
@@ -44,28 +48,30 @@ function sortInPlace(values: Float64Array): Float64Array {
   return values;
 }
 
-/** The median; sorts the values. */
-function middle(values: Float64Array): number {
-  const sorted = sortInPlace(values);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+/** The median of the first `count` values; sorts them. */
+function middle(values: Float64Array, count: number): number {
+  sorted(values, count);
+  const half = count >> 1;
+  return count % 2 === 1 ? values[half]! : (values[half - 1]! + values[half]!) / 2;
 }
 
 /** The estimate of a row: the midmean of the passes' medians. */
 function center(passes: Passes): number {
-  return midmean(passes.map((rounds) => middle(Float64Array.from(rounds))));
+  return midmean(passes.map((rounds) => middle(Float64Array.from(rounds), rounds.length)));
 }
 
-/** The estimate of one resample: passes are drawn, and then rounds within each of them. */
-function resampled(passes: Passes, below: (limit: number) => number): number {
+/** Estimates of resamples: for each, passes are drawn, and then rounds within each of them. */
+function resamples(passes: Passes, below: (limit: number) => number): Float64Array {
   const medians = new Float64Array(passes.length);
-  for (let pass = 0; pass < medians.length; pass++) {
-    const rounds = passes[below(passes.length)]!;
-    const drawn = new Float64Array(rounds.length);
-    for (let i = 0; i < drawn.length; i++) drawn[i] = rounds[below(rounds.length)]!;
-    medians[pass] = middle(drawn);
-  }
-  return midmean(medians);
+  const drawn = new Float64Array(Math.max(...passes.map((rounds) => rounds.length)));
+  return Float64Array.from({ length: RESAMPLES }, () => {
+    for (let pass = 0; pass < medians.length; pass++) {
+      const rounds = passes[below(passes.length)]!;
+      for (let i = 0; i < rounds.length; i++) drawn[i] = rounds[below(rounds.length)]!;
+      medians[pass] = middle(drawn, rounds.length);
+    }
+    return sortedMidmean(sorted(medians, medians.length), medians.length);
+  });
 }
 
 /**
@@ -85,9 +91,9 @@ export class Bootstrap {
   constructor(passes: Passes, baseline?: Passes) {
     const groups = (baseline === undefined ? [passes] : [passes, baseline]).map(separated);
     const below = random(SEED);
-    const draws = groups.map((group) => Array.from({ length: RESAMPLES }, () => resampled(group, below)));
-    const [ours = [], theirs] = draws;
-    const differences = Float64Array.from(ours, (value, i) => value - (theirs?.[i] ?? 0)).sort();
+    const draws = groups.map((group) => resamples(group, below));
+    const [ours, theirs] = draws;
+    const differences = ours!.map((value, i) => value - (theirs?.[i] ?? 0)).sort();
     const [first = 0, second = 0] = groups.map(center);
     this.estimate = first - second;
     this.#low = Math.min(differences[Math.floor(INNER_TAIL * RESAMPLES)]!, this.estimate);
@@ -133,7 +139,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function variance(values: readonly number[]): number {
-  const mean = sum(values) / values.length;
-  return sum(values.map((value) => (value - mean) ** 2)) / values.length;
+function variance(values: Float64Array): number {
+  const mean = values.reduce((total, value) => total + value, 0) / values.length;
+  return values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length;
 }

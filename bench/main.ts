@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     sides: other ? [here, other] : [here],
     plan,
     // Peers tell nothing about two checkouts that are measured side by side.
-    request: { quick, python, peers: other === undefined },
+    request: { quick, python, peers: other === undefined, round: plan.round, warmups: plan.warmups },
     cleanup,
     meter,
     gate: new IdleGate(meter, plan.wait, note),

@@ -1,15 +1,5 @@
 import type { Peer, Row, Run } from './harness.js';
-import type { OpenedRow } from './protocol.js';
-
-/** How long one contender runs in a round, and how often it runs before the first one that counts. */
-export interface Budget {
-  /** Nanoseconds. */
-  readonly round: number;
-  readonly warmups: number;
-}
-
-export const FULL: Budget = { round: 30e6, warmups: 2 };
-export const QUICK: Budget = { round: 2e6, warmups: 1 };
+import type { OpenedRow, SuiteRequest } from './protocol.js';
 
 /** Called before each run, outside of what is timed. */
 export type Breathe = () => Promise<void>;
@@ -44,21 +34,25 @@ export class OpenRow {
   }
 
   /** Sets up shmkit and, if `peers` is true, all peers. */
-  static async open(row: Row, budget: Budget, peers: boolean, breathe: Breathe): Promise<OpenRow> {
+  static async open(
+    row: Row,
+    { peers, round, warmups }: Pick<SuiteRequest, 'peers' | 'round' | 'warmups'>,
+    breathe: Breathe,
+  ): Promise<OpenRow> {
     const contest = await row.open();
     const contenders: Peer[] = [{ name: 'shmkit', run: contest.shmkit }];
     if (peers) contenders.push(...contest.peers);
     const lanes = contenders.map((peer): Lane => ({ peer, iterations: 1 }));
     const isReading = row.readings !== undefined;
     if (!isReading) {
-      for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, budget.round, breathe);
+      for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, round, breathe);
     }
-    for (let warmup = isReading ? 1 : budget.warmups; warmup > 0; warmup--) {
+    for (let warmup = isReading ? 1 : warmups; warmup > 0; warmup--) {
       for (const lane of lanes) {
         await breathe();
         const time = await lane.peer.run(lane.iterations);
         // The first count was made with cold code.
-        if (!isReading) lane.iterations = fillingIterations(budget.round, lane.iterations, time);
+        if (!isReading) lane.iterations = fillingIterations(round, lane.iterations, time);
       }
     }
     return new OpenRow(row, lanes, contest.limit, contest.verify, breathe);

@@ -2,6 +2,10 @@
 export interface Plan {
   /** Fresh processes in which each row is measured. */
   readonly passes: number;
+  /** Nanoseconds that a round of one contender should take. */
+  readonly round: number;
+  /** Rounds of each contender before the first one that counts. */
+  readonly warmups: number;
   /** Rounds of a row in a pass. */
   readonly rounds: number;
   /** After this many nanoseconds a row's pass ends, if it has the fewest rounds. */
@@ -21,15 +25,16 @@ export type Mode = 'run' | 'compare' | 'against';
 /** An OLD.json with fewer passes does not tell how much processes differ. */
 export const FEWEST_PASSES = 3;
 
-const FULL = { row: 2e9, fewest: 2, confirmations: 3, more: 4, wait: 30_000 };
-const QUICK = { row: 0.3e9, fewest: 2, confirmations: 1, more: 3, wait: 0 };
+const FULL = { round: 30e6, warmups: 2, row: 2e9, fewest: 2, confirmations: 3, more: 6, wait: 30_000 };
+const QUICK = { round: 2e6, warmups: 1, row: 0.3e9, fewest: 2, confirmations: 1, more: 3, wait: 0 };
 
 const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
   full: {
     run: { ...FULL, passes: 7, rounds: 3 },
     compare: { ...FULL, passes: 7, rounds: 3 },
-    // An even number: each side is the first one equally often.
-    against: { ...FULL, passes: 4, rounds: 6 },
+    // Short rounds, so that both sides of a round meet the same machine; and an even number of them, so that each side
+    // is the first one equally often.
+    against: { ...FULL, passes: 4, round: 15e6, rounds: 12 },
   },
   quick: {
     run: { ...QUICK, passes: 1, rounds: 3 },

@@ -29,6 +29,10 @@ export interface SuiteRequest {
   readonly python: string;
   /** False if only shmkit is timed: no peer is started then. */
   readonly peers: boolean;
+  /** Nanoseconds that a round of one contender should take. */
+  readonly round: number;
+  /** Rounds of each contender before the first one that counts. */
+  readonly warmups: number;
   /** The start of all names of segments. */
   readonly prefix: string;
 }

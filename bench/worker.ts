@@ -4,10 +4,11 @@ import { cpus } from 'node:os';
 import { Cleanup } from './cleanup.js';
 import type { Context } from './context.js';
 import type { Row } from './harness.js';
-import { FULL, OpenRow, QUICK } from './open-row.js';
+import { OpenRow } from './open-row.js';
 import { PROTOCOL } from './protocol.js';
 import type { Environment, Hello, Operations, Reply, Request, SuiteRequest } from './protocol.js';
 import { Python } from './python.js';
+import { SUITES } from './suites/index.js';
 
 const cleanup = new Cleanup();
 
@@ -21,7 +22,6 @@ const OPERATIONS: {
 } = {
   async suite(request) {
     const { suite, quick, peers, prefix } = request;
-    const { SUITES } = await import('./suites/index.js');
     const python = peers ? await Python.start(request.python) : undefined;
     cleanup.defer(() => python?.stop());
     const context: Context = {
@@ -33,8 +33,8 @@ const OPERATIONS: {
       python,
       cleanup,
     };
-    const rowsOf = Object.entries(SUITES).find(([name]) => name === suite)?.[1];
-    const rows = rowsOf?.(context) ?? [];
+    const load = Object.entries(SUITES).find(([name]) => name === suite)?.[1];
+    const rows = load === undefined ? [] : (await load())(context);
     running = { request, python, rows };
     return { environment: environment(python), rows: rows.map(({ name }) => name) };
   },
@@ -42,9 +42,8 @@ const OPERATIONS: {
   async open(name) {
     const row = running?.rows.find((one) => one.name === name);
     if (running === undefined || row === undefined) throw new Error(`no row '${name}'`);
-    const { quick, peers } = running.request;
     const { depth } = cleanup;
-    const opened = await OpenRow.open(row, quick ? QUICK : FULL, peers, () => cleanup.breathe());
+    const opened = await OpenRow.open(row, running.request, () => cleanup.breathe());
     open = { row: opened, depth };
     return opened.description;
   },

@@ -1,4 +1,4 @@
-/** The suites, in the order in which they run. Kept apart from SUITES, which imports shmkit. */
+/** The suites, in the order in which they run. */
 export const SUITE_NAMES = [
   'segment',
   'list',
