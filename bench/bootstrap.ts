@@ -80,8 +80,8 @@ function resamples(passes: Passes, below: (limit: number) => number): Float64Arr
  */
 export class Bootstrap {
   readonly estimate: number;
-  readonly #low: number;
-  readonly #high: number;
+  /** Half the width of the resamples' inner interval: of its wider half, because a skewed one hides a tail. */
+  readonly #reach: number;
   /** Degrees of freedom. */
   readonly #freedom: number;
   /** How much too narrow the resamples are, because they are drawn from few passes. */
@@ -96,8 +96,9 @@ export class Bootstrap {
     const differences = ours!.map((value, i) => value - (theirs?.[i] ?? 0)).sort();
     const [first = 0, second = 0] = groups.map(center);
     this.estimate = first - second;
-    this.#low = Math.min(differences[Math.floor(INNER_TAIL * RESAMPLES)]!, this.estimate);
-    this.#high = Math.max(differences[Math.ceil((1 - INNER_TAIL) * RESAMPLES) - 1]!, this.estimate);
+    const low = differences[Math.floor(INNER_TAIL * RESAMPLES)]!;
+    const high = differences[Math.ceil((1 - INNER_TAIL) * RESAMPLES) - 1]!;
+    this.#reach = Math.max(this.estimate - low, high - this.estimate);
 
     // Welch and Satterthwaite: groups of different size and variance.
     const parts = groups.map((group, i) => {
@@ -121,12 +122,8 @@ export class Bootstrap {
    */
   interval(confidence: number): Interval {
     const stretch = (this.#inflation * studentQuantile(this.#freedom, (1 - confidence) / 2)) / INNER_NORMAL;
-    const { estimate } = this;
-    return {
-      estimate,
-      low: estimate - stretch * (estimate - this.#low),
-      high: estimate + stretch * (this.#high - estimate),
-    };
+    const reach = stretch * this.#reach;
+    return { estimate: this.estimate, low: this.estimate - reach, high: this.estimate + reach };
   }
 }
 

@@ -1,6 +1,7 @@
 import { changeAt, CONFIDENCE, isChanged, isRegression } from './decision.js';
-import type { Change, Rule, Views } from './decision.js';
+import type { Change, Rule } from './decision.js';
 import type { Outcome, Results, RowId } from './results.js';
+import type { Views } from './views.js';
 
 /** A row that both sides have. */
 export interface ComparedRow extends RowId {
@@ -39,22 +40,33 @@ export function looksChanged(views: Views, confidence: number, rule: Rule): bool
   return views.length > 0 && isChanged(changeAt(views, confidence), rule);
 }
 
+/** How many confirmations a row needs, and how many it may have if it is still undecided then. */
+export interface Confirmations {
+  readonly fewest: number;
+  readonly most: number;
+}
+
 /**
- * The rows that look changed, and still do after each confirmation. `mayHaveChanged` tells so after a number of
- * confirmations, and `again` measures rows once more.
+ * The rows that look changed, after each confirmation, and are confirmed in the end. `looks` tells whether a row looks
+ * changed with a confidence, and `again` measures rows once more.
  */
 export async function confirmChanges(
   ids: readonly RowId[],
-  confirmations: number,
-  mayHaveChanged: (id: RowId, confirmations: number) => boolean,
+  { fewest, most }: Confirmations,
+  looks: (id: RowId, confidence: number) => boolean,
   again: (suspects: readonly RowId[], confirmation: number) => Promise<void>,
 ): Promise<RowId[]> {
-  let suspects = ids.filter((id) => mayHaveChanged(id, 0));
-  for (let done = 1; done <= confirmations && suspects.length > 0; done++) {
+  const confirmed: RowId[] = [];
+  let suspects = ids.filter((id) => looks(id, CONFIDENCE.first));
+  for (let done = 1; done <= most && suspects.length > 0; done++) {
     await again(suspects, done);
-    suspects = suspects.filter((id) => mayHaveChanged(id, done));
+    suspects = suspects.filter((id) => {
+      if (done < fewest || !looks(id, CONFIDENCE.last)) return looks(id, CONFIDENCE.between);
+      confirmed.push(id);
+      return false;
+    });
   }
-  return suspects;
+  return confirmed;
 }
 
 /** The verdict on each row. A row is confirmed if it looked changed after every confirmation. */

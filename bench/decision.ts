@@ -1,7 +1,5 @@
-import { Bootstrap } from './bootstrap.js';
 import type { Interval } from './bootstrap.js';
-import type { Outcome } from './results.js';
-import { steadiestPeer } from './steadiest.js';
+import type { Views } from './views.js';
 
 /**
  * Confidence levels. About 110 rows are compared in a run, and five runs without a change should report nothing: 550
@@ -12,10 +10,10 @@ export const CONFIDENCE = {
   /** Of the intervals in tables of all rows, which decide nothing. */
   usual: 0.95,
   /** After the first passes: is it worth measuring again? */
-  first: 0.8,
-  /** After a confirmation that is not the last one. */
-  between: 0.95,
-  /** After the last one: is it reported? */
+  first: 0.5,
+  /** After a confirmation: is it worth measuring yet again? */
+  between: 0.9,
+  /** After enough confirmations: is it reported? */
   last: 0.9999,
 } as const;
 
@@ -34,34 +32,6 @@ export function floorOf({ threshold }: Rule): number {
 export interface Change extends Interval {
   /** What the row was compared by: its own time, and in `--compare` the ratio to a peer. */
   readonly by: string;
-}
-
-/** All that is known of a row's change; several views if it can be looked at in several ways. */
-export type Views = readonly { readonly by: string; readonly bootstrap: Bootstrap }[];
-
-/** Both sides were measured in the same rounds: each round gives a ratio. */
-export function pairedViews(ours: Outcome, theirs: Outcome): Views {
-  const ratios = ours.shmkit.samples.map((rounds, pass) =>
-    rounds.map((sample, round) => Math.log(sample / theirs.shmkit.samples[pass]![round]!)),
-  );
-  return [{ by: 'time', bootstrap: new Bootstrap(ratios) }];
-}
-
-/**
- * Against an earlier run: by the ratio to the peer that varies least, because machines drift; and by the time itself,
- * because peers do so too, each in its own way. On another processor the times tell nothing.
- */
-export function unpairedViews(ours: Outcome, theirs: Outcome, sameMachine: boolean): Views {
-  const time = () => {
-    const [now, before] = [ours, theirs].map(({ shmkit }) =>
-      shmkit.samples.map((rounds) => rounds.map(Math.log)),
-    );
-    return { by: ours.unit === 'bytes' ? 'size' : 'time', bootstrap: new Bootstrap(now!, before!) };
-  };
-  const peer = steadiestPeer(ours, theirs);
-  if (ours.unit === 'bytes' || (peer === undefined && sameMachine)) return [time()];
-  if (peer === undefined) return [];
-  return sameMachine ? [peer, time()] : [peer];
 }
 
 /** The change with an interval of that confidence. With several views, the one that is nearest to no change. */
@@ -87,10 +57,4 @@ export function isChanged({ estimate, low, high }: Interval, rule: Rule): boolea
 /** Whether a change is a regression, given that it is reported. */
 export function isRegression({ estimate }: Interval, { threshold }: Rule): boolean {
   return estimate > 1 + threshold;
-}
-
-/** The confidence that a row must reach to be measured again, or, after the last confirmation, to be reported. */
-export function confidenceAfter(confirmations: number, of: number): number {
-  if (confirmations >= of) return CONFIDENCE.last;
-  return confirmations === 0 ? CONFIDENCE.first : CONFIDENCE.between;
 }

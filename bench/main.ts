@@ -4,7 +4,6 @@ import { Cleanup } from './cleanup.js';
 import { comparisonTable, summary } from './comparison-table.js';
 import type { Comparison, Look } from './comparison.js';
 import { CpuMeter, IdleGate } from './cpu.js';
-import { pairedViews, unpairedViews } from './decision.js';
 import { FAILURE, parseOptions, REGRESSION } from './options.js';
 import { Side } from './passes.js';
 import { planOf } from './plan.js';
@@ -15,6 +14,7 @@ import { readResults, writeResults } from './results-file.js';
 import { runComparison, runPasses } from './run.js';
 import type { Selection } from './run.js';
 import { SUITE_NAMES } from './suites/names.js';
+import { pairedViews, unpairedViews } from './views.js';
 import { checkCheckout, UsageError } from './worker-process.js';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));

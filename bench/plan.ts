@@ -1,3 +1,5 @@
+import type { Confirmations } from './comparison.js';
+
 /** How long to measure. */
 export interface Plan {
   /** Fresh processes in which each row is measured. */
@@ -12,7 +14,7 @@ export interface Plan {
   readonly row: number;
   readonly fewest: number;
   /** How often a row that looks changed is measured again before it is reported. */
-  readonly confirmations: number;
+  readonly confirmations: Confirmations;
   /** Passes of each confirmation. */
   readonly more: number;
   /** Milliseconds that the idle gate may wait in all. */
@@ -25,16 +27,32 @@ export type Mode = 'run' | 'compare' | 'against';
 /** An OLD.json with fewer passes does not tell how much processes differ. */
 export const FEWEST_PASSES = 3;
 
-const FULL = { round: 30e6, warmups: 2, row: 2e9, fewest: 2, confirmations: 3, more: 6, wait: 30_000 };
-const QUICK = { round: 2e6, warmups: 1, row: 0.3e9, fewest: 2, confirmations: 1, more: 3, wait: 0 };
+const FULL = {
+  round: 30e6,
+  warmups: 2,
+  row: 2e9,
+  fewest: 2,
+  confirmations: { fewest: 3, most: 5 },
+  more: 6,
+  wait: 30_000,
+};
+const QUICK = {
+  round: 2e6,
+  warmups: 1,
+  row: 0.3e9,
+  fewest: 2,
+  confirmations: { fewest: 1, most: 2 },
+  more: 2,
+  wait: 0,
+};
 
 const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
   full: {
-    run: { ...FULL, passes: 7, rounds: 3 },
-    compare: { ...FULL, passes: 7, rounds: 3 },
-    // Short rounds, so that both sides of a round meet the same machine; and an even number of them, so that each side
+    run: { ...FULL, passes: 7, rounds: 6 },
+    compare: { ...FULL, passes: 7, rounds: 6 },
+    // Short rounds: a process that has just been woken is seldom interrupted in them. An even number, so that each side
     // is the first one equally often.
-    against: { ...FULL, passes: 4, round: 15e6, rounds: 12 },
+    against: { ...FULL, passes: 4, round: 5e6, rounds: 30 },
   },
   quick: {
     run: { ...QUICK, passes: 1, rounds: 3 },

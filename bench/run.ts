@@ -1,6 +1,6 @@
 import { confirmChanges, looksChanged, verdicts } from './comparison.js';
 import type { Comparison, Look } from './comparison.js';
-import { CONFIDENCE, confidenceAfter, floorOf } from './decision.js';
+import { CONFIDENCE, floorOf } from './decision.js';
 import type { Rule } from './decision.js';
 import { measurePass } from './passes.js';
 import type { Setting } from './passes.js';
@@ -26,7 +26,7 @@ export async function runPasses(setting: Setting, { suites, isWanted }: Selectio
 
 /**
  * Compares what was measured, and measures again what looks changed: all passes together must say so after each
- * confirmation, and after the last one with the highest confidence.
+ * confirmation, and in the end with the highest confidence.
  */
 export async function runComparison(
   setting: Setting,
@@ -37,13 +37,13 @@ export async function runComparison(
 ): Promise<Comparison> {
   const { plan, progress, sides } = setting;
   const here = sides[0]!;
-  const mayHaveChanged = (id: RowId, confirmations: number): boolean => {
+  const looks = (id: RowId, confidence: number): boolean => {
     const [ours, theirs] = [here.find(id), there.find(id)];
     if (ours === undefined || theirs === undefined) return false;
-    return looksChanged(look(ours, theirs, id), confidenceAfter(confirmations, plan.confirmations), rule);
+    return looksChanged(look(ours, theirs, id), confidence, rule);
   };
   const again = (suspects: readonly RowId[], confirmation: number): Promise<void> => {
-    const which = `confirmation ${confirmation}/${plan.confirmations}, ${suspects.length} rows`;
+    const which = `confirmation ${confirmation}, ${suspects.length} rows`;
     const isSuspect = (id: RowId) => suspects.some(({ suite, row }) => suite === id.suite && row === id.row);
     return runPasses(
       {
@@ -57,7 +57,7 @@ export async function runComparison(
       },
     );
   };
-  const confirmed = await confirmChanges(here.ids(), plan.confirmations, mayHaveChanged, again);
+  const confirmed = await confirmChanges(here.ids(), plan.confirmations, looks, again);
   const wanted = (id: RowId) => selection.suites.includes(id.suite) && selection.isWanted(id);
   const absent = (from: Results) => (id: RowId) => wanted(id) && from.find(id) === undefined;
   const alone = sides.map((side) => side.alone);

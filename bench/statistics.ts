@@ -1,7 +1,6 @@
 import { Bootstrap } from './bootstrap.js';
 import type { Target } from './harness.js';
 import type { Measured } from './results.js';
-import { logRatios } from './steadiest.js';
 
 /** The confidence of the intervals. */
 const USUAL = 0.95;
@@ -47,4 +46,11 @@ export function wanted(target: Exclude<Target, { readonly time: number }>): numb
 
 export function isTime(target: Target | undefined): target is { readonly time: number } {
   return target !== undefined && 'time' in target;
+}
+
+/** The logarithm of each round's ratio. */
+function logRatios(one: Measured, other: Measured): number[][] {
+  return one.samples.map((rounds, pass) =>
+    rounds.map((sample, round) => Math.log(sample / other.samples[pass]![round]!)),
+  );
 }
