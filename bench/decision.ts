@@ -9,8 +9,8 @@ import type { Views } from './views.js';
 export const CONFIDENCE = {
   /** Of the intervals in tables of all rows, which decide nothing. */
   usual: 0.95,
-  /** After the first passes: is it worth measuring again? */
-  first: 0.5,
+  /** After the first passes: is it worth measuring again? Yes if the estimate alone is large enough to matter. */
+  first: 0,
   /** After a confirmation: is it worth measuring yet again? */
   between: 0.9,
   /** After enough confirmations: is it reported? */

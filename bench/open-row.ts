@@ -47,7 +47,7 @@ export class OpenRow {
     if (!isReading) {
       for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, round, breathe);
     }
-    for (let warmup = isReading ? 1 : warmups; warmup > 0; warmup--) {
+    for (let warmup = isReading ? Math.min(1, warmups) : warmups; warmup > 0; warmup--) {
       for (const lane of lanes) {
         await breathe();
         const time = await lane.peer.run(lane.iterations);

@@ -28,7 +28,7 @@ export type Mode = 'run' | 'compare' | 'against';
 export const FEWEST_PASSES = 3;
 
 const FULL = {
-  round: 30e6,
+  round: 15e6,
   warmups: 2,
   row: 2e9,
   fewest: 2,
@@ -38,7 +38,7 @@ const FULL = {
 };
 const QUICK = {
   round: 2e6,
-  warmups: 1,
+  warmups: 0,
   row: 0.3e9,
   fewest: 2,
   confirmations: { fewest: 1, most: 2 },
