@@ -276,7 +276,7 @@ test('a planted slowdown is found against another checkout, and against an earli
   t.deepEqual(await reportedRows(paired!), ['lock: tryLock, unlock: slower!']);
   t.regex(against.stdout, /Slower or faster beyond the interval:[^]*tryLock, unlock/);
 
-  const before = await bench(ROOT, ...rows, '--passes', '4', '--json', old!);
+  const before = await bench(ROOT, ...rows, '--passes', '8', '--json', old!);
   t.is(before.code, 0, before.stderr);
   const compare = await bench(slowed, ...rows, '--compare', old!, '--json', unpaired!);
   t.is(compare.code, 1, compare.stdout);
