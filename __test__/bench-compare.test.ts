@@ -278,7 +278,7 @@ test('a planted slowdown is found against another checkout, and against an earli
 
   const before = await bench(ROOT, ...rows, '--passes', '8', '--json', old!);
   t.is(before.code, 0, before.stderr);
-  const compare = await bench(slowed, ...rows, '--compare', old!, '--json', unpaired!);
+  const compare = await bench(slowed, ...rows, '--passes', '8', '--compare', old!, '--json', unpaired!);
   t.is(compare.code, 1, compare.stdout);
   t.deepEqual(await reportedRows(unpaired!), ['lock: tryLock, unlock: slower!']);
 });
