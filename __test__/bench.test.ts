@@ -8,13 +8,13 @@ import { promisify } from 'node:util';
 import test from 'ava';
 
 const MAIN = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
-/** The watchdog: a run takes about a quarter of it. */
+/** The watchdog, in milliseconds. A run takes about a quarter of it. */
 const WITHIN = 110_000;
 
 interface Contender {
   name: string;
-  iterations: number;
-  samples: number[];
+  iterations: number[];
+  samples: number[][];
 }
 
 interface Report {
@@ -22,7 +22,12 @@ interface Report {
   suites: {
     name: string;
     environment: Record<string, unknown>;
-    rows: { row: string; shmkit: Contender; peers: (Contender & { ratio: { median: number } })[] }[];
+    rows: {
+      row: string;
+      othersCpu: (number | null)[];
+      shmkit: Contender;
+      peers: (Contender & { ratio: { low: number; estimate: number; high: number } })[];
+    }[];
   }[];
 }
 
@@ -44,16 +49,27 @@ test('bench --quick runs through all suites, reports them, and leaves nothing be
     ['segment', 'list', 'tracker', 'lock', 'dict', 'array', 'queue', 'pipeline', 'manager'],
   );
   for (const { rows } of report.suites) {
-    for (const { row, shmkit, peers } of rows) {
+    for (const { row, othersCpu, shmkit, peers } of rows) {
       t.true(stdout.includes(row), row);
       for (const { name, samples, iterations } of [shmkit, ...peers]) {
-        t.true(iterations > 0, `${row}: ${name}`);
-        t.true(samples.length > 0 && samples.every((sample) => sample > 0), `${row}: ${name}`);
+        t.true(iterations.length === 1 && iterations[0]! > 0, `${row}: ${name}`);
+        const [rounds = []] = samples; // one pass
+        t.true(samples.length === 1 && rounds.length > 0, `${row}: ${name}`);
+        t.true(
+          rounds.every((sample) => sample > 0),
+          `${row}: ${name}`,
+        );
       }
-      t.true(peers.every(({ ratio }) => ratio.median > 0));
+      for (const { ratio } of peers) {
+        t.true(0 < ratio.low && ratio.low <= ratio.estimate && ratio.estimate <= ratio.high, row);
+      }
+      t.true(
+        othersCpu.every((share) => share === null || (share >= 0 && share <= 1)),
+        row,
+      );
     }
   }
-  // Segments of this run bear its process's id. Where there is no such directory there is nothing to see.
+  // The names of this run's segments contain the coordinator's process id.
   const left = await readdir('/dev/shm').catch(() => []);
   t.deepEqual(
     left.filter((name) => name.includes(`shmkit-bench-${running.child.pid}`)),
@@ -61,9 +77,10 @@ test('bench --quick runs through all suites, reports them, and leaves nothing be
   );
 });
 
-test('bench refuses a suite that it does not have', async (t) => {
-  const error = await t.throwsAsync<Error & { stderr: string }>(
+test('bench refuses an unknown suite', async (t) => {
+  const error = await t.throwsAsync<Error & { code: number; stderr: string }>(
     promisify(execFile)(process.execPath, ['--import=tsx', MAIN, 'sqlite'], { timeout: WITHIN }),
   );
   t.true(error.stderr.includes("no suite 'sqlite'"));
+  t.is(error.code, 2);
 });

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 
 type Task = () => void | Promise<void>;
 
-/** What must be undone, last first: when a row ends, when one fails, and on Ctrl-C. */
+/** What must be undone, last first: when a row ends, when it fails, and on Ctrl-C. */
 export class Cleanup {
   readonly #tasks: Task[] = [];
   #interrupted = false;
@@ -15,7 +15,7 @@ export class Cleanup {
     this.#tasks.push(task);
   }
 
-  /** Undoes down to an earlier depth. One that fails does not keep the others from being undone. */
+  /** Undoes down to an earlier depth. A task that fails does not keep the others from running. */
   async unwind(depth = 0): Promise<void> {
     while (this.#tasks.length > depth) {
       const task = this.#tasks.pop();
@@ -28,7 +28,7 @@ export class Cleanup {
   }
 
   /**
-   * Gives signals a turn of the event loop. Once one came it never returns: what the caller works with is
+   * Gives signals a turn of the event loop. After `endProcess` it never returns: what the caller works with is
    * being closed, and the process is about to end.
    */
   async breathe(): Promise<void> {
@@ -36,16 +36,16 @@ export class Cleanup {
     if (this.#interrupted) await new Promise(() => {});
   }
 
-  /** Undoes everything when the user has had enough. A second signal then ends the process at once. */
+  /** Undoes everything, then ends the process. */
+  endProcess(code: number): void {
+    if (this.#interrupted) return;
+    this.#interrupted = true;
+    void this.unwind().then(() => process.exit(code));
+  }
+
+  /** Undoes everything on Ctrl-C or SIGTERM. A second signal then ends the process at once. */
   onSignals(): void {
-    for (const [signal, code] of [
-      ['SIGINT', 130],
-      ['SIGTERM', 143],
-    ] as const) {
-      process.once(signal, () => {
-        this.#interrupted = true;
-        void this.unwind().then(() => process.exit(code));
-      });
-    }
+    process.once('SIGINT', () => this.endProcess(130));
+    process.once('SIGTERM', () => this.endProcess(143));
   }
 }

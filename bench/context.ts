@@ -1,16 +1,18 @@
 import type { Cleanup } from './cleanup.js';
 import type { Python } from './python.js';
 
-/** What every row is given. */
+/** What every row gets. */
 export interface Context {
   readonly quick: boolean;
-  /** Bytes of what is called large: 64 MB, less with --quick. */
+  /** False if only shmkit is timed: a row need not start peers that are programs of their own. */
+  readonly peers: boolean;
+  /** The size of large segments in bytes: 64 MB, less with --quick. */
   readonly large: number;
   /** Items of a long list: 100,000, less with --quick. */
   readonly items: number;
-  /** What names of this run's segments start with. */
+  /** The start of all names of segments. */
   readonly prefix: string;
-  /** Undefined where there is none to be had: its rows then go without it. */
+  /** Undefined if no Python is available or none is wanted: the rows then have no such peer. */
   readonly python: Python | undefined;
   readonly cleanup: Cleanup;
 }

@@ -1,96 +1,120 @@
-import { writeFile } from 'node:fs/promises';
-
-import { Command } from 'commander';
+import { fileURLToPath } from 'node:url';
 
 import { Cleanup } from './cleanup.js';
-import type { Context } from './context.js';
-import { FULL, QUICK, measure } from './harness.js';
-import type { Outcome, Row } from './harness.js';
-import { Python } from './python.js';
-import { environment, table } from './report.js';
-import { ratio } from './statistics.js';
-import { dictSuite } from './suites/dict.js';
-import { arraySuite } from './suites/array.js';
-import { listSuite } from './suites/list.js';
-import { lockSuite } from './suites/lock.js';
-import { pipelineSuite } from './suites/pipeline.js';
-import { managerSuite } from './suites/manager.js';
-import { queueSuite } from './suites/queue.js';
-import { segmentSuite } from './suites/segment.js';
-import { trackerSuite } from './suites/tracker.js';
+import { comparisonTable, summary } from './comparison-table.js';
+import type { Comparison, Look } from './comparison.js';
+import { CpuMeter, IdleGate } from './cpu.js';
+import { FAILURE, parseOptions, REGRESSION } from './options.js';
+import { Side } from './passes.js';
+import { planOf } from './plan.js';
+import { table } from './report.js';
+import { Results } from './results.js';
+import type { SuiteOutcome } from './results.js';
+import { readResults, writeResults } from './results-file.js';
+import { runComparison, runPasses } from './run.js';
+import type { Selection } from './run.js';
+import { SUITE_NAMES } from './suites/names.js';
+import { pairedViews, unpairedViews } from './views.js';
+import { checkCheckout, UsageError } from './worker-process.js';
 
-const SUITES: Record<string, (context: Context) => Row[]> = {
-  segment: segmentSuite,
-  list: listSuite,
-  tracker: trackerSuite,
-  lock: lockSuite,
-  dict: dictSuite,
-  array: arraySuite,
-  queue: queueSuite,
-  pipeline: pipelineSuite,
-  manager: managerSuite,
-};
+const HERE = fileURLToPath(new URL('..', import.meta.url));
 
-interface Options {
-  quick?: true;
-  json?: string;
-  python: string;
-  row?: string;
-}
-
-const program = new Command('bench')
-  .description('Medians, and ratios to peers that are measured in the same interleaved rounds.')
-  .argument('[suite...]', `of ${Object.keys(SUITES).join(', ')} (default: all)`)
-  .option('--quick', 'seconds rather than minutes: small sizes, few rounds, rough numbers')
-  .option('--json <file>', 'write all samples and what they depend on')
-  .option('--python <path>', 'the Python to compare with', 'python3')
-  .option('--row <text>', 'only rows whose name contains this')
-  .parse();
-
-const { quick = false, json, python: path, row: wanted = '' } = program.opts<Options>();
-const names = program.args.length > 0 ? program.args : Object.keys(SUITES);
-for (const name of names) {
-  if (!Object.hasOwn(SUITES, name)) {
-    program.error(`no suite '${name}'; there are ${Object.keys(SUITES).join(', ')}`);
-  }
-}
-
+const options = parseOptions(process.argv);
 const cleanup = new Cleanup();
 cleanup.onSignals();
-const suites = [];
 try {
-  for (const name of names) suites.push(await runSuite(name, SUITES[name]!));
+  process.exitCode = await main();
+} catch (error) {
+  await cleanup.breathe(); // does not return after Ctrl-C, which ends the workers
+  console.error(error instanceof UsageError ? `error: ${error.message}` : error);
+  process.exitCode = FAILURE;
 } finally {
   await cleanup.unwind();
 }
-if (json !== undefined) await writeFile(json, `${JSON.stringify({ quick, suites }, null, 1)}\n`);
 
-async function runSuite(name: string, rowsOf: (context: Context) => Row[]) {
-  const python = await Python.start(path);
-  cleanup.defer(() => python?.stop());
+async function main(): Promise<number> {
+  const { quick, python, row, json, passes, threshold } = options;
+  const old = options.compare === undefined ? undefined : await readResults(options.compare, quick);
+  checkCheckout(HERE);
+  if (options.against !== undefined) checkCheckout(options.against);
+
   const prefix = `shmkit-bench-${process.pid}`;
-  const large = quick ? 2 ** 22 : 2 ** 26;
-  const context: Context = { quick, large, items: quick ? 10_000 : 100_000, prefix, python, cleanup };
-  const facts = environment(python);
-  console.log(
-    `${name}: node ${facts.node}, ${python ? `CPython ${python.version}` : 'no python'}, ${facts.cpu}, ${facts.cores} cores`,
-  );
-  const outcomes: Outcome[] = [];
-  for (const row of rowsOf(context)) {
-    if (!row.name.includes(wanted)) continue;
-    const depth = cleanup.depth;
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${row.name}`);
-    outcomes.push(await measure(row, quick ? QUICK : FULL, () => cleanup.breathe()));
-    await cleanup.unwind(depth);
-    await python?.release();
+  const here = new Side(HERE, `${prefix}-a`);
+  const other = options.against === undefined ? undefined : new Side(options.against, `${prefix}-b`);
+  const meter = new CpuMeter();
+  const plan = planOf(other ? 'against' : old ? 'compare' : 'run', quick, passes);
+  const setting = {
+    sides: other ? [here, other] : [here],
+    plan,
+    // Peers tell nothing about two checkouts that are measured side by side.
+    request: { quick, python, peers: other === undefined, round: plan.round, warmups: plan.warmups },
+    cleanup,
+    meter,
+    gate: new IdleGate(meter, plan.wait, note),
+    progress,
+  };
+  const known: readonly string[] = old?.suites.map(({ name }) => name) ?? SUITE_NAMES;
+  const suites =
+    options.suites.length > 0 ? options.suites : SUITE_NAMES.filter((name) => known.includes(name));
+  const selection: Selection = { suites, isWanted: (id) => id.row.includes(row) };
+
+  await runPasses(setting, selection);
+  const there = other ?? (old && new Results(old.suites));
+  const look: Look = other
+    ? pairedViews
+    : (ours, theirs, { suite }) => unpairedViews(ours, theirs, isSameProcessor(suite, here, there));
+  const comparison = there && (await runComparison(setting, selection, there, look, { threshold }));
+  progress('');
+  if (other === undefined) for (const suite of here.suites) print(suite);
+  if (there && comparison)
+    printComparison(comparison, here, there, other ? ['other', 'this'] : ['before', 'now']);
+  if (json !== undefined) {
+    await writeResults(json, {
+      quick,
+      suites: here.suites,
+      ...(other && { against: other.suites }),
+      ...(comparison && { comparison }),
+    });
   }
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  await python?.stop();
-  console.log(table(outcomes));
-  return { name, environment: facts, rows: outcomes.map(withRatios) };
+  return comparison?.rows.some(({ isRegression }) => isRegression) ? REGRESSION : 0;
 }
 
-function withRatios(outcome: Outcome) {
-  const { shmkit, peers } = outcome;
-  return { ...outcome, peers: peers.map((peer) => ({ ...peer, ratio: ratio(shmkit, peer) })) };
+/** Says what you should know about the run. */
+function note(text: string): void {
+  progress('');
+  console.log(text);
+}
+
+/** Shows on a terminal what is being measured. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+function print({ name, environment, rows }: SuiteOutcome): void {
+  const { node, python, cpu, cores } = environment;
+  const interpreter = python === null ? 'no python' : `CPython ${python}`;
+  console.log(`${name}: node ${node}, ${interpreter}, ${cpu}, ${cores} cores`);
+  console.log(table(rows));
+}
+
+function printComparison(
+  comparison: Comparison,
+  here: Results,
+  there: Results,
+  names: readonly [before: string, now: string],
+): void {
+  const { rows } = comparison;
+  console.log(comparisonTable(rows, 'usual', here, there, names));
+  const reported = rows.filter(({ verdict }) => verdict !== 'unchanged');
+  if (reported.length > 0) {
+    console.log('Slower or faster beyond the interval:');
+    console.log(comparisonTable(reported, 'change', here, there, names));
+  }
+  console.log(summary(comparison));
+}
+
+/** Times of different processors are not comparable. */
+function isSameProcessor(suite: string, ...sides: readonly (Results | undefined)[]): boolean {
+  const [here, there] = sides.map((side) => side?.suites.find(({ name }) => name === suite)?.environment);
+  return here?.cpu === there?.cpu && here?.cores === there?.cores;
 }

@@ -1,9 +1,9 @@
-import { cpus } from 'node:os';
-
 import Table from 'cli-table3';
 
-import type { Measured, Outcome, Unit } from './harness.js';
-import type { Python } from './python.js';
+import { NOTICEABLE, percent } from './cpu.js';
+import type { Unit } from './harness.js';
+import { meanOthersCpu } from './results.js';
+import type { Measured, Outcome } from './results.js';
 import { isTime, median, ratio, wanted } from './statistics.js';
 
 /** Three digits and a unit. */
@@ -23,62 +23,73 @@ function size(bytes: number): string {
   return `${digits(bytes / 2 ** 20)} MB`;
 }
 
-const FIGURES: Record<Unit, (value: number) => string> = { ns: duration, bytes: size };
+/** How to write a figure of a row. */
+export const FIGURES: Record<Unit, (value: number) => string> = { ns: duration, bytes: size };
 
+/** Three digits. */
 function digits(value: number): string {
   return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0);
 }
 
 function comparison(shmkit: Measured, peer: Measured): [ratio: string, verdict: string] {
   const { target } = peer;
-  const { median: middle, min, max, ok } = ratio(shmkit, peer);
-  const measured = `${isTime(target) ? 'time ' : ''}${digits(middle)}× (${digits(min)}–${digits(max)})`;
+  const compared = ratio(shmkit, peer);
+  if (compared === undefined) return ['not in every pass', ''];
+  const { estimate, low, high, ok } = compared;
+  const measured = `${isTime(target) ? 'time ' : ''}${digits(estimate)}× (${digits(low)}–${digits(high)})`;
   if (target === undefined) return [measured, ''];
   const aim = isTime(target) ? `time ≤ ${target.time}×` : `≥ ${wanted(target)}×`;
   return [measured, `${aim} ${ok ? 'ok' : 'below'}`];
 }
 
-/** Whether shmkit alone keeps to what it may take. */
+/** Whether shmkit alone stays within its limit. */
 function allowance({ unit, limit, shmkit }: Outcome): string {
   if (limit === undefined) return '';
-  return `≤ ${FIGURES[unit](limit)} ${median(shmkit.samples) <= limit ? 'ok' : 'above'}`;
+  return `≤ ${FIGURES[unit](limit)} ${middle(shmkit) <= limit ? 'ok' : 'above'}`;
 }
 
-/** One line for each peer: medians, and the ratio as the median of each round's. */
+/** The median of all rounds. */
+export function middle({ samples }: Measured): number {
+  return median(samples.flat());
+}
+
+/** A row's name, marked if other processes used a noticeable share of the CPU. */
+export function markedName(outcome: Outcome): string {
+  const share = meanOthersCpu(outcome);
+  return share === null || share < NOTICEABLE ? outcome.row : `${outcome.row} †${percent(share)}`;
+}
+
+/** Explains the marks of a table, if it has any. */
+export function legend(outcomes: readonly Outcome[]): string {
+  const isMarked = outcomes.some((outcome) => markedName(outcome) !== outcome.row);
+  return isMarked ? '\n† Other processes used this share of the CPU while the row was measured.' : '';
+}
+
+/** A table without borders between its lines. */
+export function emptyTable(head: string[], colAligns: ('left' | 'right')[]): Table.Table {
+  return new Table({ head, colAligns, style: { head: [], border: [], compact: true } });
+}
+
+/** One line for each peer: medians, and the ratio with its interval. */
 export function table(outcomes: readonly Outcome[]): string {
-  const lines = new Table({
-    head: ['row', 'shmkit', 'peer', 'peer’s', 'ratio (min–max)', 'target'],
-    colAligns: ['left', 'right', 'left', 'right', 'right', 'left'],
-    style: { head: [], border: [], compact: true },
-  });
+  const lines = emptyTable(
+    ['row', 'shmkit', 'peer', 'peer’s', 'ratio (95 %)', 'target'],
+    ['left', 'right', 'left', 'right', 'right', 'left'],
+  );
   for (const outcome of outcomes) {
-    const { row, unit, shmkit, peers } = outcome;
+    const { unit, shmkit, peers } = outcome;
+    const row = markedName(outcome);
     const figure = FIGURES[unit];
-    const ours = figure(median(shmkit.samples));
+    const ours = figure(middle(shmkit));
     const limit = allowance(outcome);
     if (peers.length === 0) lines.push([row, ours, '', '', '', limit]);
     peers.forEach((peer, index) => {
-      const first = index === 0;
+      const isFirst = index === 0;
       const [compared, verdict] = comparison(shmkit, peer);
-      const verdicts = [first ? limit : '', verdict].filter((it) => it !== '').join(', ');
-      const theirs = figure(median(peer.samples));
-      lines.push([first ? row : '', first ? ours : '', peer.name, theirs, compared, verdicts]);
+      const verdicts = [isFirst ? limit : '', verdict].filter((it) => it !== '').join(', ');
+      const theirs = figure(middle(peer));
+      lines.push([isFirst ? row : '', isFirst ? ours : '', peer.name, theirs, compared, verdicts]);
     });
   }
-  return lines.toString();
-}
-
-/** What the numbers depend on. Nothing in it tells which machine it was. */
-export function environment(python: Python | undefined) {
-  const processors = cpus();
-  return {
-    node: process.versions.node,
-    v8: process.versions.v8,
-    python: python?.version ?? null,
-    numpy: python?.numpy ?? null,
-    platform: process.platform,
-    arch: process.arch,
-    cpu: processors[0]?.model ?? 'unknown',
-    cores: processors.length,
-  };
+  return `${lines.toString()}${legend(outcomes)}`;
 }

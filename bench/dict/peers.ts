@@ -14,15 +14,15 @@ const PART = 10;
 /** Keys of a batch. */
 export const BATCH = 100;
 
-/** Peers that need not be there. They are looked for once for all rows. */
+/** Optional peers. Each is looked for once for all rows. */
 export interface Sources {
   readonly redis: () => Promise<RedisProgram | undefined>;
   readonly ultra: () => Promise<string | undefined>;
 }
 
-export function sources({ quick, python }: Context): Sources {
+export function sources({ quick, peers, python }: Context): Sources {
   return {
-    redis: redisServer(quick),
+    redis: peers ? redisServer(quick) : () => Promise.resolve(undefined),
     ultra: pythonPeer(python, quick, 'ultraDict'),
   };
 }

@@ -9,7 +9,10 @@ const SIZES = [2 ** 26, 2 ** 20];
 
 /** Large numbers through several processes. */
 export function pipelineSuite(context: Context): Row[] {
-  const { quick, python } = context;
-  const sources = { piscina: piscina(quick), joblib: pythonPeer(python, quick, 'joblib') };
+  const { quick, peers, python } = context;
+  const sources = {
+    piscina: peers ? piscina(quick) : () => Promise.resolve(undefined),
+    joblib: pythonPeer(python, quick, 'joblib'),
+  };
   return [mapRow(context, sources), ...SIZES.map((size) => reuseRow(context, size))];
 }

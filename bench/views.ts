@@ -1,0 +1,78 @@
+import { Bootstrap } from './bootstrap.js';
+import type { Measured, Outcome } from './results.js';
+
+/** One way to look at a row's change: the logarithm of the ratio new to old. */
+export interface View {
+  /** What is compared: the time or size itself, or its ratio to a peer. */
+  readonly by: string;
+  readonly bootstrap: Bootstrap;
+}
+
+/** All that is known of a row's change. */
+export type Views = readonly View[];
+
+/** Rounds of which the fastest counts: other processes can only make a round slower. */
+const BLOCK = 5;
+/** A confidence at which to compare widths. */
+const SOME = 0.95;
+
+/** Both sides were measured in the same rounds. Each block of rounds gives a ratio. */
+export function pairedViews(ours: Outcome, theirs: Outcome): Views {
+  return [{ by: measureOf(ours), bootstrap: new Bootstrap(logRatios(ours.shmkit, theirs.shmkit)) }];
+}
+
+/**
+ * Against an earlier run: by the ratio to the peer that varies least, because machines drift; and by the time itself,
+ * because peers do so too, each in its own way. On another processor the times tell nothing.
+ */
+export function unpairedViews(ours: Outcome, theirs: Outcome, isSameProcessor: boolean): Views {
+  const own = (): View => {
+    const [now, before] = [ours, theirs].map(({ shmkit }) =>
+      shmkit.samples.map((rounds) => fastest(rounds).map(Math.log)),
+    );
+    return { by: measureOf(ours), bootstrap: new Bootstrap(now!, before!) };
+  };
+  if (ours.unit === 'bytes') return [own()];
+  const peer = steadiestPeer(ours, theirs);
+  return [...(peer === undefined ? [] : [peer]), ...(isSameProcessor ? [own()] : [])];
+}
+
+function measureOf({ unit }: Outcome): string {
+  return unit === 'bytes' ? 'size' : 'time';
+}
+
+/** The peer of both runs to which shmkit's ratio varies least; undefined if they have none in common. */
+function steadiestPeer(ours: Outcome, theirs: Outcome): View | undefined {
+  let best: (View & { width: number }) | undefined;
+  for (const peer of ours.peers) {
+    const before = theirs.peers.find(({ name }) => name === peer.name);
+    // A peer that was not available in every pass is not in step with shmkit's passes.
+    if (before === undefined || !isComplete(ours, peer) || !isComplete(theirs, before)) continue;
+    const bootstrap = new Bootstrap(logRatios(ours.shmkit, peer), logRatios(theirs.shmkit, before));
+    const { low, high } = bootstrap.interval(SOME);
+    const width = high - low;
+    if (best === undefined || width < best.width) best = { by: `÷ ${peer.name}`, bootstrap, width };
+  }
+  return best;
+}
+
+function isComplete({ shmkit }: Outcome, peer: Measured): boolean {
+  return peer.samples.length === shmkit.samples.length;
+}
+
+/** The logarithm of the ratio of each block's fastest rounds. */
+function logRatios(one: Measured, other: Measured): number[][] {
+  return one.samples.map((rounds, pass) => {
+    const others = fastest(other.samples[pass]!);
+    return fastest(rounds).map((sample, block) => Math.log(sample / others[block]!));
+  });
+}
+
+/** The least sample of each block. The last block also has the rest. */
+function fastest(samples: readonly number[]): number[] {
+  const count = Math.max(1, Math.floor(samples.length / BLOCK));
+  return Array.from({ length: count }, (_, block) => {
+    const end = block === count - 1 ? samples.length : (block + 1) * BLOCK;
+    return Math.min(...samples.slice(block * BLOCK, end));
+  });
+}
