@@ -20,7 +20,7 @@ import { attached, dictOf, insider, user } from './helpers/dicts.js';
 import type { Any, AnyTxn } from './helpers/dicts.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
 
 test('a read-only handle reads, and writes nothing', async (t) => {
   const dict = dictOf<Any>(t);

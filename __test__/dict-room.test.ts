@@ -11,7 +11,7 @@ import type { Any } from './helpers/dicts.js';
 import { segmentPath } from './helpers/segments.js';
 import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
 
 test('maxByteLength reached: ERR_SHM_FULL, with everything as before', (t) => {
   const dict = dictOf<Any>(t, { maxByteLength: 1 << 20 });

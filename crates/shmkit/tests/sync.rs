@@ -1,4 +1,4 @@
-//! Locks and events between threads, each with a handle of its own. Under ThreadSanitizer too (`npm run tsan`), which
+//! Locks and events between threads, each with a handle of its own. Under ThreadSanitizer too (`npm run stress -- tsan`), which
 //! sees nothing of other processes, nor that two mappings are the same memory.
 
 #![cfg(target_os = "linux")]

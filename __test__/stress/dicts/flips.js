@@ -1,0 +1,93 @@
+/**
+ * `flips.js [SEED]`: flips every byte of a small dict, one after the other, as another process that writes at will would,
+ * and uses the dict in every way. Each use ends, with a result or with an error that has a code; once the byte is as it was,
+ * so is the dict.
+ */
+import assert from 'node:assert/strict';
+
+import { SharedDict, SharedMemory } from 'shmkit';
+
+import { random } from '../../helpers/random.js';
+
+const below = random(Number(process.argv[2] ?? 1));
+const VALUES = {
+  n: 1.5,
+  t: 'text',
+  long: 'x'.repeat(100),
+  wide: '日本',
+  big: -(2n ** 70n),
+  none: null,
+  yes: true,
+  bytes: Buffer.from('bytes'),
+  array: new Float64Array([1, 2, 3]),
+  object: { a: [1, 'b', { c: null }] },
+  clone: new Map([[1, new Set([2])]]),
+  [`key of ${'y'.repeat(80)}`]: 2,
+};
+const dict = SharedDict.create({ byteLength: 16 << 10, maxByteLength: 64 << 10 });
+dict.assign(VALUES);
+// What is free as well, and slots that were used.
+for (let i = 0; i < 10; i++) dict.set(`gone ${i}`, 'x'.repeat(i * 10));
+for (let i = 0; i < 10; i++) dict.delete(`gone ${i}`);
+const reader = SharedDict.attach(dict.name, { readOnly: true, lockTimeout: 0 });
+const shm = SharedMemory.attach(dict.name);
+const whole = Buffer.from(shm.buf);
+const used = Number(whole.readBigUInt64LE(144));
+
+const USES = [
+  (d) => Object.keys(VALUES).map((key) => d.get(key)),
+  (d) => Object.keys(VALUES).map((key) => d.has(key)),
+  (d) => d.get('none such'),
+  (d) => [...d.keys()],
+  (d) => [...d.entries()],
+  (d) => d.toObject(),
+  (d) => d.size,
+  (d) => d.txnSync((txn) => void txn.view('array'), { readOnly: true }),
+  (d) => SharedDict.attach(d.name).close(),
+];
+const CHANGES = [
+  (d) => d.set('n', 2),
+  (d) => d.set('t', 'another text'),
+  (d) => d.set('new', 'x'.repeat(below(500))),
+  (d) => d.set('large', 'x'.repeat(below(40_000))),
+  (d) => d.delete('n'),
+  (d) => d.increment('count'),
+  (d) => d.assign({ n: 3, t: 'three', more: [1] }),
+  (d) => d.txnSync((txn) => (txn.set('n', 4), txn.delete('t'), void txn.view('bytes'))),
+  (d) => d.compareAndSet('yes', true, false),
+  (d) => {
+    for (let i = 0; i < 60; i++) d.set(`many ${i}`, i);
+  },
+  (d) => d.clear(),
+];
+
+let refused = 0;
+function use(what, at) {
+  try {
+    what();
+  } catch (error) {
+    refused++;
+    const code = String(error.code);
+    assert.match(code, /^(ERR_SHM_\w+|ENOSPC|ERR_STRING_TOO_LONG)$/, `byte ${at}: ${error.stack}`);
+  }
+}
+
+for (let at = 0; at < used; at++) {
+  for (const flip of [1 << below(8), 0xff]) {
+    for (const change of [undefined, CHANGES[below(CHANGES.length)]]) {
+      shm.buf[at] ^= flip;
+      for (const look of USES) {
+        use(() => look(dict), at);
+        use(() => look(reader), at);
+      }
+      if (change !== undefined) use(() => change(dict), at);
+      for (const look of USES) use(() => look(dict), at);
+      whole.copy(shm.buf);
+    }
+  }
+  if (at % 64 === 0) assert.deepEqual(dict.toObject(), VALUES, `after byte ${at}`);
+}
+assert.ok(refused > 1000, `${refused} uses were refused, as if nothing were checked`);
+assert.deepEqual(dict.toObject(), VALUES);
+dict.unlink();
+console.log(`${used} bytes, ${refused} refusals`);
