@@ -1,10 +1,11 @@
 /** Txns of a dict: all or nothing, and whoever is killed in one. */
 import test from 'ava';
-import { SharedDict, SharedEvent } from 'shmkit';
+import { lockState, SharedDict, SharedEvent } from 'shmkit';
 
 import { attached, dictOf, insider, user } from './helpers/dicts.js';
 import type { Any, AnyTxn } from './helpers/dicts.js';
 import { freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 test('a txn sees what it has done, and others see it at its end', async (t) => {
   const dict = dictOf<Any>(t);
@@ -243,7 +244,8 @@ test('timeouts and signals, while another process is in a txn', async (t) => {
   const reason = new Error('enough');
   const controller = new AbortController();
   const waiting = dict.txn(() => 1, { signal: controller.signal });
-  setTimeout(() => controller.abort(reason), 5);
+  await until('the wait has begun', () => lockState(`${dict.name}.lk`).awaited);
+  controller.abort(reason);
   t.is(await t.throwsAsync(waiting), reason);
   t.is(await t.throwsAsync(dict.txn(() => 1, { signal: AbortSignal.abort(reason) })), reason);
   const before = performance.now();

@@ -5,6 +5,7 @@ import { attach, SharedEvent, SharedMutex } from 'shmkit';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function eventOf(t: ExecutionContext): SharedEvent {
   const event = SharedEvent.createOrAttach(freshName(t));
@@ -31,7 +32,12 @@ test('who waits goes on when another process sets it, blocked or not, and with o
   const setter = Program.node(
     t,
     `const event = SharedEvent.attach('${event.name}');
-    for (;;) { say('ready'); await told(); setTimeout(() => event.set(), 5); }`,
+    for (;;) {
+      say('ready');
+      await told();
+      while (!shmkit.lockState('${event.name}').awaited) await new Promise(setImmediate);
+      event.set();
+    }`,
   );
   for (const wait of [
     () => event.waitSync(),
@@ -114,6 +120,6 @@ test('it goes with its last owner', async (t) => {
   t.is(await owner.says(), 'made');
   using event = SharedEvent.attach(name);
   await owner.kill();
-  while (exists(name)) await new Promise((resolve) => setTimeout(resolve, 1)); // the tracker's work
+  await until('the tracker unlinks it', () => !exists(name));
   t.true(event.isSet, 'who has it keeps it');
 });

@@ -5,13 +5,14 @@ import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { attach, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import { attach, lockState, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
 import type { Guard } from 'shmkit';
 
 import * as binding from '#binding';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function mutexOf(t: ExecutionContext): SharedMutex {
   const mutex = SharedMutex.createOrAttach(freshName(t));
@@ -126,7 +127,7 @@ test('who blocks the thread goes before those who can wait', async (t) => {
     order.push('promise');
     guard.unlock();
   });
-  await sleep(1); // its wait has begun
+  await until('its wait has begun', () => lockState(mutex.name).awaited);
   holder.tell('let go');
   const guard = mutex.lockSync({ timeout: 20_000 });
   order.push('blocked');
@@ -425,7 +426,7 @@ test('who waits keeps the process alive', async (t) => {
     `say('waits'); (await SharedMutex.attach('${mutex.name}').lock()).unlock(); say('had it');`,
   );
   t.is(await program.says(), 'waits');
-  await sleep(20);
+  await until('its wait has begun', () => lockState(mutex.name).awaited);
   guard.unlock();
   t.is(await program.says(), 'had it');
   t.is(await program.ends(), 0);

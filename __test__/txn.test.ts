@@ -10,6 +10,7 @@ import type { Txn } from 'shmkit';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
+import { until, untilAsleep } from './helpers/wait.js';
 
 function segmentOf(t: ExecutionContext, size = 64): SharedMemory {
   const shm = SharedMemory.create(size, { name: freshName(t) });
@@ -198,8 +199,8 @@ test('a writer that is killed before its turn has come has broken nothing', asyn
   const reader = await insider(t, shm, '{ readOnly: true }');
   const writer = Program.node(t, `say('waits'); await SharedMemory.attach('${shm.name}').txn();`);
   t.is(await writer.says(), 'waits');
-  while (lockState(`${shm.name}.lk`).holder !== writer.pid) await sleep(1); // for the reader
-  await sleep(5);
+  await until('it waits for the reader', () => lockState(`${shm.name}.lk`).holder === writer.pid);
+  await untilAsleep(writer.pid);
   await writer.kill();
   reader.tell('end');
   t.false(await shm.txn((txn) => txn.ownerDied));
@@ -273,7 +274,7 @@ test('the lock goes with the segment, whoever unlinks it', async (t) => {
   t.is(await owner.says(), 'made');
   t.true(exists(`${name}.lk`));
   await owner.kill();
-  while (exists(name) || exists(`${name}.lk`)) await sleep(1); // the tracker's work
+  await until('the tracker unlinks both', () => !exists(name) && !exists(`${name}.lk`));
   t.pass();
 });
 
