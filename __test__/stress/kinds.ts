@@ -1,4 +1,5 @@
 /** The kinds of stress runs, in the order of `npm run stress -- all`. */
+import { existsSync } from 'node:fs';
 import type { ParseArgsConfig } from 'node:util';
 
 import type { Harness } from './harness.js';
@@ -21,6 +22,8 @@ export interface Kind {
   readonly variants?: readonly (readonly string[])[];
   /** The size of the `/dev/shm` of its own that it runs in, if it needs one. */
   readonly devShm?: string;
+  /** Why it cannot run on this machine, if so: `all` then skips it. */
+  readonly unavailable?: () => string | undefined;
   load(): Promise<{ readonly run: Run }>;
 }
 
@@ -124,6 +127,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     unit: 'runs of the tests',
     what: "the engine's tests of locks between threads, under ThreadSanitizer",
     options: { filter: { type: 'string', what: 'only tests with this in their names' } },
+    unavailable: () => {
+      const isDebian = process.arch === 'x64' && existsSync('/etc/debian_version');
+      return isDebian ? undefined : 'needs Debian on x86-64';
+    },
     load: () => import('./tsan.js'),
   },
 };

@@ -73,7 +73,14 @@ async function one(name: string, args: readonly string[]): Promise<void> {
   console.log(summary);
 }
 
-/** Each in a process of its own, so that none can end the others. */
+/** Runs it in a process of its own, so that it cannot end the others; how it ended. */
+async function apart(args: readonly string[]): Promise<'passed' | `failed (${string})`> {
+  const main = fileURLToPath(import.meta.url);
+  const child = spawn(process.execPath, ['--import=tsx', main, ...args], { stdio: 'inherit' });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  return code === 0 ? 'passed' : `failed (${code ?? signal})`;
+}
+
 async function all(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -81,23 +88,20 @@ async function all(args: readonly string[]): Promise<void> {
   });
   const share = positive('share', values.share);
   const table: string[] = [];
-  for (const [name, kind] of Object.entries(KINDS)) {
-    for (const variant of [[], ...(kind.variants ?? [])]) {
-      const rounds = Math.ceil(kind.rounds * share);
-      const title = [name, ...variant].join(' ');
-      console.log(`\n${title} --rounds ${rounds} --seed ${values.seed}`);
-      const began = performance.now();
-      const main = fileURLToPath(import.meta.url);
-      const order = [name, '--rounds', String(rounds), '--seed', values.seed, ...variant];
-      const child = spawn(process.execPath, ['--import=tsx', main, ...order], { stdio: 'inherit' });
-      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-      const outcome = code === 0 ? 'passed' : `failed (${code ?? signal})`;
-      if (code !== 0) process.exitCode = 1;
-      const seconds = ((performance.now() - began) / 1000).toFixed(0);
-      table.push(
-        `${title.padEnd(28)}${`${rounds} ${kind.unit}`.padEnd(46)}${`${seconds} s`.padStart(7)}  ${outcome}`,
-      );
-    }
+  const runs = Object.entries(KINDS).flatMap(([name, kind]) =>
+    [[], ...(kind.variants ?? [])].map((variant) => ({ name, kind, variant })),
+  );
+  for (const { name, kind, variant } of runs) {
+    const rounds = Math.ceil(kind.rounds * share);
+    const title = [name, ...variant].join(' ');
+    const began = performance.now();
+    const reason = kind.unavailable?.();
+    if (reason === undefined) console.log(`\n${title}: ${rounds} ${kind.unit}, seed ${values.seed}`);
+    const order = [name, '--rounds', String(rounds), '--seed', values.seed, ...variant];
+    const outcome = reason === undefined ? await apart(order) : `skipped: ${reason}`;
+    if (outcome.startsWith('failed')) process.exitCode = 1;
+    const seconds = `${((performance.now() - began) / 1000).toFixed(0)} s`;
+    table.push(`${title.padEnd(26)}${`${rounds} ${kind.unit}`.padEnd(46)}${seconds.padStart(7)}  ${outcome}`);
   }
   console.log(`\n${table.join('\n')}`);
 }

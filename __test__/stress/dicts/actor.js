@@ -1,11 +1,11 @@
 /**
- * `actor.js NAME SEED ID`: uses a dict in every way there is until it is killed. A fault is written down, and ends it.
+ * `actor.js NAME SEED ID`: uses a dict in every way there is until it is killed. A fault is counted and ends it.
  *
- * In the dict: accounts, whose sum is `TOTAL` at every moment; an object per account of 8 B to 64 KB with its amount,
- * padding and a checksum, set in the same txn; 'always N', which are never missing; and keys of each actor's own.
+ * The dict contains accounts, whose sum is always `TOTAL`; for each account an object of 8 B to 64 KB with its amount,
+ * padding and a checksum, which is set in the same txn; the keys 'always N', which are never missing; and keys that only one
+ * actor writes.
  *
- * State, in 32-bit words: 0 faults; 1 writes; 2 reads; 3 reads in txns; from 16 on for each ID how often it has done
- * something.
+ * State, in 32-bit words: 0 faults; 1 writes; 2 reads; 3 read-only txns; from 16 on the rounds of each ID.
  */
 import { setImmediate as breathe } from 'node:timers/promises';
 
@@ -28,7 +28,7 @@ function fault(why) {
   process.exit(3);
 }
 
-/** Checks what a txn sees: the sum, and that the parts that are kept twice agree. */
+/** Checks what a txn sees: the sum, and that each account agrees with its object. */
 function balanced(txn) {
   let sum = 0;
   const odd = [];
@@ -53,7 +53,7 @@ function transfer(txn) {
   }
 }
 
-/** What this actor alone writes; it may have died at any of it before. */
+/** Writes keys of this actor alone. An earlier actor with its ID may have died during any of these writes. */
 function own(txn) {
   const version = (txn.get(`${mine}version`) ?? 0) + 1;
   txn.set(`${mine}version`, version);
@@ -79,7 +79,7 @@ const writes = [
   () => dict.delete(`${mine}${below(30)}`),
   () => dict.assign({ [`${mine}a`]: checked(below, 1), [`${mine}b`]: checked(below, 2) }),
   () => {
-    // Grows, and goes at once.
+    // The dict grows, and then all of that is deleted at once.
     if (below(10) > 0) return;
     for (let i = 0; i < 200; i++) dict.set(`${mine}many ${i}`, i);
     dict.txnSync((txn) => {
@@ -87,7 +87,7 @@ const writes = [
     });
   },
   () => {
-    // What all have in one txn is what all have after it.
+    // Removes everything and sets it again, in one txn.
     if (below(20) > 0) return;
     dict.txnSync((txn) => {
       const kept = [...txn.entries()].filter(([key]) => !key.startsWith(mine));
@@ -162,7 +162,7 @@ for (;;) {
   await act();
   Atomics.add(words, 1, 1);
   if (below(2) === 0) {
-    // The one who is never killed may be all there is, and what the dead left a read-only handle cannot put in order.
+    // Actor 0 may be the only one alive, and a read-only handle cannot repair what the dead left.
     await reads[below(reads.length)](below(2) === 0 || id === '0' ? dict : reader);
     Atomics.add(words, 2, 1);
   }

@@ -1,4 +1,4 @@
-/** Keys and values of every kind. Strings and bytes that are long enough begin with a checksum of the rest. */
+/** Random keys and values of every kind. Strings and bytes of 16 or more begin with a checksum of the rest. */
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 
@@ -59,9 +59,9 @@ const BIGINTS = [
   2n ** 64n - 1n,
   2n ** 64n,
 ];
-/** Not an invalid one, which to isDeepStrictEqual() is unlike itself. */
+/** No invalid date: isDeepStrictEqual() says that it differs from itself. */
 const DATES = [0, -1, 1, 951_782_400_123, -62_135_596_800_000, 4_294_967_296_000, 8.64e15, -8.64e15];
-/** Names of fields that are something else to whoever is careless. */
+/** Names of fields that have a meaning of their own in JavaScript. */
 const FIELDS = [
   '',
   'a',
@@ -79,7 +79,7 @@ const FIELDS = [
 
 const sumOf = (units) => sum(Buffer.from(units, 'utf16le')).toString(16).padStart(HEX, '0');
 
-/** Of about this many characters of a pool, which `head` begins. */
+/** A text of about this many characters from a pool, which begins with `head`. */
 export function text(below, size, from, head = '') {
   const room = Math.max(size - head.length, 0);
   const at = below(from.length - room);
@@ -88,7 +88,7 @@ export function text(below, size, from, head = '') {
   return sumOf(rest) + rest;
 }
 
-/** The same of bytes. */
+/** Bytes that begin with `head` after their checksum. */
 export function bytes(below, size, head = Buffer.alloc(0)) {
   const at = below(BYTES.length - size);
   const made = Buffer.from(BYTES.subarray(at, at + size));
@@ -98,14 +98,14 @@ export function bytes(below, size, head = Buffer.alloc(0)) {
   return made;
 }
 
-/** Whether a text or bytes are as they were made. */
+/** Whether the checksum of a text or of bytes is right. */
 export function isIntact(value) {
   if (value.length < SUMMED) return true;
   if (typeof value === 'string') return value.slice(0, HEX) === sumOf(value.slice(HEX));
   return value.readUInt32LE(0) === sum(value.subarray(4));
 }
 
-/** Whether it is, with all that is in it. */
+/** Whether all texts and bytes in the value are intact. */
 export function isWhole(value, seen = new Set()) {
   if (typeof value === 'string' || Buffer.isBuffer(value)) return isIntact(value);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value))
@@ -119,7 +119,7 @@ export function isWhole(value, seen = new Set()) {
   return parts.every((part) => isWhole(part, seen));
 }
 
-/** 0 to `largest`, short ones more often. */
+/** 0 to `largest`; short lengths are more frequent. */
 export function length(below, largest) {
   return below(1 << below(Math.floor(Math.log2(largest)) + 1)) + below(2);
 }
@@ -156,7 +156,7 @@ function object(below, largest, depth) {
 const array = (below, largest, depth) =>
   Array.from({ length: below(6) }, () => anyValue(below, largest >> 2, depth + 1));
 
-/** What only a structured clone keeps. */
+/** Values that only a structured clone keeps. */
 const RARE = [
   (below, largest, depth) => new Map([[object(below, largest, depth), array(below, largest, depth)]]),
   (below, largest, depth) => new Set(array(below, largest, depth)),
@@ -186,7 +186,7 @@ const RARE = [
   (below, largest) => ({ inside: typedArray(below, largest), twice: 2 }),
 ];
 
-/** Of any kind; its strings, bytes and arrays are of up to `largest`. */
+/** A value of any kind. Its strings, bytes and arrays have at most about `largest` units. */
 export function anyValue(below, largest, depth = 0) {
   switch (below(depth < 3 ? 18 : 13)) {
     case 0:
@@ -236,7 +236,7 @@ const NAMES = [
   '\u{10ffff}',
   '-0',
 ];
-/** Bytes of the longest key that lmdb takes. */
+/** The length of the longest key that lmdb accepts, in bytes. */
 const LONGEST = 1978;
 const FORMS = [
   (i) => `${i}`,
@@ -249,7 +249,7 @@ const FORMS = [
   (i) => `\0${i}\0`,
 ];
 
-/** So many different keys, always the same. */
+/** That many different keys, always the same ones. */
 export function anyKeys(count) {
   const below = random(count);
   return Array.from({ length: count }, (_, i) => {

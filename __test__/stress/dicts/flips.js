@@ -1,7 +1,7 @@
 /**
- * `flips.js [SEED]`: flips every byte of a small dict, one after the other, as another process that writes at will would,
- * and uses the dict in every way. Each use ends, with a result or with an error that has a code; once the byte is as it was,
- * so is the dict.
+ * `flips.js [SEED]`: flips every byte of a small dict, one after the other, like a process that writes random bytes, and
+ * uses the dict in every way. Each use must succeed or fail with an error that has a code. When the bytes are restored, the
+ * dict must have its old contents.
  */
 import assert from 'node:assert/strict';
 
@@ -26,7 +26,7 @@ const VALUES = {
 };
 const dict = SharedDict.create({ byteLength: 16 << 10, maxByteLength: 64 << 10 });
 dict.assign(VALUES);
-// What is free as well, and slots that were used.
+// Free blocks, and slots that were used.
 for (let i = 0; i < 10; i++) dict.set(`gone ${i}`, 'x'.repeat(i * 10));
 for (let i = 0; i < 10; i++) dict.delete(`gone ${i}`);
 const reader = SharedDict.attach(dict.name, { readOnly: true, lockTimeout: 0 });
@@ -87,7 +87,7 @@ for (let at = 0; at < used; at++) {
   }
   if (at % 64 === 0) assert.deepEqual(dict.toObject(), VALUES, `after byte ${at}`);
 }
-assert.ok(refused > 1000, `${refused} uses were refused, as if nothing were checked`);
+assert.ok(refused > 1000, `${refused} uses were refused, which is too few`);
 assert.deepEqual(dict.toObject(), VALUES);
 dict.unlink();
 console.log(`${used} bytes, ${refused} refusals`);

@@ -1,4 +1,4 @@
-/** `full.js`, with a `/dev/shm` of 8 MB of its own: a dict that the system has no memory for loses nothing. */
+/** `full.js`, in a `/dev/shm` of its own of 8 MB: a dict that cannot grow because the system has no memory loses nothing. */
 import assert from 'node:assert/strict';
 
 import { SharedDict, SharedMemory } from 'shmkit';
@@ -8,7 +8,7 @@ const other = SharedDict.attach(dict.name);
 dict.txnSync(() => {}); // its lock is there
 const ballast = SharedMemory.create(2 << 20);
 
-/** Sets keys until it is full, and that many there are then. */
+/** Sets keys until the dict is full; the number of its keys. */
 function fill(length, from = 0) {
   const code = 'ENOSPC';
   const text = 'x'.repeat(length);
@@ -35,13 +35,13 @@ function fill(length, from = 0) {
 
 const count = fill(100_000);
 assert.ok(count >= 30, `${count}`);
-// Usable after a delete, by who found it full and by others.
+// It is usable after a delete, by the handle that found it full and by others.
 for (let i = 0; i < count; i++) {
   assert.equal(dict.delete(`key ${i}`), true);
   other.set(`key ${i}`, 'x'.repeat(100_000));
 }
 assert.equal(fill(100_000, count), count);
-// And once the system has memory again it grows on.
+// When the system has memory again, it grows.
 ballast.close();
 ballast.unlink();
 const more = fill(100_000, count);
@@ -52,7 +52,7 @@ const again = fill(100_000);
 assert.ok(again >= more - 1, `${again} of ${more}`);
 for (const key of dict.keys()) dict.delete(key);
 const small = fill(1000);
-assert.ok(small > more * 50, `what was one size of values has room for another one: ${small}, ${more}`);
+assert.ok(small > more * 50, `memory of values of one size is not reused for another: ${small}, ${more}`);
 for (const key of dict.keys()) dict.delete(key);
 dict.set('large', 'x'.repeat(1_000_000));
 assert.equal(other.get('large'), 'x'.repeat(1_000_000));

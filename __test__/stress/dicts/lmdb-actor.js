@@ -1,12 +1,12 @@
 /**
- * `lmdb-actor.js NAME DIRECTORY SEED ID PROCESSES PROFILE`, with a channel: does to a dict what it does to lmdb when it is
- * told to, and compares all that both say. The profile is JSON: how many `keys`, the `largest` value, what is `full`, and
- * after how many clears (`clears`: one of so many operations of a step in which it may).
+ * `lmdb-actor.js NAME DIRECTORY SEED ID PROCESSES PROFILE`, with a channel: does each operation on a dict and on lmdb when
+ * it is sent a step, and compares the results. The profile is JSON: the number of `keys`, the size of the `largest` value,
+ * the maximum size `full` if the dict is to be full, and `clears`: one in that many operations is a clear(), if it is allowed.
  *
- * A step is one of `{ batch }`: so many operations in one txn of lmdb, while the others `{ look }`; or `{ free }`: all do
- * so many at once, each with keys of its own and counters of all, and tell lmdb in the end.
+ * A step is either `{ batch }`: that many operations in one txn of lmdb, while the other actors `{ look }`; or `{ free }`: all
+ * actors do that many operations at once, on keys of their own and on shared counters, and write them to lmdb at the end.
  *
- * `quiet`: keys whose number has this remainder are left alone in this step, so those who look know what they are.
+ * `quiet`: keys whose number has this remainder are not written in this step, so the actors that look know their values.
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
 
@@ -29,12 +29,12 @@ const reader = SharedDict.attach(name, { readOnly: true, lockTimeout: 20_000 });
 let third = SharedDict.attach(name);
 
 let below = random(0);
-/** What the dict must agree with: lmdb, or in a free step what this actor knows. */
+/** What the dict must agree with: lmdb or, in a free step, the keys of this actor. */
 let oracle = lmdb;
 let step = {};
 let done = 0;
 let full = 0;
-/** So many operations more may give way to one that makes room. */
+/** The number of operations that may still be replaced by a delete, after the dict was full. */
 let relief = 0;
 let doing = 'nothing';
 
@@ -55,7 +55,7 @@ const isFull = (error) => profile.full !== undefined && error.code === 'ERR_SHM_
 const handle = () => [dict, reader, third][below(3)];
 const fresh = () => anyValue(below, profile.largest);
 
-/** Where a step has quiet keys there is no clear() in it. */
+/** A key that may be written in this step. */
 function pick() {
   for (;;) {
     const index = below(keys.length);
@@ -73,13 +73,13 @@ function throws(code, act) {
   fault(`it did not throw ${code}`);
 }
 
-/** That these keys are as the oracle has them. */
+/** Checks that these keys are as in the oracle. */
 function check(what, some) {
   for (const key of some) same(`${what}, '${key.slice(0, 40)}'`, handle().get(key), oracle.get(key));
   if (!isFree()) same(`${what}, size`, handle().size, oracle.size);
 }
 
-/** All that both have. */
+/** Checks that the dict and the oracle have the same contents. */
 function checkAll(what) {
   const expected = new Map(oracle.entries());
   const found = handle().toObject();
@@ -88,7 +88,7 @@ function checkAll(what) {
   same(`${what}: size`, handle().size, expected.size);
 }
 
-/** Does it to the dict, and then to the oracle; the dict may be full, and must be as it was then. */
+/** Does it to the dict and then to the oracle. If the dict is full, it must not have changed. */
 function write(some, act, mirror) {
   let result;
   try {
@@ -142,14 +142,14 @@ function update(entries, key) {
 
 class Abort extends Error {}
 
-/** What a txn does, and that nobody sees it before its end. */
+/** Does operations in a txn, and checks that no other handle sees them before its end. */
 function inTxn(own, count, aborts) {
   const before = new Map();
   let { size } = own;
   let cleared = false;
   const touched = () => {
     const key = below(3) === 0 && before.size > 0 ? [...before.keys()][below(before.size)] : pick();
-    // After a clear() the oracle does not know any more.
+    // After a clear() the oracle no longer has the old value.
     if (!cleared && !before.has(key)) before.set(key, oracle.get(key));
     return key;
   };
@@ -198,7 +198,7 @@ function inTxn(own, count, aborts) {
   return before.size;
 }
 
-/** One in both, of which nothing is to be left if it ends with an error; in a free step also an asynchronous one. */
+/** A txn on both, which must leave nothing if it fails. In a free step it may be asynchronous. */
 function txn() {
   const count = 1 + below(24);
   const aborts = below(3) === 0;
@@ -225,7 +225,7 @@ function txn() {
 
 function look(key) {
   const from = handle();
-  // The second look is from memory, if nobody writes.
+  // The second read comes from the cache, if no process writes.
   for (let looks = 1 + below(3); looks > 0; looks--) same('get()', from.get(key), oracle.get(key));
 }
 
@@ -293,7 +293,7 @@ class Ours {
   field = 1;
 }
 
-/** What must be refused, and change nothing. */
+/** Calls that must fail and change nothing. */
 const misuse = () => {
   const key = pick();
   const wrong = [undefined, () => 1, Symbol('no'), { a: [() => 1] }, new Ours()][below(5)];
@@ -320,7 +320,7 @@ const misuse = () => {
   check('after what was refused', [key]);
 };
 
-/** Several keys of one moment. */
+/** Reads several keys in one txn. */
 const lookAtMany = () => {
   const some = Array.from({ length: 1 + below(20) }, pick);
   const found = handle().txnSync((own) => some.map((key) => [own.get(key), own.has(key)]), {
@@ -333,9 +333,9 @@ const lookAtMany = () => {
   );
 };
 
-/** Everything, in one of the ways there are. */
+/** Reads everything, in one of the ways there are. */
 const lookAtAll = () => {
-  // As dear as there are keys.
+  // It takes long with many keys, so it is rarer then.
   if (below(keys.length) > 40) return;
   const from = handle();
   if (isFree()) {
@@ -373,10 +373,10 @@ const attachAgain = () => {
   third = SharedDict.attach(name, { readOnly: below(2) === 0 });
 };
 
-/** What this actor has added in this step. */
+/** What this actor has added to the counters in this step. */
 const added = new Map();
 
-/** To what all add to, in every way there is. */
+/** Adds to a shared counter, in every way there is. */
 async function addToCounters() {
   const [key, by] = [COUNTERS[below(COUNTERS.length)], 1 + below(100)];
   const more = (old) => (old ?? 0) + by;
@@ -427,7 +427,7 @@ const OPERATIONS = [
   [1, clear],
   [1, attachAgain],
 ];
-/** What there is more of for as long as the dict is to grow, to stay and to shrink. */
+/** Weights of sets and deletes while the dict is to grow, to keep its size and to shrink. */
 const TRENDS = [
   [40, 0],
   [22, 5],
@@ -479,7 +479,7 @@ async function free() {
   });
 }
 
-/** While another one writes: what is quiet is as lmdb has it, and everything is whole. */
+/** Reads while another actor writes: quiet keys must be as in lmdb, and every value must be whole. */
 async function lookOn() {
   lmdb.refresh();
   doing = 'looks while another one writes';
@@ -523,13 +523,13 @@ async function lookOn() {
 }
 
 process.on('uncaughtException', (error) => {
-  // As its commit has done, seldom, where it looks for free pages; a fault all the same, but not one of the dict.
+  // A commit of lmdb fails rarely when it looks for free pages. That is a fault too, but not of the dict.
   fault(`${error.message.startsWith('MDB_') ? 'lmdb failed by itself: ' : ''}${error.stack}`);
 });
 process.on('disconnect', () => process.exit(0));
 process.on('message', async (told) => {
   step = told;
-  // Each step's are the same, whatever was before.
+  // The random numbers of a step depend only on the seed, the step and the ID.
   below = random(Number(seed) * 0x100_0000 + step.number * 64 + Number(id));
   const before = { done, full };
   if (step.batch !== undefined) batch();

@@ -1,10 +1,10 @@
-/** What a dict must agree with: lmdb, in which all values are as V8 writes them. */
+/** What a dict must agree with: lmdb with values that V8 has serialized. */
 import { Buffer } from 'node:buffer';
 import { deserialize, serialize } from 'node:v8';
 
 import { open } from 'lmdb';
 
-/** An environment that several processes have open. */
+/** An environment of lmdb that several processes have open. */
 export class Lmdb {
   #db;
 
@@ -52,12 +52,12 @@ export class Lmdb {
     }
   }
 
-  /** All of it or, where it throws, nothing; also inside of another one. */
+  /** Runs the body in a txn, which is undone if it throws. It may be inside another txn. */
   txn(body) {
     return this.#db.transactionSync(body);
   }
 
-  /** What others have written meanwhile is seen from now on. */
+  /** Sees from now on what other processes have written. */
   refresh() {
     this.#db.resetReadTxn();
   }
@@ -67,7 +67,7 @@ export class Lmdb {
   }
 }
 
-/** One actor's own keys while all write at once; lmdb is told at the end. */
+/** The keys of one actor while all actors write at once. They are written to lmdb at the end. */
 export class Own {
   #values = new Map();
   #undo;

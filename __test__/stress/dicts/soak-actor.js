@@ -1,9 +1,8 @@
 /**
- * `soak-actor.js NAME SEED ID`: writes to a dict if it is the first one, and else reads it, until it is told to stop.
+ * `soak-actor.js NAME SEED ID`: actor 0 writes to a dict and the others read it, until the state says that they must stop.
  *
- * The writer says of each key which version it is about to write, and then which one it has written. So who reads the second
- * number before and the first one after a look knows between which versions the value must be; where they are the same
- * it is that one, or not there.
+ * The writer notes the version of a key that it is about to write (begun), and afterwards that it has written it (written).
+ * A reader loads `written` before and `begun` after it reads the value, which must be of a version between the two.
  */
 import { SharedDict, SharedMemory } from 'shmkit';
 
@@ -35,7 +34,7 @@ function spin(microseconds) {
   while (performance.now() < end);
 }
 
-// ---- the writer
+// The writer
 
 function writer() {
   const dict = SharedDict.attach(name, { lockTimeout: 20_000 });
@@ -43,7 +42,7 @@ function writer() {
   const always = () => TOGETHER + below(ALWAYS - TOGETHER);
   const coming = () => ALWAYS + below(COMING);
 
-  /** Writes these at once, in the way of `act`, which gets keys and values. */
+  /** Writes these keys together: `act` is given the entries. */
   function write(keys, act, next = (k) => version(k) + (k < ALWAYS ? 1 : 2 - (version(k) & 1 ? 0 : 1))) {
     const versions = keys.map(next);
     keys.forEach((k, index) => Atomics.store(words, begun(k), versions[index]));
@@ -68,7 +67,7 @@ function writer() {
       dict.txnSync((txn) => {
         for (const [key, value] of entries) txn.set(key, value);
       }),
-    // All that there is goes and comes again.
+    // Everything is removed and set again.
     (entries) =>
       dict.txnSync((txn) => {
         const kept = below(20) === 0 ? [...txn.entries()] : [];
@@ -95,7 +94,7 @@ function writer() {
     );
   };
   let [oldest, passing] = [0, 0];
-  /** Others, of which so many are there. */
+  /** Sets one more passing key, and deletes the oldest so that `there` of them remain. */
   const pass = (there) => {
     dict.set(`passing ${passing}`, passing++);
     for (; passing - oldest > there; oldest++) dict.delete(`passing ${oldest}`);
@@ -103,7 +102,7 @@ function writer() {
   };
 
   let favourite = always();
-  /** What it does for a while, so that the readers have the dict at rest, in a hurry and at all between. */
+  /** What it does for a while. The readers see the dict at rest, under heavy writes, and everything between. */
   const MOODS = [
     () => one(always()),
     () => {
@@ -122,7 +121,7 @@ function writer() {
     () => [together, come, go, () => one(always()), () => pass(80)][below(5)](),
   ];
 
-  /** Grows far, and all of it goes, one by one or at once. */
+  /** Adds many keys and then deletes all of them, one by one or at once. */
   function surge() {
     const many = 2000 + below(20_000);
     for (let i = 0; i < many; i++) {
@@ -155,11 +154,11 @@ function writer() {
   }
 }
 
-// ---- the readers
+// The readers
 
 function check(what, k, value, from, to) {
   if (value === undefined) {
-    // A key that comes and goes is not there at an even version.
+    // A key that comes and goes is missing at even versions.
     if (k < ALWAYS || (from === to && (to & 1) === 1))
       fault(`${what}: '${keyOf(k)}' is missing, at ${from} to ${to}`);
     return undefined;
@@ -190,7 +189,7 @@ function reader() {
   const all = Array.from({ length: KEYS }, (_, k) => k);
   const versions = () => all.map((k) => Atomics.load(words, written(k)));
 
-  /** A key again and again: from the second look on it may be from memory. */
+  /** Reads a key repeatedly. From the second time on the value may come from the cache. */
   function repeat(dict) {
     const k = below(3) === 0 ? anyKey() : below(ALWAYS);
     let last = -1;
@@ -213,7 +212,7 @@ function reader() {
     count(at.GETS);
   }
 
-  /** What a listing of all gave, that began when `from` was written. */
+  /** Checks a listing of all entries, which began when the versions `from` were written. */
   function judge(what, entries, from) {
     const found = new Map(entries);
     if (found.size !== entries.length) fault(`${what}: ${entries.length - found.size} keys are there twice`);
@@ -231,13 +230,13 @@ function reader() {
     return found;
   }
 
-  /** That those which are only written together are of one version. */
+  /** Checks that the keys which are only written together have the same version. */
   function isOneMoment(what, get) {
     const seen = new Set(Array.from({ length: TOGETHER }, (_, k) => versionOf(k, get(keyOf(k)))));
     if (seen.size !== 1) fault(`${what}: what was written together is of ${[...seen].join(', ')}`);
   }
 
-  /** A txn that reads; a handle that cannot write may have to give up. */
+  /** A read-only txn. A read-only handle may have to give up. */
   function txn(dict, body) {
     count(at.TXNS);
     try {

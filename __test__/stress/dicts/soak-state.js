@@ -1,18 +1,18 @@
-/** What the writer and the readers of the soak have in common: which keys there are, and what the words of its state say. */
+/** What the writer and the readers of the soak share: the keys, the words of the state, and versions of values. */
 import { Buffer } from 'node:buffer';
 
 import { bytes, isIntact, LATIN, length, text, WIDE } from './any.js';
 
-/** Keys that are always there; the first of them are only ever written together, in a txn. */
+/** The number of keys that are always there. The first ones are only written together, in one txn. */
 export const ALWAYS = 48;
 export const TOGETHER = 8;
-/** Keys that come and go. */
+/** The number of keys that come and go. */
 export const COMING = 200;
 export const keyOf = (k) => (k < ALWAYS ? `always ${k}` : `coming ${k}`);
 
-/** Places of 32-bit words. */
+/** Indexes of 32-bit words. */
 export const STOP = 0;
-/** Each actor's rounds, by its number; then each one's counts. */
+/** The rounds of each actor, by its ID; then the counts of each actor. */
 export const ROUNDS = 8;
 export const COUNTS = 32;
 export const WRITES = 0;
@@ -21,10 +21,10 @@ export const TXNS = 2;
 export const LISTINGS = 3;
 export const HANDLES = 4;
 export const BUSY = 5;
-/** Of looks that found what a look before this one had found already. */
+/** Reads that found the same version as the read before. */
 export const REPEATS = 6;
 export const PER_ACTOR = 8;
-/** A key's version that is about to be written, and the one that has been: odd for a key of the second kind that is there. */
+/** The version of a key that is about to be written, and the one that has been. If a key comes and goes, it is there at odd versions. */
 export const begun = (k) => 256 + 2 * k;
 export const written = (k) => begun(k) + 1;
 export const LENGTH = 4096;
@@ -32,7 +32,7 @@ export const LENGTH = 4096;
 const FACTOR = 4096;
 const LARGEST = 64 << 10;
 
-/** A key's value of this version, of 8 B to 64 KB, with a checksum of all of it. */
+/** A value of 8 B to 64 KB for this version of a key, with a checksum. */
 export function valueOf(below, k, version) {
   const head = `${k}:${version}:`;
   const size = Math.min(40 + length(below, LARGEST), LARGEST);
@@ -63,7 +63,7 @@ export function valueOf(below, k, version) {
 
 const HEX = 8;
 
-/** The version of a key's value; undefined where it is not whole, or another key's. */
+/** The version of a key's value; undefined if it is torn or of another key. */
 export function versionOf(k, value) {
   if (typeof value === 'number') return value % FACTOR === k ? Math.floor(value / FACTOR) : undefined;
   if (typeof value === 'bigint') return (value & 0xffffn) === BigInt(k) ? Number(value >> 64n) : undefined;

@@ -1,6 +1,6 @@
 /**
- * `stops.js [SECONDS]`: a reader is stopped at random moments, and goes on once the table has moved away and come back to
- * where it was. It must not miss a key that is there all the time.
+ * `stops.js [SECONDS]`: a reader is stopped at random moments, and continued when the table has moved away and come back to
+ * the same place. It must not miss a key that is always there.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,9 +11,9 @@ import { SharedDict, SharedMemory } from 'shmkit';
 
 const [what = '30', name] = process.argv.slice(2);
 const names = Array.from({ length: 40 }, (_, index) => `always ${index}`);
-/** Other keys that are there at any moment. */
+/** The number of other keys in the dict. */
 const OTHERS = 80;
-/** Where a dict's root is, in 64-bit words. */
+/** Where a dict's root is, in 64-bit words. It changes when the table moves. */
 const ROOT = 16;
 
 if (what === 'read') {

@@ -1,4 +1,4 @@
-/** What the actors store, and how they tell that it is whole. */
+/** The values that the actors store, and checks that they are whole. */
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 
@@ -6,7 +6,7 @@ export const ACCOUNTS = 10;
 export const TOTAL = ACCOUNTS * 1000;
 export const ALWAYS = 20;
 
-/** Of bytes. Node 20.15 has no `crc32`. */
+/** A checksum of bytes. Node 20.15 has no `crc32`. */
 export const sum =
   crc32 ??
   ((bytes) => {
@@ -16,7 +16,7 @@ export const sum =
     return b * 65_536 + a;
   });
 
-/** 8 B to 64 KB, short ones more often. */
+/** 8 B to 64 KB; short lengths are more frequent. */
 function length(below) {
   return 8 + below(8 << below(14));
 }
@@ -33,7 +33,7 @@ export function fill(below, amount) {
   return { amount, bytes: checked(below, amount) };
 }
 
-/** Whether it is what one of these has made, from its beginning to its end. */
+/** Whether the value is exactly what `checked()` or `fill()` has made. */
 export function whole(value) {
   const bytes = value?.bytes ?? value;
   if (!(bytes instanceof Uint8Array) || bytes.length < 12) return false;
