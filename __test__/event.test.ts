@@ -13,7 +13,7 @@ function eventOf(t: ExecutionContext): SharedEvent {
   return event;
 }
 
-test('it is set or not, for all who have it', async (t) => {
+test('every handle sees whether it is set', async (t) => {
   const event = eventOf(t);
   using other = attach(event.toJSON()) as SharedEvent;
   t.false(event.isSet);
@@ -27,7 +27,7 @@ test('it is set or not, for all who have it', async (t) => {
   t.false(other.isSet);
 });
 
-test('who waits goes on when another process sets it, blocked or not, and with or without a look around', async (t) => {
+test('every kind of wait ends when another process sets it', async (t) => {
   const event = eventOf(t);
   const setter = Program.node(
     t,
@@ -53,7 +53,7 @@ test('who waits goes on when another process sets it, blocked or not, and with o
   }
 });
 
-test('whoever waited when it was set goes on, also when it was cleared at once', async (t) => {
+test('a wait ends when it is set, even if it is cleared immediately', async (t) => {
   const event = eventOf(t);
   const waiting = event.wait({ timeout: 20_000 });
   event.set();
@@ -103,7 +103,7 @@ test('what is no event is refused, and bad arguments are', async (t) => {
   t.throws(() => structuredClone(event), { any: true, name: 'DataCloneError' });
 });
 
-test('somebody who is killed while he waits is missed by nobody', async (t) => {
+test('a process that is killed while it waits does not delay the others', async (t) => {
   const event = eventOf(t);
   const waiter = Program.node(t, `say('waits'); SharedEvent.attach('${event.name}').waitSync({ spin: 0 });`);
   t.is(await waiter.says(), 'waits');

@@ -109,7 +109,7 @@ test('the body of txnSync() must not be asynchronous', (t) => {
   t.true(shm.txnSync((txn) => txn.ownerDied));
 });
 
-test('who writes is alone, and who reads is not', async (t) => {
+test('a writer is alone, and readers are not', async (t) => {
   const shm = segmentOf(t);
   const reader = await insider(t, shm, '{ readOnly: true }');
   using beside = shm.txnSync({ readOnly: true, timeout: 20_000 });
@@ -149,7 +149,7 @@ test('a promised read that has come is not given back by a blocked one beside it
   txn.end();
 });
 
-test('everyone is told that a holder died, also beside one who reads already', (t) => {
+test('every reader is told that a holder died, also beside another reader', (t) => {
   const shm = segmentOf(t);
   t.throws(() =>
     shm.txnSync(() => {
@@ -182,7 +182,7 @@ test('a body comes before its options', async (t) => {
   });
 });
 
-test('a reader that is killed keeps nobody out', async (t) => {
+test('a killed reader does not block a writer', async (t) => {
   const shm = segmentOf(t);
   for (const begin of [() => shm.txn(), () => shm.txnSync()]) {
     const reader = await insider(t, shm, '{ readOnly: true }');
@@ -206,7 +206,7 @@ test('a writer that is killed before its turn has come has broken nothing', asyn
   t.false(await shm.txn((txn) => txn.ownerDied));
 });
 
-test('a writer that is killed is reported to who reads and who writes', async (t) => {
+test('readers and writers are told that a writer was killed', async (t) => {
   const shm = segmentOf(t);
   const writer = await insider(t, shm);
   const reading = shm.txn({ readOnly: true });
@@ -218,7 +218,7 @@ test('a writer that is killed is reported to who reads and who writes', async (t
   t.false(shm.txnSync((it) => it.ownerDied));
 });
 
-test('what a read-only txn writes reaches nobody', (t) => {
+test('what a read-only txn writes stays in its copy', (t) => {
   const shm = segmentOf(t, 8192);
   shm.buf[0] = 1;
   const txn = shm.txnSync({ readOnly: true });
@@ -246,7 +246,7 @@ test('a read-only handle has read-only txns, which see what others wrote', async
   );
 });
 
-test('the lock goes with the segment, whoever unlinks it', async (t) => {
+test('the lock ends with the segment, whichever process unlinks it', async (t) => {
   for (const end of [
     (shm: SharedMemory) => shm.unlink(),
     (shm: SharedMemory) => unlink(shm.name),
@@ -278,7 +278,7 @@ test('the lock goes with the segment, whoever unlinks it', async (t) => {
   t.pass();
 });
 
-test('the lock stays when the one goes who made it', async (t) => {
+test('the lock stays when the process that made it ends', async (t) => {
   const shm = segmentOf(t);
   const user = await insider(t, shm);
   user.tell('end');
@@ -293,7 +293,7 @@ test('two segments that have one name after the other never share a lock', async
   const old = segmentOf(t);
   const late = SharedMemory.attach(old.name);
   hold(t, old.txnSync());
-  rmSync(segmentPath(old.name)); // as a stranger does it, who knows of no locks
+  rmSync(segmentPath(old.name)); // like a program that does not know of locks
   const fresh = SharedMemory.create(64, { name: old.name });
   t.teardown(() => {
     fresh.close();
@@ -372,7 +372,7 @@ test('a lock has the permissions of its segment, and a name that fits', (t) => {
 
 for (const readOnly of [false, true]) {
   const kind = readOnly ? 'a read-only txn' : 'a txn';
-  test(`a stack that ends inside of ${kind} leaves the lock to whoever comes next`, (t) => {
+  test(`a stack that ends inside of ${kind} leaves the lock to the next holder`, (t) => {
     using shm = SharedMemory.create(8);
     using other = SharedMemory.attach(shm.name);
     const act = (): number => shm.txnSync((txn) => txn.get(0), { readOnly });
