@@ -11,6 +11,7 @@ import type { BroadcastAttachOptions, BroadcastOptions, DType, DTypes } from 'sh
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, leavesNothing } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function broadcastOf<D extends DType = 'float64'>(
   t: ExecutionContext,
@@ -409,7 +410,7 @@ test('it is known for what it is, and goes with its last owner', async (t) => {
   t.is(segments().find((segment) => segment.name === name)?.kind, 'broadcast');
   using broadcast = SharedBroadcast.attach<'float64'>(name);
   await owner.kill();
-  while (exists(name)) await later(1); // the tracker's work
+  await until('the tracker unlinks it', () => !exists(name));
   t.true(broadcast.tryPublish(number(1)), 'who has it keeps it');
 });
 

@@ -1,22 +1,15 @@
-import { fileURLToPath } from 'node:url';
-
 import test from 'ava';
 import { SharedBroadcast } from 'shmkit';
 
 import { Program } from './helpers/program.js';
 import { freshName } from './helpers/segments.js';
-import { run } from './lifetime/run.js';
+import { shareOfStress } from './helpers/stress.js';
 
 const number = (value: number): Float64Array => Float64Array.of(value);
 
-test.serial('a share of the command for broadcasts: processes killed at random points', async (t) => {
-  const script = fileURLToPath(new URL('broadcasts/main.ts', import.meta.url));
-  const args = ['--import=tsx', script, '--kills', '24', '--seed', '7'];
-  const { code, signal, output } = await run(process.execPath, args);
-  t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-});
+shareOfStress('processes are killed at random points', 'broadcasts', 24, /^24 kills in \d+ s: no fault$/);
 
-/** Publishes `count` items of 64 bytes: a number, what is mixed from it, and 0. */
+/** A program that publishes `count` items of 64 bytes: a number, and words that depend on it. */
 const writer = (name: string, count: number): string => `
   const broadcast = SharedBroadcast.attach('${name}');
   const item = new Int32Array(16);
@@ -30,7 +23,7 @@ const writer = (name: string, count: number): string => `
   broadcast.end();
   say('done');`;
 
-/** Reads all, and says how many came, what they were, and how many were lost. */
+/** A program that reads all items, and says how many came, a checksum of them, and how many were lost. */
 const reader = (name: string, slow: boolean): string => `
   const subscription = SharedBroadcast.attach('${name}').subscribe();
   say('reads');
@@ -56,7 +49,7 @@ const reader = (name: string, slow: boolean): string => `
   say(JSON.stringify([count, between, subscription.lost, sum]));`;
 
 for (const onSlow of ['block', 'drop'] as const) {
-  test.serial(`three processes read what a fourth one publishes (${onSlow})`, async (t) => {
+  test.serial(`three processes read what a fourth publishes (${onSlow})`, async (t) => {
     const count = 200_000;
     using broadcast = SharedBroadcast.create({
       name: freshName(t),
@@ -82,7 +75,7 @@ for (const onSlow of ['block', 'drop'] as const) {
   });
 }
 
-test.serial('of large items that are overwritten while they are read none is torn', async (t) => {
+test.serial('large items that are overwritten during a read are not torn', async (t) => {
   const [count, length] = [3000, 65_536];
   const shape = [length];
   const name = freshName(t);
@@ -105,7 +98,7 @@ test.serial('of large items that are overwritten while they are read none is tor
   t.is(await publishes.says(), 'done');
 });
 
-test('a reader that is killed is in the writer’s way no longer', async (t) => {
+test('a killed reader does not block the writer', async (t) => {
   using broadcast = SharedBroadcast.create({ slots: 2, name: freshName(t) });
   using subscription = broadcast.subscribe();
   const killed = Program.node(
@@ -126,7 +119,7 @@ test('a reader that is killed is in the writer’s way no longer', async (t) => 
   t.is(broadcast.subscribers, 1);
 });
 
-test('who only tries gets over a dead reader as well', async (t) => {
+test('tryPublish() gets past a dead reader as well', async (t) => {
   using broadcast = SharedBroadcast.create({ slots: 1, name: freshName(t) });
   const killed = Program.node(
     t,
@@ -140,7 +133,7 @@ test('who only tries gets over a dead reader as well', async (t) => {
   t.is(broadcast.subscribers, 0);
 });
 
-test('a reader that is stopped is waited for, and loses nothing', async (t) => {
+test('a writer waits for a stopped reader, which loses nothing', async (t) => {
   using broadcast = SharedBroadcast.create({ slots: 1, name: freshName(t) });
   const stopped = Program.node(
     t,
@@ -159,7 +152,7 @@ test('a reader that is stopped is waited for, and loses nothing', async (t) => {
   t.deepEqual([await stopped.says(), await stopped.says()], ['2', '3']);
 });
 
-test('another one takes over from a writer that was killed, and readers go on', async (t) => {
+test('another writer follows one that was killed, and readers go on', async (t) => {
   using broadcast = SharedBroadcast.create({ slots: 2, name: freshName(t) });
   using subscription = broadcast.subscribe();
   const killed = Program.node(

@@ -20,7 +20,8 @@ import { attached, dictOf, insider, user } from './helpers/dicts.js';
 import type { Any, AnyTxn } from './helpers/dicts.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
+import { until } from './helpers/wait.js';
 
 test('a read-only handle reads, and writes nothing', async (t) => {
   const dict = dictOf<Any>(t);
@@ -317,16 +318,22 @@ test('close() in update() reaches no dict that is opened meanwhile', (t) => {
 
 test('a closed handle that is collected takes no other dict with it', async (t) => {
   const name = freshName(t);
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
   (() => {
-    for (let i = 0; i < 30; i++) SharedDict.createOrAttach(name).close();
+    for (let i = 0; i < 30; i++) {
+      const closed = SharedDict.createOrAttach(name);
+      registry.register(closed, i);
+      closed.close();
+    }
   })();
   const dict = dictOf<Any>(t);
   dict.set('a', { b: 1 });
-  for (let i = 0; i < 5; i++) {
+  await until('the handles are collected', () => {
     collectGarbage();
     (globalThis as { gc?: () => void }).gc?.();
-    await sleep(5);
-  }
+    return collected >= 29; // the last one may still be on the stack
+  });
   t.deepEqual(dict.get('a'), { b: 1 });
 });
 
@@ -385,17 +392,18 @@ test('it goes with its last owner, and so does its lock', async (t) => {
   t.true(exists(name) && exists(`${name}.lk`));
   t.is(mine.increment('n'), 3);
   await second.kill();
-  while (exists(name) || exists(`${name}.lk`)) await sleep(1);
+  await until('the tracker unlinks both', () => !exists(name) && !exists(`${name}.lk`));
   t.is(mine.get('n'), 3);
   t.is(mine.increment('n'), 4);
 
-  const third = Program.node(t, code);
+  const other = freshName(t);
+  const third = Program.node(t, `shmkit.SharedMemory.create(8, { name: '${other}' }); ${code}`);
   t.is(await third.says(), 'made');
   using adopted = SharedDict.attach<number>(name);
   adopted.adopt();
   await third.kill();
+  await until('the tracker unlinks what the third owned alone', () => !exists(other));
   collectGarbage();
-  await sleep(50);
   t.true(exists(name));
   t.is(adopted.increment('n'), 2);
   adopted.unlink();
@@ -588,7 +596,8 @@ test('worker threads', async (t) => {
       { eval: true, workerData: dict.toJSON() },
     );
     await new Promise((resolve) => worker.once('message', resolve));
-    await sleep(10);
+    const anyMoment = 10;
+    await sleep(anyMoment);
     await worker.terminate();
     const x = dict.txnSync((txn) => txn.get('x') as number);
     for (let key = 0; key < 50; key++)

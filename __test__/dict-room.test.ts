@@ -11,7 +11,7 @@ import type { Any } from './helpers/dicts.js';
 import { segmentPath } from './helpers/segments.js';
 import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
 
 test('maxByteLength reached: ERR_SHM_FULL, with everything as before', (t) => {
   const dict = dictOf<Any>(t, { maxByteLength: 1 << 20 });
@@ -126,7 +126,7 @@ test('what small values had is there for a large one', (t) => {
 });
 
 test('a full /dev/shm is ENOSPC, loses nothing, and is usable after deletes', async (t) => {
-  const script = fileURLToPath(new URL('dicts/full.js', import.meta.url));
+  const script = fileURLToPath(new URL('stress/dicts/full.js', import.meta.url));
   const [command, args] = ownDevShm('8m', [process.execPath, script]);
   const { code, signal, output } = await run(command, args, 60);
   t.deepEqual({ code, signal }, { code: 0, signal: null }, output);

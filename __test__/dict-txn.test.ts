@@ -1,10 +1,11 @@
-/** Txns of a dict: all or nothing, and whoever is killed in one. */
+/** Txns of a dict: all or nothing, also if a process is killed in one. */
 import test from 'ava';
-import { SharedDict, SharedEvent } from 'shmkit';
+import { lockState, SharedDict, SharedEvent } from 'shmkit';
 
 import { attached, dictOf, insider, user } from './helpers/dicts.js';
 import type { Any, AnyTxn } from './helpers/dicts.js';
 import { freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 test('a txn sees what it has done, and others see it at its end', async (t) => {
   const dict = dictOf<Any>(t);
@@ -243,7 +244,8 @@ test('timeouts and signals, while another process is in a txn', async (t) => {
   const reason = new Error('enough');
   const controller = new AbortController();
   const waiting = dict.txn(() => 1, { signal: controller.signal });
-  setTimeout(() => controller.abort(reason), 5);
+  await until('the wait has begun', () => lockState(`${dict.name}.lk`).awaited);
+  controller.abort(reason);
   t.is(await t.throwsAsync(waiting), reason);
   t.is(await t.throwsAsync(dict.txn(() => 1, { signal: AbortSignal.abort(reason) })), reason);
   const before = performance.now();
@@ -253,7 +255,7 @@ test('timeouts and signals, while another process is in a txn', async (t) => {
   t.throws(() => dict.clear(), { code });
   t.throws(() => dict.increment('a'), { code });
   t.true(performance.now() - before > 5 * 19);
-  // Who reads waits for nobody.
+  // Readers do not wait.
   t.deepEqual([dict.get('a'), dict.has('gone'), dict.size], [1, true, 2]);
   t.deepEqual(dict.toObject(), { a: 1, gone: 1 });
   t.is(
@@ -274,7 +276,7 @@ test('an aborted signal rejects a read-only txn too', async (t) => {
   t.is(await t.throwsAsync(dict.txn(() => 1, { readOnly: true, signal })), reason);
 });
 
-test('who is killed in a txn has changed nothing, and keeps nobody out', async (t) => {
+test('a process that is killed in a txn has changed nothing, and blocks no other process', async (t) => {
   const dict = dictOf<Any>(t);
   dict.assign({ a: 1, gone: 1 });
   for (const go of [
@@ -330,7 +332,7 @@ test('a read-only txn is run again when another process writes in between', asyn
       way === 'sync' ? dict.txnSync(body, { readOnly: true }) : await dict.txn(body, { readOnly: true });
     t.deepEqual([runs, seen], [2, [before + 1, before + 1]]);
   }
-  // One who writes each time is kept out in the end.
+  // A writer that writes every time is kept out at last.
   let runs = 0;
   const seen = dict.txnSync(
     (txn) => {

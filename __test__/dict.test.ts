@@ -8,7 +8,7 @@ import { SharedDict } from 'shmkit';
 import { attached, dictOf } from './helpers/dicts.js';
 import type { Any } from './helpers/dicts.js';
 import { Program } from './helpers/program.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
 
 test('it is much as a Map is', (t) => {
   const dict = dictOf<number | string>(t);

@@ -5,6 +5,7 @@ import { attach, SharedEvent, SharedMutex } from 'shmkit';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function eventOf(t: ExecutionContext): SharedEvent {
   const event = SharedEvent.createOrAttach(freshName(t));
@@ -12,7 +13,7 @@ function eventOf(t: ExecutionContext): SharedEvent {
   return event;
 }
 
-test('it is set or not, for all who have it', async (t) => {
+test('every handle sees whether it is set', async (t) => {
   const event = eventOf(t);
   using other = attach(event.toJSON()) as SharedEvent;
   t.false(event.isSet);
@@ -26,12 +27,17 @@ test('it is set or not, for all who have it', async (t) => {
   t.false(other.isSet);
 });
 
-test('who waits goes on when another process sets it, blocked or not, and with or without a look around', async (t) => {
+test('every kind of wait ends when another process sets it', async (t) => {
   const event = eventOf(t);
   const setter = Program.node(
     t,
     `const event = SharedEvent.attach('${event.name}');
-    for (;;) { say('ready'); await told(); setTimeout(() => event.set(), 5); }`,
+    for (;;) {
+      say('ready');
+      await told();
+      while (!shmkit.lockState('${event.name}').awaited) await new Promise(setImmediate);
+      event.set();
+    }`,
   );
   for (const wait of [
     () => event.waitSync(),
@@ -47,7 +53,7 @@ test('who waits goes on when another process sets it, blocked or not, and with o
   }
 });
 
-test('whoever waited when it was set goes on, also when it was cleared at once', async (t) => {
+test('a wait ends when it is set, even if it is cleared immediately', async (t) => {
   const event = eventOf(t);
   const waiting = event.wait({ timeout: 20_000 });
   event.set();
@@ -97,7 +103,7 @@ test('what is no event is refused, and bad arguments are', async (t) => {
   t.throws(() => structuredClone(event), { any: true, name: 'DataCloneError' });
 });
 
-test('somebody who is killed while he waits is missed by nobody', async (t) => {
+test('a process that is killed while it waits does not delay the others', async (t) => {
   const event = eventOf(t);
   const waiter = Program.node(t, `say('waits'); SharedEvent.attach('${event.name}').waitSync({ spin: 0 });`);
   t.is(await waiter.says(), 'waits');
@@ -114,6 +120,6 @@ test('it goes with its last owner', async (t) => {
   t.is(await owner.says(), 'made');
   using event = SharedEvent.attach(name);
   await owner.kill();
-  while (exists(name)) await new Promise((resolve) => setTimeout(resolve, 1)); // the tracker's work
+  await until('the tracker unlinks it', () => !exists(name));
   t.true(event.isSet, 'who has it keeps it');
 });

@@ -7,22 +7,24 @@ import { SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
 import { Program } from './helpers/program.js';
 import { findPythons } from './helpers/python.js';
 import { freshName } from './helpers/segments.js';
-import { run } from './lifetime/run.js';
+import { shareOfStress } from './helpers/stress.js';
 
 const pythons = await findPythons();
 const wheel = fileURLToPath(new URL('../.cache/python', import.meta.url));
-const script = (file: string): string => fileURLToPath(new URL(`locks/${file}`, import.meta.url));
-
-for (const [what, file, ...options] of [
-  ['holders killed and terminated at random points', 'main.ts', '--kills', '40', '--terminations', '40'],
-  ['hand-overs in every way of waiting', 'handoffs.ts', '--count', '3000'],
-  ['additions by Node and Python', 'increments.ts', '--count', '10000'],
-] as const) {
-  test.serial(`a share of the commands for locks: ${what}`, async (t) => {
-    const { code, signal, output } = await run(process.execPath, ['--import=tsx', script(file), ...options]);
-    t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-  });
-}
+shareOfStress('holders are killed at random points', 'locks', 40, /^40 kills/);
+shareOfStress('holders are terminated at random points', 'terminations', 40, /^40 terminations/);
+shareOfStress(
+  'hand-overs in every way of waiting',
+  'handoffs',
+  3000,
+  /^27000 hand-overs in 9 ways of waiting/,
+);
+shareOfStress(
+  'Node and Python add to the same counters',
+  'increments',
+  10_000,
+  /: 40000 in the mutex, 40000 in txns/,
+);
 
 for (const { version, path } of pythons) {
   /** `say(line)` and `told()` are the conversation. */

@@ -17,8 +17,9 @@ import type { ExecutionContext } from 'ava';
 import { collectGarbage, SharedMemoryManager } from 'shmkit';
 import type { ManagerOptions } from 'shmkit';
 
-import { managerOf, managersOf, socketPath, until } from './helpers/managers.js';
+import { managerOf, managersOf, socketPath } from './helpers/managers.js';
 import { Program } from './helpers/program.js';
+import { until } from './helpers/wait.js';
 
 /** Something that can be run, in shmkitd's place. */
 function impostor(t: ExecutionContext, script: string): string {
@@ -203,7 +204,8 @@ test.serial('starters and servers that are killed at any moment of a start leave
   for (let round = 0; round < 12; round++) {
     const program = Program.node(t, `say('go'); for (;;) await new SharedMemoryManager().start();`);
     await program.says();
-    await new Promise((resolve) => setTimeout(resolve, 5 + round / 5));
+    const anyMoment = 5 + round / 5;
+    await new Promise((resolve) => setTimeout(resolve, anyMoment));
     const servers = managersOf(program.pid);
     program.signal('SIGKILL');
     for (const server of round % 2 === 0 ? servers : []) {

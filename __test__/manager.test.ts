@@ -16,9 +16,10 @@ import {
   SharedMemoryManager,
 } from 'shmkit';
 
-import { isOver, managerOf, managersOf, serverOf, socketPath, until } from './helpers/managers.js';
+import { isOver, managerOf, managersOf, serverOf, socketPath } from './helpers/managers.js';
 import { Program } from './helpers/program.js';
 import { exists } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 /** Managers of a process of its own, which other tests do not count. */
 const inProgram = (t: ExecutionContext, code: string): Program =>
@@ -332,7 +333,8 @@ test.serial('a server that is killed while many are made leaves none of them', a
         shm.close();
       }
     });
-    await new Promise((resolve) => setTimeout(resolve, round));
+    const anyMoment = round;
+    await new Promise((resolve) => setTimeout(resolve, anyMoment));
     process.kill(serverOf(first.name), 'SIGKILL');
     for (const { status } of await Promise.allSettled(making)) t.is(status, 'rejected');
   }
@@ -354,7 +356,8 @@ test.serial('a client that is killed while it makes segments leaves none that no
        for (;;) (await manager.sharedMemory(8)).close();`,
     );
     await program.says();
-    await new Promise((resolve) => setTimeout(resolve, round * 3));
+    const anyMoment = round * 3;
+    await new Promise((resolve) => setTimeout(resolve, anyMoment));
     const { pid } = program;
     await program.kill();
     await until('it owns nothing', () => !segments().some(({ owners }) => owners.includes(pid)));

@@ -13,7 +13,7 @@ import { calls } from '../src/dict/desk.js';
 import { MESSAGE_PACK } from '../src/dict/kinds.js';
 import { pack } from '../src/dict/pack.js';
 import { unpack } from '../src/dict/unpack.js';
-import { Random } from './torture/random.js';
+import { Random } from './helpers/random.js';
 
 const library = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
 const read = (bytes: Buffer): unknown => unpack(bytes, 0, bytes.length);

@@ -5,13 +5,14 @@ import { Worker } from 'node:worker_threads';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { attach, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
+import { attach, lockState, SharedEvent, SharedMemory, SharedMutex } from 'shmkit';
 import type { Guard } from 'shmkit';
 
 import * as binding from '#binding';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function mutexOf(t: ExecutionContext): SharedMutex {
   const mutex = SharedMutex.createOrAttach(freshName(t));
@@ -37,7 +38,7 @@ async function holderOf(t: ExecutionContext, mutex: SharedMutex): Promise<Progra
   return holder;
 }
 
-test('one at a time has the lock, and whoever unlocks twice frees nobody else', (t) => {
+test('one guard at a time holds the lock, and a second unlock() has no effect on the next holder', (t) => {
   const mutex = mutexOf(t);
   const first = mutex.lockSync();
   t.false(first.ownerDied);
@@ -51,7 +52,7 @@ test('one at a time has the lock, and whoever unlocks twice frees nobody else', 
   second!.unlock();
 });
 
-test('who waits for himself is told so, through another handle too', async (t) => {
+test('a thread that waits for itself is refused, through another handle too', async (t) => {
   const mutex = mutexOf(t);
   using other = SharedMutex.attach(mutex.name);
   hold(t, await mutex.lock());
@@ -76,7 +77,7 @@ test('the callers of a thread have it in the order in which they came', async (t
   t.deepEqual(order, [1, 2, 3, 4]);
 });
 
-test('who waits while another process has it gets it when that lets go, blocked or not', async (t) => {
+test('a wait ends when another process unlocks it, blocking or not', async (t) => {
   const mutex = mutexOf(t);
   const holder = await holderOf(t, mutex);
   t.is(mutex.tryLock(), undefined);
@@ -107,7 +108,7 @@ test('a wait that is called off leaves no trace', async (t) => {
   holder.tell('let go');
   (await behind).unlock();
   t.is(await holder.says(), 'let go');
-  // The word is as if nobody had ever waited: the quick way is open.
+  // The word has no mark of a waiter left, so the fast path is open.
   const words = new Int32Array(await wordsOf(mutex));
   t.is(words[16], 0);
 });
@@ -118,7 +119,7 @@ async function wordsOf(mutex: SharedMutex): Promise<ArrayBuffer> {
   return new Uint8Array(memory.read()).buffer;
 }
 
-test('who blocks the thread goes before those who can wait', async (t) => {
+test('a blocking call goes before the promises of its thread', async (t) => {
   const mutex = mutexOf(t);
   const holder = await holderOf(t, mutex);
   const order: string[] = [];
@@ -126,7 +127,7 @@ test('who blocks the thread goes before those who can wait', async (t) => {
     order.push('promise');
     guard.unlock();
   });
-  await sleep(1); // its wait has begun
+  await until('its wait has begun', () => lockState(mutex.name).awaited);
   holder.tell('let go');
   const guard = mutex.lockSync({ timeout: 20_000 });
   order.push('blocked');
@@ -135,7 +136,7 @@ test('who blocks the thread goes before those who can wait', async (t) => {
   t.deepEqual(order, ['blocked', 'promise']);
 });
 
-test('a process that is killed with the lock gives it to the next one, who is told', async (t) => {
+test('if a holder is killed, the next holder is told', async (t) => {
   const mutex = mutexOf(t);
   for (const next of ['lock', 'lockSync', 'tryLock'] as const) {
     const holder = await holderOf(t, mutex);
@@ -206,7 +207,7 @@ test('a promise is not kept from the lock by those before it whose lock was lost
   using memory = SharedMemory.attach(mutex.name);
   const guard = await mutex.lock();
   const waiting = mutex.lock();
-  new Int32Array(memory.buffer)[16] = 0; // somebody overwrote it
+  new Int32Array(memory.buffer)[16] = 0; // as if another process had overwritten it
   t.throws(() => guard.unlock(), { code: 'ERR_SHM_LOCK_LOST' });
   (await waiting).unlock();
 });
@@ -284,7 +285,7 @@ test('a handle that is closed with the only guard gives the lock to other proces
   t.true(guard.ownerDied);
 });
 
-test('a lock that everybody dropped is free again', async (t) => {
+test('a lock whose handles were all dropped is free again', async (t) => {
   const mutex = mutexOf(t);
   const holder = Program.node(
     t,
@@ -359,7 +360,7 @@ test('a new mutex of an old name is another one', (t) => {
   t.throws(() => SharedMutex.attach(descriptor), { code: 'ERR_SHM_UNLINKED' });
 });
 
-test('the last owner takes the mutex with it, and who is only attached does not', async (t) => {
+test('the mutex ends with its last owner, and not with a process that has only attached', async (t) => {
   const name = freshName(t);
   const owner = Program.node(
     t,
@@ -375,7 +376,7 @@ test('the last owner takes the mutex with it, and who is only attached does not'
   t.false(exists(name));
 });
 
-test('a word that is garbage is a holder who died', (t) => {
+test('a word of random bits counts as a dead holder', (t) => {
   const mutex = mutexOf(t);
   using memory = SharedMemory.attach(mutex.name);
   const words = new Int32Array(memory.buffer);
@@ -389,7 +390,7 @@ test('a word that is garbage is a holder who died', (t) => {
   t.throws(() => guard.unlock(), { code: 'ERR_SHM_LOCK_LOST' });
 });
 
-test('sixty-four who wait leave the thread pool alone, and do not keep the process when they are called off', async (t) => {
+test('sixty-four waits do not use the thread pool, and do not keep the process alive after an abort', async (t) => {
   const mutex = mutexOf(t);
   hold(t, mutex.lockSync());
   using event = SharedEvent.createOrAttach(freshName(t));
@@ -417,7 +418,7 @@ test('sixty-four who wait leave the thread pool alone, and do not keep the proce
   t.is(await program.ends(), 0);
 });
 
-test('who waits keeps the process alive', async (t) => {
+test('a wait keeps the process alive', async (t) => {
   const mutex = mutexOf(t);
   const guard = mutex.lockSync();
   const program = Program.node(
@@ -425,7 +426,7 @@ test('who waits keeps the process alive', async (t) => {
     `say('waits'); (await SharedMutex.attach('${mutex.name}').lock()).unlock(); say('had it');`,
   );
   t.is(await program.says(), 'waits');
-  await sleep(20);
+  await until('its wait has begun', () => lockState(mutex.name).awaited);
   guard.unlock();
   t.is(await program.says(), 'had it');
   t.is(await program.ends(), 0);

@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { Pool, SharedArray, segments } from 'shmkit';
+
+import { until } from './helpers/wait.js';
 
 function setUp(t: ExecutionContext, shape: number | readonly number[] = 1000) {
   t.timeout(60_000, 'a pool that hangs');
@@ -76,7 +77,7 @@ test('workers keep segments mapped for the next time, and let go of them after a
   const { pool, input, output } = setUp(t);
   const attached = () => segments().find(({ name }) => name === output.name)?.attached;
   for (let times = 0; times < 3; times++) await pool.mapArray('roots', input, output);
-  while (attached()!.length > 1) await sleep(50);
+  await until('the workers let go of it', () => attached()!.length === 1);
   t.deepEqual(attached(), [process.pid]);
   output.fill(-1);
   await pool.mapArray('roots', input, output);
@@ -148,7 +149,7 @@ test('terminate() ends it, and no part is tried again', async (t) => {
     code: 'ERR_SHM_CLOSED',
     message: 'the pool was terminated',
   });
-  while (output.get(500) === 0) await sleep(2);
+  await until('the part is reached', () => output.get(500) !== 0);
   await pool.terminate();
   await mapped;
   t.is(output.get(500), 1);

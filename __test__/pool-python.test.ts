@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -20,6 +19,7 @@ import {
 import { Program } from './helpers/program.js';
 import { venvPython } from './helpers/python.js';
 import { exists, freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 const WORK = new URL('pool/work.py', import.meta.url);
 
@@ -170,7 +170,7 @@ test('an abort is heard between items', async (t) => {
   const controller = new AbortController();
   const items = Array.from({ length: 1000 }, () => [counter, 0.02]);
   const mapped = pool.map('slow', items, { chunk: 1000, signal: controller.signal });
-  while (counter.buf[0]! < 2) await sleep(5);
+  await until('it works on the second item', () => counter.buf[0]! >= 2);
   controller.abort(new Error('enough'));
   await t.throwsAsync(mapped, { message: 'enough' });
   t.is(await pool.run('echo', 1), 1); // after the item that it was at

@@ -2,7 +2,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import test from 'ava';
@@ -12,6 +11,7 @@ import type { WorkerDiedError } from 'shmkit';
 
 import { Program } from './helpers/program.js';
 import { exists, freshName } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 const WORK = new URL('pool/work.ts', import.meta.url);
 const PLAIN = new URL('pool/plain.mjs', import.meta.url);
@@ -43,11 +43,6 @@ function removed<T extends { close(): void; unlink(): void }>(t: ExecutionContex
     object.unlink();
   });
   return object;
-}
-
-/** Looks until it is so; the watchdog is the test's. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(2);
 }
 
 /** Of a DOMException, which is no native error to `throwsAsync`. */
@@ -284,7 +279,7 @@ test.serial('what a worker made and returns is ours as well, and outlives the wo
   t.deepEqual(ownersOf(shm.name)?.sort(), [pid, process.pid].sort());
   t.true(await pool.run('isKeptClosed'), 'the worker has let go of it');
   process.kill(pid, 'SIGKILL');
-  await until(() => ownersOf(shm.name)?.length === 1);
+  await until('the worker has let go of it', () => ownersOf(shm.name)?.length === 1);
   t.deepEqual(ownersOf(shm.name), [process.pid]);
   t.true(exists(shm.name));
   t.is(shm.buf[63], 9);
@@ -366,7 +361,7 @@ test.serial('a worker that is killed while it has nothing to do is not noticed',
     const pid = await pool.run<number>('pid');
     process.kill(pid, 'SIGKILL');
     t.is(await pool.run('double', round), round * 2); // at once, or after its death was heard of
-    if (round % 2 === 0) await until(() => !isAlive(pid));
+    if (round % 2 === 0) await until('the worker is gone', () => !isAlive(pid));
   }
 });
 
@@ -456,7 +451,7 @@ test.serial('map takes no more items than its workers can begin with', async (t)
     for (; taken < 20;) yield [counters, goOn, taken++];
   })();
   const mapped = pool.map('holdEach', items, { chunk: 3 });
-  await until(() => new Int32Array(counters.buffer)[0] === 2);
+  await until('both have begun', () => new Int32Array(counters.buffer)[0] === 2);
   t.true(taken <= 9, `${taken} items for two workers, three at a time`);
   goOn.set();
   t.deepEqual(await mapped, upTo(20));
@@ -477,7 +472,7 @@ test.serial('map ends with the first error, which says the item, and begins no f
     message: 'not 7',
   });
   t.is(error.item, 7);
-  await until(() => closed);
+  await until('the pool is closed', () => closed);
   t.is(await pool.run('double', 2), 4);
 });
 
@@ -525,7 +520,7 @@ test.serial('an abort ends an endless map at once, with its reason; the pool sta
     onProgress: (done) => done >= 100 && controller.abort(reason),
   });
   t.is(await mapped.catch((error: unknown) => error), reason);
-  await until(() => closed);
+  await until('the pool is closed', () => closed);
   t.true(taken < 110, `${taken} items taken for 100 done`);
   t.is(await pool.run('double', 2), 4);
   t.is(await pool.map('double', [1], { signal: AbortSignal.abort() }).catch(nameOf), 'AbortError');
@@ -541,7 +536,7 @@ test.serial(
     const goOn = eventOf(t);
     const items = upTo(10).map((n) => [counters, goOn, n]);
     const mapped = pool.map('holdEach', items, { chunk: 10, signal: controller.signal });
-    await until(() => begun[0] === 1);
+    await until('the call has begun', () => begun[0] === 1);
     controller.abort();
     t.is(await mapped.catch(nameOf), 'AbortError');
     goOn.set();
@@ -557,7 +552,7 @@ test.serial('an abort is heard between items that leave no time for it', async (
   const begun = new Int32Array(counters.buffer);
   const items = upTo(10_000).map(() => [counters, 5]);
   const mapped = pool.map('busyFor', items, { chunk: 10_000, signal: controller.signal });
-  await until(() => begun[0]! > 0);
+  await until('a call has begun', () => begun[0]! > 0);
   controller.abort();
   t.is(await mapped.catch(nameOf), 'AbortError');
   await pool.close();
@@ -755,7 +750,7 @@ test.serial(
     t.is(await program.says(), '3,6,9');
     const pid = Number(await program.says());
     t.is(await program.ends(), 0);
-    await until(() => !isAlive(pid));
+    await until('the worker is gone', () => !isAlive(pid));
     t.pass();
   },
 );
@@ -781,7 +776,7 @@ test.serial('when a program is killed, its workers end, at work or not', async (
   t.is(new Set(pids).size, 2);
   t.true(pids.includes(Number(await program.says())), 'one of them is at work');
   await program.kill();
-  await until(() => !pids.some(isAlive));
+  await until('the workers are gone', () => !pids.some(isAlive));
   t.pass();
 });
 

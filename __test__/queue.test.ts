@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as later } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { isMainThread, Worker } from 'node:worker_threads';
 
@@ -11,6 +10,7 @@ import type { DType, DTypes, QueueAttachOptions, QueueOptions, Slot } from 'shmk
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, leavesNothing } from './helpers/segments.js';
+import { until } from './helpers/wait.js';
 
 function queueOf<D extends DType = 'float64'>(
   t: ExecutionContext,
@@ -219,8 +219,9 @@ test('batches are what there is, up to a limit, and other things go on beside th
   const queue = queueOf(t, { slots: 100 });
   for (let i = 0; i < 10; i++) queue.pushSync(number(i));
   const sizes: number[] = [];
-  setTimeout(() => queue.end(), 5);
+  const ended = until('three batches have come', () => sizes.length === 3).then(() => queue.end());
   for await (const batch of queue.batches({ max: 4 })) sizes.push(batch.length);
+  await ended;
   t.deepEqual(sizes, [4, 4, 2]);
   const controller = new AbortController();
   const endless = queueOf(t, { slots: 100 });
@@ -408,7 +409,7 @@ test('it is known for what it is, and goes with its last owner', async (t) => {
   t.is(segments().find((segment) => segment.name === name)?.kind, 'queue');
   using queue = SharedQueue.attach<'float64'>(name);
   await owner.kill();
-  while (exists(name)) await later(1); // the tracker's work
+  await until('the tracker unlinks it', () => !exists(name));
   t.true(queue.tryPush(number(1)), 'who has it keeps it');
 });
 

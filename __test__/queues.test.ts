@@ -1,37 +1,23 @@
-import { fileURLToPath } from 'node:url';
-
 import test from 'ava';
 import { SharedQueue } from 'shmkit';
 
 import { Program } from './helpers/program.js';
 import { freshName } from './helpers/segments.js';
-import { run } from './lifetime/run.js';
+import { shareOfStress } from './helpers/stress.js';
 
-const script = (file: string): string => fileURLToPath(new URL(`queues/${file}`, import.meta.url));
+shareOfStress('processes are killed at random points', 'queues', 40, /^40 kills in \d+ s: no fault$/);
+shareOfStress('a queue for many processes', 'checksum', 300_000, /^300000 items, mpmc/);
+shareOfStress('a queue for two processes', 'checksum', 300_000, /^300000 items, spsc/, { spsc: true });
 
-test.serial('a share of the command for queues: processes killed at random points', async (t) => {
-  const args = ['--import=tsx', script('main.ts'), '--kills', '40', '--seed', '7'];
-  const { code, signal, output } = await run(process.execPath, args);
-  t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-});
-
-for (const mode of ['mpmc', 'spsc']) {
-  test.serial(`a share of the command for checksums: ${mode}`, async (t) => {
-    const args = ['--import=tsx', script('checksum.ts'), '--count', '300000', '--mode', mode];
-    const { code, signal, output } = await run(process.execPath, args);
-    t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-  });
-}
-
-/** Goes on until it is told to claim or to take, and keeps what it has. */
+/** A program that holds a slot until it is killed. */
 const holder = (name: string, what: string): string =>
-  `const queue = SharedQueue.attach('${name}'); globalThis.slot = queue.${what}; say('has it'); await told();`;
+  `const queue = SharedQueue.attach('${name}'); globalThis.slot = queue.${what}; say('holds it'); await told();`;
 
 for (const mode of ['mpmc', 'spsc'] as const) {
-  test(`what a killed producer had claimed is lost, and what comes behind it is not (${mode})`, async (t) => {
+  test(`the slot of a killed producer is lost, and the items behind it are not (${mode})`, async (t) => {
     using queue = SharedQueue.create({ slots: 2, name: freshName(t), mode });
     const producer = Program.node(t, holder(queue.name, 'claimSync()'));
-    t.is(await producer.says(), 'has it');
+    t.is(await producer.says(), 'holds it');
     if (mode === 'mpmc') queue.pushSync(Float64Array.of(1));
     const waiting = queue.pop();
     t.is(queue.tryPop(), undefined);
@@ -44,11 +30,11 @@ for (const mode of ['mpmc', 'spsc'] as const) {
     t.deepEqual([queue.popSync()![0], queue.popSync()![0], queue.lost], [2, 3, 1]);
   });
 
-  test(`what a killed consumer had taken is lost, and its slot is not (${mode})`, async (t) => {
+  test(`the item of a killed consumer is lost, and its slot is not (${mode})`, async (t) => {
     using queue = SharedQueue.create({ slots: 2, name: freshName(t), mode });
     queue.pushSync(Float64Array.of(1));
     const consumer = Program.node(t, holder(queue.name, 'takeSync()'));
-    t.is(await consumer.says(), 'has it');
+    t.is(await consumer.says(), 'holds it');
     queue.pushSync(Float64Array.of(2));
     t.false(queue.tryPush(Float64Array.of(3)));
     await consumer.kill();
@@ -57,10 +43,10 @@ for (const mode of ['mpmc', 'spsc'] as const) {
   });
 }
 
-test('who only tries gets over the dead as well', async (t) => {
+test('tryPop() gets past the slot of a dead producer as well', async (t) => {
   using queue = SharedQueue.create({ slots: 2, name: freshName(t) });
   const producer = Program.node(t, holder(queue.name, 'claimSync()'));
-  t.is(await producer.says(), 'has it');
+  t.is(await producer.says(), 'holds it');
   queue.pushSync(Float64Array.of(1));
   await producer.kill();
   let item;
@@ -68,13 +54,13 @@ test('who only tries gets over the dead as well', async (t) => {
   t.deepEqual([item[0], queue.lost], [1, 1]);
 });
 
-test('the next one who has a dead one’s number does not seem to have its slots', async (t) => {
+test('a process that gets the participant number of a dead one does not seem to hold its slots', async (t) => {
   using queue = SharedQueue.create({ slots: 2, name: freshName(t) });
   const producer = Program.node(t, holder(queue.name, 'claimSync()'));
-  t.is(await producer.says(), 'has it');
+  t.is(await producer.says(), 'holds it');
   await producer.kill();
   using next = SharedQueue.attach(queue.name);
-  t.is(next.lost, 1, 'it was cleared away before');
+  t.is(next.lost, 1, 'the slots of the dead are released first');
   queue.pushSync(Float64Array.of(1));
   t.deepEqual(queue.tryPop(), Float64Array.of(1));
 });

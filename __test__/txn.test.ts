@@ -10,6 +10,7 @@ import type { Txn } from 'shmkit';
 import { hold } from './helpers/hold.js';
 import { Program } from './helpers/program.js';
 import { exists, freshName, segmentPath } from './helpers/segments.js';
+import { until, untilAsleep } from './helpers/wait.js';
 
 function segmentOf(t: ExecutionContext, size = 64): SharedMemory {
   const shm = SharedMemory.create(size, { name: freshName(t) });
@@ -108,7 +109,7 @@ test('the body of txnSync() must not be asynchronous', (t) => {
   t.true(shm.txnSync((txn) => txn.ownerDied));
 });
 
-test('who writes is alone, and who reads is not', async (t) => {
+test('a writer is alone, and readers are not', async (t) => {
   const shm = segmentOf(t);
   const reader = await insider(t, shm, '{ readOnly: true }');
   using beside = shm.txnSync({ readOnly: true, timeout: 20_000 });
@@ -148,7 +149,7 @@ test('a promised read that has come is not given back by a blocked one beside it
   txn.end();
 });
 
-test('everyone is told that a holder died, also beside one who reads already', (t) => {
+test('every reader is told that a holder died, also beside another reader', (t) => {
   const shm = segmentOf(t);
   t.throws(() =>
     shm.txnSync(() => {
@@ -181,7 +182,7 @@ test('a body comes before its options', async (t) => {
   });
 });
 
-test('a reader that is killed keeps nobody out', async (t) => {
+test('a killed reader does not block a writer', async (t) => {
   const shm = segmentOf(t);
   for (const begin of [() => shm.txn(), () => shm.txnSync()]) {
     const reader = await insider(t, shm, '{ readOnly: true }');
@@ -198,14 +199,14 @@ test('a writer that is killed before its turn has come has broken nothing', asyn
   const reader = await insider(t, shm, '{ readOnly: true }');
   const writer = Program.node(t, `say('waits'); await SharedMemory.attach('${shm.name}').txn();`);
   t.is(await writer.says(), 'waits');
-  while (lockState(`${shm.name}.lk`).holder !== writer.pid) await sleep(1); // for the reader
-  await sleep(5);
+  await until('it waits for the reader', () => lockState(`${shm.name}.lk`).holder === writer.pid);
+  await untilAsleep(writer.pid);
   await writer.kill();
   reader.tell('end');
   t.false(await shm.txn((txn) => txn.ownerDied));
 });
 
-test('a writer that is killed is reported to who reads and who writes', async (t) => {
+test('readers and writers are told that a writer was killed', async (t) => {
   const shm = segmentOf(t);
   const writer = await insider(t, shm);
   const reading = shm.txn({ readOnly: true });
@@ -217,7 +218,7 @@ test('a writer that is killed is reported to who reads and who writes', async (t
   t.false(shm.txnSync((it) => it.ownerDied));
 });
 
-test('what a read-only txn writes reaches nobody', (t) => {
+test('what a read-only txn writes stays in its copy', (t) => {
   const shm = segmentOf(t, 8192);
   shm.buf[0] = 1;
   const txn = shm.txnSync({ readOnly: true });
@@ -245,7 +246,7 @@ test('a read-only handle has read-only txns, which see what others wrote', async
   );
 });
 
-test('the lock goes with the segment, whoever unlinks it', async (t) => {
+test('the lock ends with the segment, whichever process unlinks it', async (t) => {
   for (const end of [
     (shm: SharedMemory) => shm.unlink(),
     (shm: SharedMemory) => unlink(shm.name),
@@ -273,11 +274,11 @@ test('the lock goes with the segment, whoever unlinks it', async (t) => {
   t.is(await owner.says(), 'made');
   t.true(exists(`${name}.lk`));
   await owner.kill();
-  while (exists(name) || exists(`${name}.lk`)) await sleep(1); // the tracker's work
+  await until('the tracker unlinks both', () => !exists(name) && !exists(`${name}.lk`));
   t.pass();
 });
 
-test('the lock stays when the one goes who made it', async (t) => {
+test('the lock stays when the process that made it ends', async (t) => {
   const shm = segmentOf(t);
   const user = await insider(t, shm);
   user.tell('end');
@@ -292,7 +293,7 @@ test('two segments that have one name after the other never share a lock', async
   const old = segmentOf(t);
   const late = SharedMemory.attach(old.name);
   hold(t, old.txnSync());
-  rmSync(segmentPath(old.name)); // as a stranger does it, who knows of no locks
+  rmSync(segmentPath(old.name)); // like a program that does not know of locks
   const fresh = SharedMemory.create(64, { name: old.name });
   t.teardown(() => {
     fresh.close();
@@ -371,7 +372,7 @@ test('a lock has the permissions of its segment, and a name that fits', (t) => {
 
 for (const readOnly of [false, true]) {
   const kind = readOnly ? 'a read-only txn' : 'a txn';
-  test(`a stack that ends inside of ${kind} leaves the lock to whoever comes next`, (t) => {
+  test(`a stack that ends inside of ${kind} leaves the lock to the next holder`, (t) => {
     using shm = SharedMemory.create(8);
     using other = SharedMemory.attach(shm.name);
     const act = (): number => shm.txnSync((txn) => txn.get(0), { readOnly });

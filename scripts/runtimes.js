@@ -1,5 +1,5 @@
-// `npm run test:runtimes [-- 20 22 …]`: the facade's tests on each Node that we support, and the misuse
-// torture too (`--torture [rounds]`). The runtimes come from their npm packages.
+// `npm run test:runtimes [-- 20 22 …]`: runs the facade's tests on each Node that we support. `--misuse ROUNDS` also runs
+// `npm run stress -- misuse`, and `--no-tests` runs only that. The runtimes come from their npm packages.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { torture: { type: 'string' }, 'no-tests': { type: 'boolean', default: false } },
+  options: { misuse: { type: 'string' }, 'no-tests': { type: 'boolean', default: false } },
 });
 const majors = positionals.length > 0 ? positionals : ['20', '22', '24', '26'];
 const packageName = `node-${process.platform}-${process.arch}`;
@@ -30,8 +30,8 @@ for (const major of majors) {
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
   const runs = [];
   if (!values['no-tests']) runs.push(['node_modules/ava/entrypoints/cli.mjs']);
-  if (values.torture !== undefined) {
-    runs.push(['--import=tsx', '__test__/torture/main.ts', '--rounds', values.torture]);
+  if (values.misuse !== undefined) {
+    runs.push(['--import=tsx', '__test__/stress/main.ts', 'misuse', '--rounds', values.misuse]);
   }
   for (const args of runs) {
     console.log(`\n=== Node ${version}: ${args.find((arg) => /\.m?[jt]s$/.test(arg))}`);

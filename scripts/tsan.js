@@ -1,6 +1,6 @@
-// `npm run tsan [-- filter …]`: the locks' tests between threads (`sync.rs` and `sync_sleepers.rs`) under ThreadSanitizer.
-// It has to see the standard library too, or takes its mutexes and `Arc`s for races: so that is compiled from source,
-// by a compiler of Debian's which comes with it. Its packages are unpacked in `.cache/tsan`, and nothing is installed.
+// `npm run stress -- tsan` starts this: the tests of locks between threads (`sync.rs` and `sync_sleepers.rs`) under
+// ThreadSanitizer. The standard library must be instrumented too, or its mutexes and `Arc`s look like races. So it is compiled
+// from source, by Debian's compiler. Its packages are unpacked in `.cache/tsan`, and nothing is installed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,21 +10,21 @@ const cache = resolve('.cache/tsan');
 const root = join(cache, 'root');
 const output = (program, args, cwd) => execFileSync(program, args, { cwd, encoding: 'utf8' });
 
-/** Asks apt with lists of our own, because the system's may be years old and are root's. */
+/** Runs a program of apt with lists of its own: the system's lists may be years old, and only root can update them. */
 function apt(program, ...args) {
   const folders = [`Dir::State::lists=${cache}/lists`, `Dir::Cache=${cache}/archives`];
   const options = [...folders, 'APT::Sandbox::User=root'].flatMap((option) => ['-o', option]);
   return output(program, [...options, ...args], cache);
 }
 
-/** What matches in the description of the newest version of a package. */
+/** The first group of the pattern in the description of the newest version of a package. */
 function field(name, pattern) {
   const found = pattern.exec(apt('apt-cache', 'show', '--no-all-versions', name))?.[1];
   if (found === undefined) throw new Error(`apt knows no package ${name} with ${pattern}`);
   return found;
 }
 
-/** Fetches and unpacks the compiler, the library's source and the sanitizer's runtime. */
+/** Downloads and unpacks the compiler, the library's source and the sanitizer's runtime. */
 function unpack() {
   for (const folder of ['lists/partial', 'archives/archives/partial']) {
     mkdirSync(join(cache, folder), { recursive: true });
@@ -43,17 +43,17 @@ function unpack() {
     output('dpkg', ['-x', file, unpacked], cache);
     rmSync(join(cache, file));
   }
-  // Debian's compiler has no runtime of its own: it finds clang's, of the same LLVM, under the name that it looks for.
+  // Debian's compiler comes without the runtime. clang's, of the same LLVM, works under the name that it looks for.
   const runtime = `/usr/lib/llvm-${llvm}/lib/clang/${llvm}/lib/linux/libclang_rt.tsan-x86_64.a`;
   const wanted = join(unpacked, 'usr/lib/rustlib', target, 'lib/librustc-stable_rt.tsan.a');
   symlinkSync(join(root, runtime), wanted);
-  // And this is how reports get the names of functions.
+  // Reports get the names of functions from it.
   symlinkSync(`usr/lib/llvm-${llvm}/bin/llvm-symbolizer`, join(unpacked, 'llvm-symbolizer'));
   renameSync(unpacked, root);
 }
 
 if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync('/etc/debian_version')) {
-  throw new Error('ThreadSanitizer is run on Debian and its kin, on x86-64');
+  throw new Error('this script runs ThreadSanitizer only on Debian (or a derivative) on x86-64');
 }
 if (!existsSync(root)) unpack();
 const options = ['-Zbuild-std=std,panic_unwind,test', '--target', target, '--target-dir', 'target/tsan'];

@@ -56,15 +56,6 @@ export function serverOf(name: string): number {
   return server;
 }
 
-/** Waits until something is so; how it comes to be so is another process's business. */
-export async function until(what: string, is: () => boolean): Promise<void> {
-  const end = performance.now() + WATCHDOG;
-  while (!is()) {
-    if (performance.now() > end) throw new Error(`it takes too long until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Of a manager that is gone, by how far it had gone when it was asked. */
 export async function isOver(t: ExecutionContext, promise: Promise<unknown>): Promise<void> {
   const error = await t.throwsAsync(promise);

@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats, 32 bits a draw (mulberry32): 0 to `limit` - 1. */
+/** Random numbers that depend only on the seed, 32 bits a draw (mulberry32): `random(seed)(limit)` is 0 to `limit` - 1. */
 export function random(seed) {
   let state = seed >>> 0;
   return (limit) => {
@@ -7,4 +7,23 @@ export function random(seed) {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
   };
+}
+
+/** The same numbers, with what is commonly made of them. */
+export class Random {
+  constructor(seed) {
+    this.below = random(seed);
+  }
+
+  pick(from) {
+    return from[this.below(from.length)];
+  }
+
+  shuffle(items) {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [items[i], items[j]] = [items[j], items[i]];
+    }
+    return items;
+  }
 }

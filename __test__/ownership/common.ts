@@ -8,7 +8,8 @@ import path from 'node:path';
 import { SharedMemory } from 'shmkit';
 
 import { trackers } from '../helpers/trackers.js';
-import { Actor, node, until } from './process.js';
+import { until } from '../helpers/wait.js';
+import { Actor, node } from './process.js';
 
 export const LEDGERS = `/dev/shm/.shmkit-${process.geteuid!()}`;
 export const NO_TRACKER = { env: { ...process.env, SHMKIT_TRACKER: 'off' } };

@@ -6,9 +6,10 @@ import fs from 'node:fs';
 import { segments, SharedMemory, unlink } from 'shmkit';
 
 import { findPythons } from '../helpers/python.js';
+import { until } from '../helpers/wait.js';
 import { addon, ledgers, LEDGERS, NO_TRACKER, oneTracker, owner, untracked } from './common.js';
 import type { Scenarios } from './common.js';
-import { exists, gone, node, until } from './process.js';
+import { exists, gone, node } from './process.js';
 
 /** Ends by themselves, by a signal or by a fault: how, and with what code or signal. */
 const ends: Record<string, [code: string, ended: number | string]> = {
@@ -20,8 +21,8 @@ const ends: Record<string, [code: string, ended: number | string]> = {
   'process.abort()': ['process.abort()', 'SIGABRT'],
   'process.exit() while a worker creates': [
     `const { Worker } = await import('node:worker_threads');
-     const code = "import('shmkit').then(({ SharedMemory }) => { const made = []; for (;;) { made.push(SharedMemory.create(64)); if (made.length > 50) { const oldest = made.shift(); oldest.close(); oldest.unlink(); } } });";
-     new Worker(code, { eval: true }).once('online', () => setTimeout(() => process.exit(0), 300));`,
+     const code = "import('shmkit').then(async ({ SharedMemory }) => { const { parentPort } = await import('node:worker_threads'); const made = []; for (;;) { made.push(SharedMemory.create(64)); if (made.length === 50) parentPort.postMessage(0); if (made.length > 50) { const oldest = made.shift(); oldest.close(); oldest.unlink(); } } });";
+     new Worker(code, { eval: true }).once('message', () => process.exit(0));`,
     0,
   ],
   ...Object.fromEntries(

@@ -8,9 +8,10 @@ import path from 'node:path';
 import { collectGarbage, segments, SharedMemory, unlink } from 'shmkit';
 
 import { trackers } from '../helpers/trackers.js';
+import { until } from '../helpers/wait.js';
 import { folder, ledgers, LEDGERS, NO_TRACKER, oneTracker, owner, untracked } from './common.js';
 import type { Scenarios } from './common.js';
-import { exists, gone, node, until } from './process.js';
+import { exists, gone, node } from './process.js';
 
 /** Has a ledger's first record say that it owns what is at this path from `/dev/shm`. */
 function forge(ledger: Buffer, name: string): void {

@@ -3,10 +3,8 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Nothing that these tests wait for takes a tenth of it. */
-const WATCHDOG = 20_000;
+import { until, within } from '../helpers/wait.js';
 
 /** A process that says lines and is told lines. */
 export class Actor {
@@ -60,26 +58,6 @@ export function node(code: string, options: SpawnOptions = {}, ...flags: string[
     const hold = () => setInterval(() => undefined, 1e6);
   `;
   return new Actor(process.execPath, [...flags, '--input-type=module', '-e', prelude + code], options);
-}
-
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
-  let watchdog: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    watchdog = setTimeout(() => reject(new Error(`${what} does not come`)), WATCHDOG);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(watchdog);
-  }
-}
-
-/** Waits until that is so; the watchdog says what was waited for. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + WATCHDOG; !holds();) {
-    if (Date.now() > end) throw new Error(`it does not come to pass that ${what}`);
-    await sleep(5);
-  }
 }
 
 export function exists(name: string): boolean {

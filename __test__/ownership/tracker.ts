@@ -8,9 +8,10 @@ import { promisify } from 'node:util';
 import { collectGarbage, segments, ShareableList, SharedMemory } from 'shmkit';
 
 import { trackers } from '../helpers/trackers.js';
+import { until } from '../helpers/wait.js';
 import { folder, NO_TRACKER, oneTracker, owner, untracked } from './common.js';
 import type { Scenarios } from './common.js';
-import { Actor, exists, gone, node, until } from './process.js';
+import { Actor, exists, gone, node } from './process.js';
 
 export const tracker: Scenarios = {
   async 'one tracker for all, which ends when the last process has gone, and leaves nothing'() {
@@ -86,9 +87,12 @@ export const tracker: Scenarios = {
 
   async 'a tracker holds nothing of who started it: no exec() waits for it'() {
     const file = fs.openSync(path.join(folder, 'open'), 'w');
-    const script = `import('shmkit').then(({ SharedMemory }) => { SharedMemory.create(10); setTimeout(() => process.exit(), 300); })`;
-    // Resolves when the pipes are closed, by everybody.
-    await promisify(execFile)(process.execPath, ['-e', script], { timeout: 20_000 });
+    const script = `import('shmkit').then(({ SharedMemory }) => { SharedMemory.create(10); process.stdin.on('end', () => process.exit()).resume(); })`;
+    // Resolves when every process has closed the pipes.
+    const ended = promisify(execFile)(process.execPath, ['-e', script], { timeout: 20_000 });
+    await until('a tracker has started', () => trackers().length === 1);
+    ended.child.stdin!.end();
+    await ended;
     fs.closeSync(file);
 
     const actor = node("SharedMemory.create(10); say('made'); hold();", {

@@ -8,9 +8,10 @@ import { collectGarbage, segments, SharedMemory } from 'shmkit';
 
 import { findPythons } from '../helpers/python.js';
 import { trackers } from '../helpers/trackers.js';
+import { until } from '../helpers/wait.js';
 import { addon, folder, ledgers, LEDGERS, NO_TRACKER, oneTracker, owner } from './common.js';
 import type { Scenarios } from './common.js';
-import { Actor, exists, gone, node, until } from './process.js';
+import { Actor, exists, gone, node } from './process.js';
 
 export const world: Scenarios = {
   async 'another user’s segment is not adopted, and a process that changes its user owns on'() {

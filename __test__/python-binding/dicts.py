@@ -14,7 +14,7 @@ import threading
 import time
 
 import shmkit
-from processes import fork, until
+from processes import fork, is_asleep, until
 from scenario import enter, files, raises, scenario
 from shmkit import MISSING
 
@@ -541,7 +541,7 @@ def a_forked_child_has_the_dict_and_not_the_txn():
         txn["a"] = 1
         peer = fork(child, txn)
         assert peer.hear() == "waits"
-        time.sleep(0.05)
+        until(lambda: is_asleep(peer.pid))
     peer.end()
     assert d == {"a": 1, "b": 1}
 
@@ -602,7 +602,8 @@ def kills_leave_a_dict_whole():
         d["a"] = d["b"] = 0
         for _ in range(60):
             peer = fork(change_for_ever)
-            time.sleep(random.random() * 0.03)
+            any_moment = random.random() * 0.03
+            time.sleep(any_moment)
             peer.kill()
             d["probe"] = 1  # and puts in order what was left
             with d.txn() as txn:

@@ -106,7 +106,8 @@ def kills_lose_nothing():
 
     peers = [fork(work) for _ in range(4)]
     for _ in range(150):
-        time.sleep(random.random() * 0.01)  # a moment of which nobody knows what happens in it
+        any_moment = random.random() * 0.01
+        time.sleep(any_moment)
         at = random.randrange(len(peers))
         peers[at].kill()
         peers[at] = fork(work)

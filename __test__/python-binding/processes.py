@@ -82,9 +82,15 @@ def spawned(functions):
 
 
 def until(condition):
-    """Waits for what another process does, and tells nobody of."""
+    """Polls until the condition holds, which another process or thread causes."""
     give_up = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > give_up:
             raise TimeoutError("it did not happen")
         time.sleep(0.001)
+
+
+def is_asleep(pid):
+    """Whether the main thread of a process sleeps, as it does once it blocks."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b") ")[2][:1] == b"S"

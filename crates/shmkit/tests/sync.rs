@@ -1,4 +1,4 @@
-//! Locks and events between threads, each with a handle of its own. Under ThreadSanitizer too (`npm run tsan`), which
+//! Locks and events between threads, each with a handle of its own. Under ThreadSanitizer too (`npm run stress -- tsan`), which
 //! sees nothing of other processes, nor that two mappings are the same memory.
 
 #![cfg(target_os = "linux")]
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Named, PATIENCE, Watchdog, take};
+use locks::{Blocking, Named, PATIENCE, Watchdog, take};
 use shmkit::sync::word::{Word, event, lock, reading};
 use shmkit::sync::{Left, SharedLock, Want};
 
@@ -256,18 +256,26 @@ fn who_closes_a_lock_that_he_has_leaves_it_inconsistent() {
     let name = Named::new();
     let (one, two) = (name.mutex(), name.mutex());
     take(&one, Want::Write);
+    let second = Blocking::default();
     thread::scope(|scope| {
-        scope.spawn(|| assert!(take(&two, Want::Write)));
-        thread::sleep(Duration::from_millis(20));
+        scope.spawn(|| {
+            second.announce();
+            assert!(take(&two, Want::Write));
+        });
+        second.until_asleep();
         one.leave();
     });
     assert_eq!(one.me().expect_err("closed").code, "ERR_SHM_CLOSED");
     two.unlock(Left::Consistent).expect("it had it");
     let one = name.mutex();
     take(&one, Want::Read);
+    let third = Blocking::default();
     thread::scope(|scope| {
-        scope.spawn(|| assert!(!take(&two, Want::Write), "who only read broke nothing"));
-        thread::sleep(Duration::from_millis(20));
+        scope.spawn(|| {
+            third.announce();
+            assert!(!take(&two, Want::Write), "a reader breaks nothing");
+        });
+        third.until_asleep();
         drop(one);
     });
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Named, Numbers, PATIENCE, Watchdog, take, take_from_the_dead};
+use locks::{Blocking, Named, Numbers, PATIENCE, Watchdog, take, take_from_the_dead, until};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{AttachOptions, Name, Segment};
 use shmkit::sync::{Left, SharedLock, Want};
@@ -141,14 +141,6 @@ impl Theatre {
         load(self.bytes(), DONE + 8 * place)
     }
 
-    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !is_so() {
-            assert!(began.elapsed() < PATIENCE, "{what}");
-            thread::sleep(Duration::from_micros(200));
-        }
-    }
-
     /// A child that has begun with what it does.
     fn actor(&self, role: &str, place: usize) -> Actor {
         let before = self.done(place);
@@ -160,7 +152,7 @@ impl Theatre {
             .spawn()
             .expect("a child");
         let actor = Actor(child);
-        self.until("the child begins", || self.done(place) > before);
+        until("the child begins", || self.done(place) > before);
         actor
     }
 }
@@ -173,7 +165,8 @@ fn processes_that_are_killed_at_any_moment_keep_nobody_out_and_nobody_in_the_dar
     let mut actors: Vec<_> = (0..3).map(|place| theatre.actor("locks", place)).collect();
     for round in 0..250 {
         let place = numbers.below(3) as usize;
-        thread::sleep(Duration::from_micros(numbers.below(2_000)));
+        let any_moment = Duration::from_micros(numbers.below(2_000));
+        thread::sleep(any_moment);
         let before: Vec<_> = (0..3).map(|place| theatre.done(place)).collect();
         actors[place].signal(libc::SIGKILL);
         if round % 5 == 0 {
@@ -182,7 +175,7 @@ fn processes_that_are_killed_at_any_moment_keep_nobody_out_and_nobody_in_the_dar
             theatre.lock.unlock(Left::Consistent).expect("it had it");
         }
         for other in (0..3).filter(|other| *other != place) {
-            theatre.until("the others go on", || theatre.done(other) > before[other]);
+            until("the others go on", || theatre.done(other) > before[other]);
         }
         actors[place] = theatre.actor("locks", place);
     }
@@ -255,12 +248,14 @@ fn whoever_is_killed_as_he_waits_keeps_nobody_waiting() {
     for _ in 0..10 {
         take(&theatre.lock, Want::Write);
         let actor = theatre.actor("waits", 0);
+        let waiter = Blocking::default();
         thread::scope(|scope| {
             scope.spawn(|| {
+                waiter.announce();
                 take_from_the_dead(&second, Want::Write);
                 second.unlock(Left::Consistent).expect("it had it");
             });
-            thread::sleep(Duration::from_millis(5));
+            waiter.until_asleep();
             theatre.lock.unlock(Left::Consistent).expect("it had it");
             drop(actor);
         });

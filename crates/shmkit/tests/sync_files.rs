@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use locks::{Named, PATIENCE, Watchdog, take, take_from_the_dead};
+use locks::{Blocking, Named, PATIENCE, Watchdog, take, take_from_the_dead};
 use shmkit::ledger::{Home, Ledger, reap};
 use shmkit::lock_file::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{AttachOptions, Claim, CreateOptions, Identity, Name, Segment};
@@ -63,12 +62,14 @@ fn the_file_grows_with_those_who_take_part() {
     for reader in [&locks[61], &locks[62], &locks[63], &locks[199]] {
         take(reader, Want::Read);
         assert_eq!(locks[0].try_lock(Want::Write), Ok(None));
+        let writer = Blocking::default();
         thread::scope(|scope| {
             scope.spawn(|| {
+                writer.announce();
                 take(&locks[0], Want::Write);
                 locks[0].unlock(Left::Consistent).expect("it had it");
             });
-            thread::sleep(Duration::from_millis(5));
+            writer.until_asleep();
             reader.unlock_read().expect("it read");
         });
     }

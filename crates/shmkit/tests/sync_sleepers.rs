@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Named, Numbers, PATIENCE, Watchdog, take, wait_in_slices};
+use locks::{Named, Numbers, PATIENCE, Watchdog, take, until_awaited, wait_in_slices};
 use shmkit::sync::{Left, SharedEvent, Sleepers, Want};
 
 /// So many wait elsewhere, each gets the lock once, and no two have it at a time.
@@ -35,7 +35,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
             sleepers.wait(lock.wait(Want::Write), told).expect("a thread")
         })
         .collect();
-    thread::sleep(Duration::from_millis(20));
+    until_awaited(&name.path());
     first.unlock(Left::Consistent).expect("it had it");
     for _ in 0..tickets {
         let number: usize = over.recv_timeout(PATIENCE).expect("the next one has it");
@@ -75,7 +75,8 @@ fn settling_races_with_completion(capacity: usize) {
         let ticket = sleepers.wait(lock.wait(Want::Write), || ()).expect("a thread");
         let spins = numbers.below(20_000);
         if round % 3 == 0 {
-            thread::sleep(Duration::from_micros(numbers.below(300)));
+            let any_moment = Duration::from_micros(numbers.below(300));
+            thread::sleep(any_moment);
         }
         thread::scope(|scope| {
             scope.spawn(|| holder.unlock(Left::Consistent).expect("it had it"));
@@ -139,7 +140,7 @@ fn what_still_waits_ends_with_its_threads_and_has_nothing() {
         let one = sleepers.wait(lock.wait(Want::Write), move || tell.store(true, Ordering::Relaxed));
         let two = sleepers.wait(reads.wait(Want::Read), || ());
         if capacity == 0 {
-            thread::sleep(Duration::from_millis(10));
+            until_awaited(&name.path());
         }
         drop(sleepers);
         assert_eq!((one.expect("a thread").settle(), two.expect("a thread").settle()), (None, None));

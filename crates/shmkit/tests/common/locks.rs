@@ -3,9 +3,12 @@
 // Each test program uses a part of it.
 #![allow(dead_code, missing_docs)]
 
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, atomic::AtomicU32, atomic::Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,6 +92,51 @@ pub fn take(lock: &Arc<SharedLock>, want: Want) -> bool {
 /// Takes the lock where others die with it.
 pub fn take_from_the_dead(lock: &Arc<SharedLock>, want: Want) -> bool {
     wait_in_slices(lock.wait(want), Duration::from_millis(20))
+}
+
+/// Polls until the condition holds.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Bit 31 of a lock's word: a waiter sleeps, or is about to.
+const WAITERS: u32 = 1 << 31;
+/// Where the word is in a lock's file.
+const WORD: u64 = 64;
+
+/// Waits until the lock in this file has a waiter.
+pub fn until_awaited(path: &Path) {
+    let file = File::open(path).expect("a lock");
+    until("the lock has a waiter", || {
+        let mut word = [0; 4];
+        file.read_exact_at(&mut word, WORD).expect("a word");
+        u32::from_ne_bytes(word) & WAITERS != 0
+    });
+}
+
+/// A thread that is about to block says its number here, so that others can wait until it sleeps.
+#[derive(Default)]
+pub struct Blocking(AtomicI32);
+
+impl Blocking {
+    /// Called by the thread that is about to block.
+    pub fn announce(&self) {
+        // SAFETY: a plain system call.
+        self.0.store(unsafe { libc::gettid() }, Ordering::SeqCst);
+    }
+
+    /// Waits until the thread that has announced itself sleeps.
+    pub fn until_asleep(&self) {
+        until("the thread sleeps", || {
+            let thread = self.0.load(Ordering::SeqCst);
+            let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+        });
+    }
 }
 
 /// Numbers that look random and are the same each time.

@@ -1,0 +1,12 @@
+export function areaAt(row: number): number;
+export function limitOf(row: number): number;
+export const GOT: number;
+export const FAULTS: number;
+export const DONE: number;
+export const PENDING: number;
+export const TAKEN: number;
+export const OUTSIDE: number;
+export const TRIES: number;
+export const HOLDS: number;
+export const RELEASES: number;
+export function rowAt(row: number): number;
