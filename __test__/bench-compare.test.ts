@@ -17,6 +17,7 @@ import { studentQuantile } from '../bench/student.js';
 import { pairedViews, unpairedViews } from '../bench/views.js';
 import { checkCheckout, UsageError, WorkerProcess } from '../bench/worker-process.js';
 import { random } from './helpers/random.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The watchdog of a run, in milliseconds. */
@@ -224,7 +225,7 @@ function bench(directory: string, ...args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import=tsx', 'bench/main.ts', ...args],
+      [TYPESCRIPT, 'bench/main.ts', ...args],
       { cwd: directory, timeout: WITHIN },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
@@ -236,7 +237,7 @@ async function slowedCheckout(t: ExecutionContext): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'shmkit-bench-'));
   t.teardown(() => rm(dir, { recursive: true }));
   const copied = ['bench', 'dist', 'package.json', 'binding.js', 'tsconfig.json', 'src/pool'];
-  for (const helpers of ['helpers', 'lifetime', 'torture']) copied.push(join('__test__', helpers));
+  for (const helpers of ['helpers', 'lifetime']) copied.push(join('__test__', helpers));
   // The native module and the daemon, of whatever platform.
   copied.push(...(await readdir(ROOT)).filter((name) => name.endsWith('.node') || name === 'shmkitd'));
   for (const path of copied) await cp(join(ROOT, path), join(dir, path), { recursive: true });

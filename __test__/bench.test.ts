@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import test from 'ava';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const MAIN = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
 /** The watchdog, in milliseconds. A run takes about a quarter of it. */
@@ -37,7 +38,7 @@ test('bench --quick runs through all suites, reports them, and leaves nothing be
   t.teardown(() => rm(dir, { recursive: true }));
   const json = join(dir, 'report.json');
 
-  const running = promisify(execFile)(process.execPath, ['--import=tsx', MAIN, '--quick', '--json', json], {
+  const running = promisify(execFile)(process.execPath, [TYPESCRIPT, MAIN, '--quick', '--json', json], {
     timeout: WITHIN,
   });
   const { stdout } = await running; // rejects unless it exits with 0
@@ -79,7 +80,7 @@ test('bench --quick runs through all suites, reports them, and leaves nothing be
 
 test('bench refuses an unknown suite', async (t) => {
   const error = await t.throwsAsync<Error & { code: number; stderr: string }>(
-    promisify(execFile)(process.execPath, ['--import=tsx', MAIN, 'sqlite'], { timeout: WITHIN }),
+    promisify(execFile)(process.execPath, [TYPESCRIPT, MAIN, 'sqlite'], { timeout: WITHIN }),
   );
   t.true(error.stderr.includes("no suite 'sqlite'"));
   t.is(error.code, 2);

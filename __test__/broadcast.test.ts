@@ -426,7 +426,7 @@ test('worker threads read and write, and one that is terminated is in nobody’s
       parentPort.postMessage('published');
       setInterval(() => {}, 1000);
     });`;
-  const worker = new Worker(code, { eval: true, workerData: broadcast.toJSON() });
+  const worker = new Worker(code, { eval: true, execArgv: [], workerData: broadcast.toJSON() });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   t.deepEqual(mine.nextSync(), number(1));
   t.throws(() => broadcast.tryPublish(number(2)), { code: 'ERR_SHM_TOO_MANY' });

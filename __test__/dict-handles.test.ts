@@ -562,7 +562,7 @@ test('worker threads', async (t) => {
           }
           parentPort.postMessage(dict.get('object'));
         });`,
-        { eval: true, workerData: dict.toJSON() },
+        { eval: true, execArgv: [], workerData: dict.toJSON() },
       ),
   );
   const results = workers.map(
@@ -593,7 +593,7 @@ test('worker threads', async (t) => {
         parentPort.postMessage('writes');
         for (;;) dict.txnSync((txn) => { const x = txn.increment('x'); for (let i = 0; i < 50; i++) txn.set('x' + i, x); });
       });`,
-      { eval: true, workerData: dict.toJSON() },
+      { eval: true, execArgv: [], workerData: dict.toJSON() },
     );
     await new Promise((resolve) => worker.once('message', resolve));
     const anyMoment = 10;

@@ -6,14 +6,14 @@ import type { ExecutionContext } from 'ava';
 import { shareOfStress } from './helpers/stress.js';
 import { run } from './lifetime/run.js';
 
-shareOfStress('processes are killed at random points, and in commits', 'dicts', 60, /^60 kills/);
+shareOfStress('processes are killed at random points, and in commits', 'dicts', 24, /^24 kills/);
 shareOfStress(
   'the same operations on lmdb',
   'dicts-lmdb',
-  30_000,
+  12_000,
   /^\d+ operations of 3 processes.*: no difference/,
 );
-shareOfStress('one process writes and three read', 'dicts-soak', 4, /: no fault$/);
+shareOfStress('one process writes and three read', 'dicts-soak', 2, /: no fault$/);
 
 async function runsWell(t: ExecutionContext, file: string, ...args: string[]): Promise<void> {
   const script = fileURLToPath(new URL(`stress/dicts/${file}`, import.meta.url));
@@ -22,7 +22,7 @@ async function runsWell(t: ExecutionContext, file: string, ...args: string[]): P
 }
 
 test.serial('a reader that is stopped while the table moves away and comes back misses no key', async (t) => {
-  await runsWell(t, 'stops.js', '10');
+  await runsWell(t, 'stops.js', '4');
 });
 
 test.serial('a dict of which every byte is flipped, one after the other', async (t) => {

@@ -6,6 +6,7 @@ import test from 'ava';
 
 import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 // Every example of the documentation runs: the blocks of a page one after the other, each in a process of its
 // own, in one /dev/shm. A `text` block says what the one before it prints. A block that begins with `// NAME.js`
@@ -41,7 +42,9 @@ for (const page of pages) {
       const file = path.join(folder, name);
       fs.writeFileSync(file, code);
       // TypeScript only for `using`, which Node 20 does not know yet.
-      return language === 'js' ? [`"${process.execPath}" --import=tsx "${file}"`] : [`"${python}" "${file}"`];
+      return language === 'js'
+        ? [`"${process.execPath}" ${TYPESCRIPT} "${file}"`]
+        : [`"${python}" "${file}"`];
     });
     const expected = all.filter(({ language }) => language === 'text').map(({ code }) => code);
     const [command, args] = ownDevShm('256m', [

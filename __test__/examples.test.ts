@@ -6,10 +6,11 @@ import test from 'ava';
 import { SharedCache } from '../examples/cluster-cache/cache.js';
 import { venvPython } from './helpers/python.js';
 import { run } from './lifetime/run.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const example = (file: string): string => fileURLToPath(new URL(`../examples/${file}`, import.meta.url));
 const node = (file: string, env?: NodeJS.ProcessEnv) =>
-  run(process.execPath, ['--import=tsx', example(file)], 100, env);
+  run(process.execPath, [TYPESCRIPT, example(file)], 100, env);
 
 test('txn.ts: what one process writes inside of a txn the other reads', async (t) => {
   const { code, output } = await node('txn.ts');

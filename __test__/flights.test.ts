@@ -17,6 +17,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { SharedArray } from 'shmkit';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const patience = 60_000;
 const root = new URL('../', import.meta.url);
@@ -45,11 +46,7 @@ class Run {
   stdout = '';
   stderr = '';
 
-  constructor(
-    t: ExecutionContext,
-    args: readonly string[],
-    command: readonly string[] = ['--import', 'tsx', main],
-  ) {
+  constructor(t: ExecutionContext, args: readonly string[], command: readonly string[] = [TYPESCRIPT, main]) {
     t.timeout(2 * patience);
     this.#child = spawn(process.execPath, [...command, ...args], {
       cwd: fileURLToPath(root),

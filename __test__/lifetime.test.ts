@@ -5,12 +5,13 @@ import test from 'ava';
 import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
 import { names } from './lifetime/scenarios.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const script = fileURLToPath(new URL('lifetime/scenarios.ts', import.meta.url));
 
 for (const name of names) {
   test(name, async (t) => {
-    const node = [process.execPath, '--expose-gc', '--import=tsx', script, name];
+    const node = [process.execPath, '--expose-gc', TYPESCRIPT, script, name];
     const [command, args] = ownDevShm(name.startsWith('a full') ? '16m' : '2g', node);
     const { code, signal, output } = await run(command, args);
     t.deepEqual({ code, signal }, { code: 0, signal: null }, output);

@@ -11,8 +11,8 @@ import { shareOfStress } from './helpers/stress.js';
 
 const pythons = await findPythons();
 const wheel = fileURLToPath(new URL('../.cache/python', import.meta.url));
-shareOfStress('holders are killed at random points', 'locks', 40, /^40 kills/);
-shareOfStress('holders are terminated at random points', 'terminations', 40, /^40 terminations/);
+shareOfStress('holders are killed at random points', 'locks', 24, /^24 kills/);
+shareOfStress('holders are terminated at random points', 'terminations', 24, /^24 terminations/);
 shareOfStress(
   'hand-overs in every way of waiting',
   'handoffs',

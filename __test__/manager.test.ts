@@ -261,7 +261,7 @@ test('the server ends with the worker thread that started it', async (t) => {
       parentPort.postMessage((await manager.sharedMemory(1)).name);
       setInterval(() => {}, 1000);
     });`;
-  const worker = new Worker(code, { eval: true });
+  const worker = new Worker(code, { eval: true, execArgv: [] });
   const name = await new Promise<string>((resolve) => worker.once('message', resolve));
   const server = serverOf(name);
   await worker.terminate();

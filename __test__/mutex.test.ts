@@ -174,7 +174,7 @@ test('a worker thread that is terminated with the lock gives it to the next one 
     require('worker_threads').parentPort.postMessage('has it');
     setInterval(() => {}, 1000);
   })`;
-  const worker = new Worker(code, { eval: true, workerData: mutex.toJSON() });
+  const worker = new Worker(code, { eval: true, execArgv: [], workerData: mutex.toJSON() });
   await new Promise((resolve) => worker.once('message', resolve));
   const waiting = mutex.lock();
   await worker.terminate();
@@ -196,7 +196,7 @@ test('a worker thread that waits is terminated as any other', async (t) => {
       ${wait};
     })()`;
     const workerData = { mutex: mutex.toJSON(), event: event.toJSON() };
-    const worker = new Worker(code, { eval: true, workerData });
+    const worker = new Worker(code, { eval: true, execArgv: [], workerData });
     await new Promise((resolve) => worker.once('message', resolve));
     t.is(await worker.terminate(), 1, wait);
   }

@@ -12,6 +12,7 @@ import type { WorkerDiedError } from 'shmkit';
 import { Program } from './helpers/program.js';
 import { exists, freshName } from './helpers/segments.js';
 import { until } from './helpers/wait.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const WORK = new URL('pool/work.ts', import.meta.url);
 const PLAIN = new URL('pool/plain.mjs', import.meta.url);
@@ -690,7 +691,7 @@ test.serial('terminate() while workers start, from anywhere, leaves no process a
     await closed.close();
     await closed.terminate();
     poolOf().run('exit', 0).catch(() => say('over'));`,
-    ['--import=tsx'],
+    [TYPESCRIPT],
   );
   const code = 'ERR_SHM_CLOSED';
   t.is(await program.says(), `${code},${code},${code},`);

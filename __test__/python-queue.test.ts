@@ -1,6 +1,5 @@
 /** One queue between Node and Python: items of each type both ways, batches, in place, kills, waits. */
 import { Buffer } from 'node:buffer';
-import { fileURLToPath } from 'node:url';
 
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -12,7 +11,7 @@ import { Numpy } from './helpers/numpy.js';
 import { Program } from './helpers/program.js';
 import { venvPython } from './helpers/python.js';
 import { freshName } from './helpers/segments.js';
-import { run } from './lifetime/run.js';
+import { shareOfStress } from './helpers/stress.js';
 
 /** In front of what Python runs. */
 const OPEN = 'import shmkit\nq = shmkit.SharedQueue.attach(target)\n';
@@ -194,18 +193,16 @@ say(got)`;
   t.is(queue.lost, 0);
 });
 
-const script = (file: string): string => fileURLToPath(new URL(`queues/${file}`, import.meta.url));
-
-for (const who of ['consumer', 'producer', 'both']) {
-  test.serial(`a share of the command for checksums, with Python as ${who}`, async (t) => {
-    const args = ['--import=tsx', script('checksum.ts'), '--count', '300000', '--python', who];
-    const { code, signal, output } = await run(process.execPath, args);
-    t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-  });
+for (const python of ['consumer', 'producer', 'both']) {
+  shareOfStress(`a queue with Python as ${python}`, 'checksum', 300_000, /^300000 items, mpmc/, { python });
 }
 
-test.serial('a share of the command for queues, with Python among those who are killed', async (t) => {
-  const args = ['--import=tsx', script('main.ts'), '--kills', '24', '--seed', '3', '--python'];
-  const { code, signal, output } = await run(process.execPath, args);
-  t.deepEqual({ code, signal }, { code: 0, signal: null }, output);
-});
+shareOfStress(
+  'processes of Python among those that are killed',
+  'queues',
+  24,
+  /^24 kills in \d+ s: no fault$/,
+  {
+    python: true,
+  },
+);

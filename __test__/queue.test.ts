@@ -425,7 +425,7 @@ test('a worker thread has its own side of it, and what it had is recovered when 
       parentPort.postMessage('claimed');
       setInterval(() => {}, 1000);
     });`;
-  const worker = new Worker(code, { eval: true, workerData: queue.toJSON() });
+  const worker = new Worker(code, { eval: true, execArgv: [], workerData: queue.toJSON() });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   t.deepEqual(queue.popSync(), number(1));
   const waiting = queue.pop();

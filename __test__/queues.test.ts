@@ -5,7 +5,7 @@ import { Program } from './helpers/program.js';
 import { freshName } from './helpers/segments.js';
 import { shareOfStress } from './helpers/stress.js';
 
-shareOfStress('processes are killed at random points', 'queues', 40, /^40 kills in \d+ s: no fault$/);
+shareOfStress('processes are killed at random points', 'queues', 24, /^24 kills in \d+ s: no fault$/);
 shareOfStress('a queue for many processes', 'checksum', 300_000, /^300000 items, mpmc/);
 shareOfStress('a queue for two processes', 'checksum', 300_000, /^300000 items, spsc/, { spsc: true });
 

@@ -10,6 +10,7 @@ import { ShareableList, SharedMemory } from 'shmkit';
 
 import { NodePeer } from './helpers/node.js';
 import { freshName } from './helpers/segments.js';
+import { TYPESCRIPT } from './helpers/typescript.js';
 
 const WORKER = new URL('helpers/attach-worker.js', import.meta.url);
 const PEER = fileURLToPath(new URL('helpers/node-peer.ts', import.meta.url));
@@ -45,7 +46,7 @@ test('an instance cannot be cloned after close() either', (t) => {
 test('process.send with advanced serialization refuses an instance', async (t) => {
   using shm = SharedMemory.create(64, { name: freshName(t) });
   using list = ShareableList.create([1], { name: freshName(t) });
-  const child = fork(PEER, { execArgv: ['--import=tsx'], serialization: 'advanced' });
+  const child = fork(PEER, { execArgv: [TYPESCRIPT], serialization: 'advanced' });
   const ended = once(child, 'exit');
   const watchdog = setTimeout(() => child.kill('SIGKILL'), 20_000);
   try {

@@ -55,7 +55,7 @@ const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
     against: { ...FULL, passes: 4, round: 5e6, rounds: 30 },
   },
   quick: {
-    run: { ...QUICK, passes: 1, rounds: 3 },
+    run: { ...QUICK, passes: 1, rounds: 2 },
     compare: { ...QUICK, passes: 3, rounds: 3 },
     against: { ...QUICK, passes: 3, rounds: 4 },
   },

@@ -14,11 +14,10 @@ const SLOW = [
   'kills',
   'lifetime',
   'locks',
+  'misuse',
   'ownership',
   'package',
   'queues',
-  'stress*',
-  'torture',
 ];
 
 const isQuick = process.argv.includes('--quick');

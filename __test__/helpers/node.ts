@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Race } from './barrier.js';
 import { Peer } from './peer.js';
 import type { Answer, Operations } from './peer.js';
+import { TYPESCRIPT } from './typescript.js';
 
 const PROGRAM = fileURLToPath(new URL('node-peer.ts', import.meta.url));
 
@@ -22,7 +23,7 @@ export class NodePeer extends Peer<NodeOperations> {
 
   constructor() {
     const child = fork(PROGRAM, {
-      execArgv: ['--import=tsx'],
+      execArgv: [TYPESCRIPT],
       serialization: 'json',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

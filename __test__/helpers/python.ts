@@ -55,7 +55,10 @@ async function examine(path: string): Promise<Python | undefined> {
   }
 }
 
-/** One CPython of each minor version on this machine, the oldest first. The tests need one at least. */
+/**
+ * The oldest and the newest CPython on this machine that the package supports; one of each minor version if
+ * `SHMKIT_TEST_PYTHONS` is `all`, as in `npm run test:runtimes`. The oldest comes first. The tests need at least one.
+ */
 export async function findPythons(): Promise<Python[]> {
   const found = await Promise.all(candidates().map(examine));
   const byMinor = new Map<number, Python>();
@@ -65,7 +68,9 @@ export async function findPythons(): Promise<Python[]> {
   if (byMinor.size === 0) {
     throw new Error(`the tests need CPython 3.${OLDEST_MINOR} or newer as python3; none that runs was found`);
   }
-  return [...byMinor].sort(([a], [b]) => a - b).map(([, python]) => python);
+  const all = [...byMinor].sort(([a], [b]) => a - b).map(([, python]) => python);
+  if (process.env['SHMKIT_TEST_PYTHONS'] === 'all') return all;
+  return all.filter((_, index) => index === 0 || index === all.length - 1);
 }
 
 /** The interpreter that has numpy. */

@@ -22,7 +22,7 @@ const ends: Record<string, [code: string, ended: number | string]> = {
   'process.exit() while a worker creates': [
     `const { Worker } = await import('node:worker_threads');
      const code = "import('shmkit').then(async ({ SharedMemory }) => { const { parentPort } = await import('node:worker_threads'); const made = []; for (;;) { made.push(SharedMemory.create(64)); if (made.length === 50) parentPort.postMessage(0); if (made.length > 50) { const oldest = made.shift(); oldest.close(); oldest.unlink(); } } });";
-     new Worker(code, { eval: true }).once('message', () => process.exit(0));`,
+     new Worker(code, { eval: true, execArgv: [] }).once('message', () => process.exit(0));`,
     0,
   ],
   ...Object.fromEntries(
@@ -90,7 +90,7 @@ export const exits: Scenarios = {
     const actor = node(`
       const { Worker } = await import('node:worker_threads');
       const code = "import('shmkit').then(async ({ SharedMemory }) => { SharedMemory.create(64, { name: 'by-worker' }); (await import('node:worker_threads')).parentPort.postMessage(0); }); setInterval(() => 0, 1e6);";
-      const worker = new Worker(code, { eval: true });
+      const worker = new Worker(code, { eval: true, execArgv: [] });
       worker.once('message', async () => { await worker.terminate(); say(String(fs.existsSync('/dev/shm/by-worker'))); hold(); });`);
     assert.equal(await actor.line(), 'true');
     actor.kill('SIGKILL');

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 
 import { KINDS } from './kinds.js';
 import { kindOf, stress } from './run.js';
+import { TYPESCRIPT } from '../helpers/typescript.js';
 
 const COMMON = {
   rounds: { type: 'string' },
@@ -76,7 +77,7 @@ async function one(name: string, args: readonly string[]): Promise<void> {
 /** Runs it in a process of its own, so that it cannot end the others; how it ended. */
 async function apart(args: readonly string[]): Promise<'passed' | `failed (${string})`> {
   const main = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, ['--import=tsx', main, ...args], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [TYPESCRIPT, main, ...args], { stdio: 'inherit' });
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   return code === 0 ? 'passed' : `failed (${code ?? signal})`;
 }

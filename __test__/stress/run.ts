@@ -6,6 +6,7 @@ import { withParent } from './child.js';
 import { Fault, Harness } from './harness.js';
 import { KINDS } from './kinds.js';
 import type { Kind, Options } from './kinds.js';
+import { TYPESCRIPT } from '../helpers/typescript.js';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
@@ -58,7 +59,7 @@ function toArguments(options: Options): string[] {
 }
 
 async function inOwnDevShm(harness: Harness, size: string, args: readonly string[]): Promise<string> {
-  const node = withParent([process.execPath, '--import=tsx', MAIN, ...args]).flat();
+  const node = withParent([process.execPath, TYPESCRIPT, MAIN, ...args]).flat();
   const [command, all] = ownDevShm(size, node);
   const child = harness.launch('the run in a /dev/shm of its own', [command, ...all]);
   await child.closed;

@@ -9,7 +9,7 @@ import { sizeName } from '../context.js';
 import type { Context } from '../context.js';
 import type { Contest, Row, Run } from '../harness.js';
 
-const CONSUMER = new URL('../consumer.ts', import.meta.url);
+const CONSUMER = new URL('../consumer.js', import.meta.url);
 /** JSON is so slow that it gets a part of the data; its time grows with the length, so it is scaled. */
 const JSON_PART = 16;
 /** A new value for each job: a sum of stale bytes would be found out. */
@@ -136,6 +136,7 @@ async function start(
   serialization: 'advanced' | 'json' = 'json',
 ): Promise<ChildProcess> {
   const child = fork(CONSUMER, [role, detail], {
+    execArgv: [],
     serialization,
     // The fifth is a socket pair of the kind that `net` makes of a unix socket.
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],

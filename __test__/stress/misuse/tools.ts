@@ -155,7 +155,7 @@ export async function worker(source: string): Promise<Worker> {
       const { parentPort } = await import('node:worker_threads');
       ${source}
     })`,
-    { eval: true },
+    { eval: true, execArgv: [] },
   );
   await new Promise((resolve, reject) => {
     started.once('message', resolve);

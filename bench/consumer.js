@@ -16,28 +16,28 @@ process.on('disconnect', () => process.exit());
  * Four sums at once: one alone would wait for the processor's adder at each step, three times as long as the
  * memory takes, and the row would measure that.
  */
-function sum(values: ArrayLike<number>): number {
+function sum(values) {
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0; i < values.length; i += 4) {
-    a += values[i]!;
-    b += values[i + 1]!;
-    c += values[i + 2]!;
-    d += values[i + 3]!;
+    a += values[i];
+    b += values[i + 1];
+    c += values[i + 2];
+    d += values[i + 3];
   }
   return a + b + c + d;
 }
 
-function open(): Socket {
+function open() {
   return new Socket({ fd: SOCKET, readable: true, writable: true });
 }
 
-function answer(values: Float64Array): Buffer {
+function answer(values) {
   const bytes = Buffer.alloc(8);
   bytes.writeDoubleLE(sum(values));
   return bytes;
 }
 
-const roles: Record<string, () => void> = {
+const roles = {
   /** They lie in a segment that this process attached to once: a message says that they are there. */
   shared() {
     const shm = SharedMemory.attach(detail);
@@ -62,7 +62,7 @@ const roles: Record<string, () => void> = {
   /** The same as most programs have it: the chunks are kept and joined. */
   joined() {
     const size = Number(detail);
-    let chunks: Buffer[] = [];
+    let chunks = [];
     let received = 0;
     const socket = open();
     socket.on('data', (chunk) => {
@@ -78,12 +78,12 @@ const roles: Record<string, () => void> = {
 
   /** They come in the message itself, as structured clone has it. */
   advanced() {
-    process.on('message', (values: Float64Array) => process.send?.(sum(values)));
+    process.on('message', (values) => process.send?.(sum(values)));
   },
 
   /** They come in the message itself, as JSON. */
   json() {
-    process.on('message', (values: number[]) => process.send?.(sum(values)));
+    process.on('message', (values) => process.send?.(sum(values)));
   },
 };
 
