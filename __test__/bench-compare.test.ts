@@ -22,7 +22,7 @@ import { TYPESCRIPT } from './helpers/typescript.js';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The watchdog of a run, in milliseconds. */
 const WITHIN = 60_000;
-const RULE = { threshold: 0.05 };
+const RULE = { threshold: 0.05, confidence: 0.9999 };
 const CONFIRMATIONS = { fewest: 3, most: 5 };
 
 /** Standard normal numbers that a seed repeats. */
@@ -132,6 +132,7 @@ async function decide(seed: number, slower: Partial<Record<number, number>> = {}
   const confirmed = await confirmChanges(
     here.ids(),
     CONFIRMATIONS,
+    RULE.confidence,
     (id, confidence) => looksChanged(pairedViews(here.find(id)!, there.find(id)!), confidence, RULE),
     (suspects) => Promise.resolve(measure(suspects, 6)),
   );

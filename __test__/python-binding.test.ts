@@ -6,7 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import pLimit from 'p-limit';
 
-import { findPythons, venvPython } from './helpers/python.js';
+import { findPythons, venvPython, wantsAllPythons } from './helpers/python.js';
 import { ownDevShm } from './lifetime/namespace.js';
 import { run } from './lifetime/run.js';
 
@@ -32,15 +32,18 @@ const NEEDS_NUMPY = new Set([
   'numpys_slots_stay_mapped',
 ]);
 
-/** So many at once: each has processes of its own, whose waits have watchdogs. */
-const limit = pLimit(4);
+/** The number of scenarios at once: each has processes of its own, whose waits have watchdogs. */
+const limit = pLimit(2);
 
-for (const { version, path } of await findPythons()) {
-  for (const name of names) {
-    if (NEEDS_NUMPY.has(name)) continue;
+// Each scenario with one of them, in turn, unless all are wanted: the wheel is the same for all.
+const pythons = await findPythons();
+names.forEach((name, index) => {
+  if (NEEDS_NUMPY.has(name)) return;
+  const turn = [pythons[index % pythons.length]!];
+  for (const { version, path } of wantsAllPythons ? pythons : turn) {
     test(`${name.replaceAll('_', ' ')} (CPython ${version})`, scenario, path, name);
   }
-}
+});
 for (const name of NEEDS_NUMPY) test(name.replaceAll('_', ' '), scenario, venvPython(), name);
 
 async function scenario(t: ExecutionContext, python: string, name: string): Promise<void> {

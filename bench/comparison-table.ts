@@ -16,6 +16,7 @@ export function comparisonTable(
   here: Results,
   there: Results,
   [before, now]: readonly [before: string, now: string],
+  confidence: number,
 ): string {
   const lines = emptyTable(
     [
@@ -23,7 +24,7 @@ export function comparisonTable(
       'row',
       before,
       now,
-      `change (${which === 'usual' ? 100 * CONFIDENCE.usual : 100 * CONFIDENCE.last} %)`,
+      `change (${100 * (which === 'usual' ? CONFIDENCE.usual : confidence)} %)`,
       'by',
       'passes',
       '',

@@ -47,12 +47,13 @@ export interface Confirmations {
 }
 
 /**
- * The rows that look changed, after each confirmation, and are confirmed in the end. `looks` tells whether a row looks
- * changed with a confidence, and `again` measures rows once more.
+ * The rows that look changed, after each confirmation, and are confirmed in the end with the confidence `last`. `looks`
+ * tells whether a row looks changed with a confidence, and `again` measures rows once more.
  */
 export async function confirmChanges(
   ids: readonly RowId[],
   { fewest, most }: Confirmations,
+  last: number,
   looks: (id: RowId, confidence: number) => boolean,
   again: (suspects: readonly RowId[], confirmation: number) => Promise<void>,
 ): Promise<RowId[]> {
@@ -61,7 +62,7 @@ export async function confirmChanges(
   for (let done = 1; done <= most && suspects.length > 0; done++) {
     await again(suspects, done);
     suspects = suspects.filter((id) => {
-      if (done < fewest || !looks(id, CONFIDENCE.last)) return looks(id, CONFIDENCE.between);
+      if (done < fewest || !looks(id, last)) return looks(id, CONFIDENCE.between);
       confirmed.push(id);
       return false;
     });
@@ -87,7 +88,7 @@ export function verdicts(
       notComparable.push(id);
       continue;
     }
-    const change = changeAt(views, CONFIDENCE.last);
+    const change = changeAt(views, rule.confidence);
     const isReported =
       confirmed.some((one) => one.suite === id.suite && one.row === id.row) && isChanged(change, rule);
     const verdict = !isReported ? 'unchanged' : change.estimate > 1 ? 'slower' : 'faster';

@@ -1,11 +1,7 @@
 import type { Interval } from './bootstrap.js';
 import type { Views } from './views.js';
 
-/**
- * Confidence levels. About 110 rows are compared in a run, and five runs without a change should report nothing: 550
- * comparisons. Hence the last level, at which one comparison out of 10,000 errs. The first ones only choose
- * what is measured again, and may err often.
- */
+/** Confidence levels that choose what is measured again, and may err often. The plan has the one that decides. */
 export const CONFIDENCE = {
   /** Of the intervals in tables of all rows, which decide nothing. */
   usual: 0.95,
@@ -13,18 +9,18 @@ export const CONFIDENCE = {
   first: 0,
   /** After a confirmation: is it worth measuring yet again? */
   between: 0.9,
-  /** After enough confirmations: is it reported? */
-  last: 0.9999,
 } as const;
 
 /** When a change counts. */
 export interface Rule {
   /** Slower than this is a regression: 0.05 for 5 %. */
   readonly threshold: number;
+  /** Of the intervals that decide. */
+  readonly confidence: number;
 }
 
 /** Less than half of the threshold is too small to matter, however certain. */
-export function floorOf({ threshold }: Rule): number {
+export function floorOf({ threshold }: Pick<Rule, 'threshold'>): number {
   return threshold / 2;
 }
 
@@ -55,6 +51,6 @@ export function isChanged({ estimate, low, high }: Interval, rule: Rule): boolea
 }
 
 /** Whether a change is a regression, given that it is reported. */
-export function isRegression({ estimate }: Interval, { threshold }: Rule): boolean {
+export function isRegression({ estimate }: Interval, { threshold }: Pick<Rule, 'threshold'>): boolean {
   return estimate > 1 + threshold;
 }

@@ -63,7 +63,9 @@ async function main(): Promise<number> {
   const look: Look = other
     ? pairedViews
     : (ours, theirs, { suite }) => unpairedViews(ours, theirs, isSameProcessor(suite, here, there));
-  const comparison = there && (await runComparison(setting, selection, there, look, { threshold }));
+  const comparison =
+    there &&
+    (await runComparison(setting, selection, there, look, { threshold, confidence: plan.confidence }));
   progress('');
   if (other === undefined) for (const suite of here.suites) print(suite);
   if (there && comparison)
@@ -103,12 +105,12 @@ function printComparison(
   there: Results,
   names: readonly [before: string, now: string],
 ): void {
-  const { rows } = comparison;
-  console.log(comparisonTable(rows, 'usual', here, there, names));
+  const { rows, confidence } = comparison;
+  console.log(comparisonTable(rows, 'usual', here, there, names, confidence));
   const reported = rows.filter(({ verdict }) => verdict !== 'unchanged');
   if (reported.length > 0) {
     console.log('Slower or faster beyond the interval:');
-    console.log(comparisonTable(reported, 'change', here, there, names));
+    console.log(comparisonTable(reported, 'change', here, there, names, confidence));
   }
   console.log(summary(comparison));
 }

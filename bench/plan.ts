@@ -17,6 +17,8 @@ export interface Plan {
   readonly confirmations: Confirmations;
   /** Passes of each confirmation. */
   readonly more: number;
+  /** The confidence with which a change is reported. */
+  readonly confidence: number;
   /** Milliseconds that the idle gate may wait in all. */
   readonly wait: number;
 }
@@ -34,6 +36,8 @@ const FULL = {
   fewest: 2,
   confirmations: { fewest: 3, most: 5 },
   more: 6,
+  // About 110 rows are compared in a run, and five runs without a change should report nothing: 550 comparisons.
+  confidence: 0.9999,
   wait: 30_000,
 };
 const QUICK = {
@@ -43,6 +47,8 @@ const QUICK = {
   fewest: 2,
   confirmations: { fewest: 1, most: 2 },
   more: 2,
+  // Its few passes cannot reach more.
+  confidence: 0.99,
   wait: 0,
 };
 

@@ -1,6 +1,6 @@
 import { confirmChanges, looksChanged, verdicts } from './comparison.js';
 import type { Comparison, Look } from './comparison.js';
-import { CONFIDENCE, floorOf } from './decision.js';
+import { floorOf } from './decision.js';
 import type { Rule } from './decision.js';
 import { measurePass } from './passes.js';
 import type { Setting } from './passes.js';
@@ -57,14 +57,14 @@ export async function runComparison(
       },
     );
   };
-  const confirmed = await confirmChanges(here.ids(), plan.confirmations, looks, again);
+  const confirmed = await confirmChanges(here.ids(), plan.confirmations, rule.confidence, looks, again);
   const wanted = (id: RowId) => selection.suites.includes(id.suite) && selection.isWanted(id);
   const absent = (from: Results) => (id: RowId) => wanted(id) && from.find(id) === undefined;
   const alone = sides.map((side) => side.alone);
   return {
     threshold: rule.threshold,
     floor: floorOf(rule),
-    confidence: CONFIDENCE.last,
+    confidence: rule.confidence,
     ...verdicts(here, there, look, confirmed, rule),
     onlyHere: [...alone[0]!, ...here.ids().filter(absent(there))],
     onlyThere: [...(alone[1] ?? []), ...there.ids().filter(absent(here))],

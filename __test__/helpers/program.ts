@@ -94,7 +94,9 @@ export class Program {
   async #within<T>(what: string, promise: Promise<T>): Promise<T> {
     let watchdog: NodeJS.Timeout | undefined;
     const hung = new Promise<never>((_, reject) => {
-      watchdog = setTimeout(() => reject(new Error(`process ${this.pid} takes too long ${what}`)), WATCHDOG);
+      const fail = (): void => reject(new Error(`process ${this.pid} takes too long ${what}`));
+      // In two steps: if this process was busy meanwhile, the answer may be waiting to be read.
+      watchdog = setTimeout(() => (watchdog = setTimeout(fail, WATCHDOG / 2)), WATCHDOG / 2);
     });
     try {
       return await Promise.race([promise, hung]);

@@ -16,6 +16,9 @@ const VENV_PYTHON = fileURLToPath(new URL('../../.cache/venv/bin/python3', impor
 const ASK = `import json, sys, _posixshmem
 print(json.dumps([sys.implementation.name, *sys.version_info[:3], sys.executable]))`;
 
+/** Whether the tests run with every Python on this machine. */
+export const wantsAllPythons = process.env['SHMKIT_TEST_PYTHONS'] === 'all';
+
 /** An interpreter that runs here. */
 export interface Python {
   /** Such as `3.13`. */
@@ -69,7 +72,7 @@ export async function findPythons(): Promise<Python[]> {
     throw new Error(`the tests need CPython 3.${OLDEST_MINOR} or newer as python3; none that runs was found`);
   }
   const all = [...byMinor].sort(([a], [b]) => a - b).map(([, python]) => python);
-  if (process.env['SHMKIT_TEST_PYTHONS'] === 'all') return all;
+  if (wantsAllPythons) return all;
   return all.filter((_, index) => index === 0 || index === all.length - 1);
 }
 
