@@ -2,7 +2,7 @@
 // `--quick` leaves out `SLOW`. The last line counts all tests.
 import { spawn } from 'node:child_process';
 
-/** Test files with kills, benchmarks, examples and packages, which `npm run test:quick` leaves out. */
+/** Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. */
 const SLOW = [
   'bench*',
   'broadcasts',
@@ -17,6 +17,9 @@ const SLOW = [
   'misuse',
   'ownership',
   'package',
+  'pool*',
+  'python-binding',
+  'python-queue',
   'queues',
 ];
 
