@@ -13,7 +13,13 @@ import { TYPESCRIPT } from './helpers/typescript.js';
 // or `# NAME.py` is a file of that name for those after it. `python3` is one with numpy and shmkit.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const python = path.join(root, '.cache/venv/bin/python3');
-const pages = ['README.md', ...fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  ...fs
+    .readdirSync(path.join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 
 interface Block {
   language: string;
