@@ -193,8 +193,10 @@ say(got)`;
   t.is(queue.lost, 0);
 });
 
-for (const python of ['consumer', 'producer', 'both']) {
-  shareOfStress(`a queue with Python as ${python}`, 'checksum', 300_000, /^300000 items, mpmc/, { python });
+for (const side of ['consumer', 'producer', 'both']) {
+  shareOfStress(`a queue with Python as ${side}`, 'checksum', 300_000, /^300000 items, mpmc/, {
+    python: side,
+  });
 }
 
 shareOfStress(
