@@ -23,7 +23,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The watchdog of a run, in milliseconds. */
 const WITHIN = 60_000;
 const RULE = { threshold: 0.05, confidence: 0.9999 };
-const CONFIRMATIONS = { fewest: 3, most: 5 };
+const CONFIRMATIONS = { fewest: 3, most: 7 };
 
 /** Standard normal numbers that a seed repeats. */
 function normal(seed: number): () => number {
@@ -128,7 +128,7 @@ function synthetic(seed: number, slower: Partial<Record<number, number>>) {
 /** Decides as a run does, without processes. */
 async function decide(seed: number, slower: Partial<Record<number, number>> = {}) {
   const { here, there, measure } = synthetic(seed, slower);
-  measure(here.ids(), 4);
+  measure(here.ids(), 5);
   const confirmed = await confirmChanges(
     here.ids(),
     CONFIRMATIONS,

@@ -42,7 +42,7 @@ export function comparisonTable(
       markedName(ours),
       figure(middle(theirs.shmkit)),
       figure(middle(ours.shmkit)),
-      `${signed(estimate)} (${signed(low)} to ${signed(high)})`,
+      Number.isFinite(high) ? `${signed(estimate)} (${signed(low)} to ${signed(high)})` : signed(estimate),
       by,
       row.passes,
       WORDS[ours.unit][row.verdict],

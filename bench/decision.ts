@@ -32,7 +32,7 @@ export interface Change extends Interval {
 
 /** The change with an interval of that confidence. With several views, the one that is nearest to no change. */
 export function changeAt(views: Views, confidence: number): Change {
-  const changes = views.map(({ by, bootstrap }) => ({ by, ...bootstrap.interval(confidence) }));
+  const changes = views.map(({ by, estimator }) => ({ by, ...estimator.interval(confidence) }));
   const low = Math.min(...changes.map((change) => change.low));
   const high = Math.max(...changes.map((change) => change.high));
   const nearest = changes.reduce((a, b) => (Math.abs(b.estimate) < Math.abs(a.estimate) ? b : a));

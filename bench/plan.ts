@@ -58,12 +58,13 @@ const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
     compare: { ...FULL, passes: 7, rounds: 6 },
     // Short rounds: a process that has just been woken is seldom interrupted in them. An even number, so that each side
     // is the first one equally often.
-    against: { ...FULL, passes: 4, round: 5e6, rounds: 30 },
+    against: { ...FULL, passes: 5, round: 5e6, rounds: 30, confirmations: { fewest: 3, most: 7 } },
   },
   quick: {
     run: { ...QUICK, passes: 1, rounds: 2 },
     compare: { ...QUICK, passes: 3, rounds: 3 },
-    against: { ...QUICK, passes: 3, rounds: 4 },
+    // The sign test needs eight passes for its confidence.
+    against: { ...QUICK, passes: 4, more: 4, rounds: 4 },
   },
 };
 

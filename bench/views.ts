@@ -1,11 +1,14 @@
 import { Bootstrap } from './bootstrap.js';
 import type { Measured, Outcome } from './results.js';
+import { SignInterval } from './sign-interval.js';
+import type { Estimator } from './sign-interval.js';
+import { median } from './statistics.js';
 
 /** One way to look at a row's change: the logarithm of the ratio new to old. */
 export interface View {
   /** What is compared: the time or size itself, or its ratio to a peer. */
   readonly by: string;
-  readonly bootstrap: Bootstrap;
+  readonly estimator: Estimator;
 }
 
 /** All that is known of a row's change. */
@@ -16,9 +19,13 @@ const BLOCK = 5;
 /** A confidence at which to compare widths. */
 const SOME = 0.95;
 
-/** Both sides were measured in the same rounds. Each block of rounds gives a ratio. */
+/** Both sides were measured in the same rounds: each pass gives one ratio, the median of its rounds'. */
 export function pairedViews(ours: Outcome, theirs: Outcome): Views {
-  return [{ by: measureOf(ours), bootstrap: new Bootstrap(logRatios(ours.shmkit, theirs.shmkit)) }];
+  const passes = ours.shmkit.samples.map((rounds, pass) => {
+    const others = theirs.shmkit.samples[pass]!;
+    return median(rounds.map((sample, round) => Math.log(sample / others[round]!)));
+  });
+  return [{ by: measureOf(ours), estimator: new SignInterval(passes) }];
 }
 
 /**
@@ -30,7 +37,7 @@ export function unpairedViews(ours: Outcome, theirs: Outcome, isSameProcessor: b
     const [now, before] = [ours, theirs].map(({ shmkit }) =>
       shmkit.samples.map((rounds) => fastest(rounds).map(Math.log)),
     );
-    return { by: measureOf(ours), bootstrap: new Bootstrap(now!, before!) };
+    return { by: measureOf(ours), estimator: new Bootstrap(now!, before!) };
   };
   if (ours.unit === 'bytes') return [own()];
   const peer = steadiestPeer(ours, theirs);
@@ -48,10 +55,10 @@ function steadiestPeer(ours: Outcome, theirs: Outcome): View | undefined {
     const before = theirs.peers.find(({ name }) => name === peer.name);
     // A peer that was not available in every pass is not in step with shmkit's passes.
     if (before === undefined || !isComplete(ours, peer) || !isComplete(theirs, before)) continue;
-    const bootstrap = new Bootstrap(logRatios(ours.shmkit, peer), logRatios(theirs.shmkit, before));
-    const { low, high } = bootstrap.interval(SOME);
+    const estimator = new Bootstrap(logRatios(ours.shmkit, peer), logRatios(theirs.shmkit, before));
+    const { low, high } = estimator.interval(SOME);
     const width = high - low;
-    if (best === undefined || width < best.width) best = { by: `÷ ${peer.name}`, bootstrap, width };
+    if (best === undefined || width < best.width) best = { by: `÷ ${peer.name}`, estimator, width };
   }
   return best;
 }
