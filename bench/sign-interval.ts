@@ -24,6 +24,7 @@ export class SignInterval implements Estimator {
 
   interval(confidence: number): Interval {
     const { estimate } = this;
+    if (confidence === 0) return { estimate, low: estimate, high: estimate };
     const count = this.#sorted.length;
     // Leaves out as many values at each end as a fair coin allows for that confidence.
     let left = -1;
