@@ -1,4 +1,5 @@
 import type { Interval } from './bootstrap.js';
+import { median } from './statistics.js';
 
 /** What gives an estimate, and an interval for any confidence. */
 export interface Estimator {
@@ -16,10 +17,8 @@ export class SignInterval implements Estimator {
   readonly #sorted: readonly number[];
 
   constructor(values: readonly number[]) {
-    const sorted = [...values].sort((a, b) => a - b);
-    const half = sorted.length >> 1;
-    this.#sorted = sorted;
-    this.estimate = sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+    this.#sorted = [...values].sort((a, b) => a - b);
+    this.estimate = median(values);
   }
 
   interval(confidence: number): Interval {

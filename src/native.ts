@@ -14,11 +14,15 @@ const SUPPORTED = 'Linux on x64 and arm64, with glibc or musl';
 /** Functions that modules call while they load: for constants, and to set a callback. */
 const CALLED_AT_LOAD = /(?:Constants|Layout|Calls)$|^onTrackingTrouble$/;
 
+/** The platform of this process, as Node names it. */
+const platform = `${process.platform}-${process.arch}`;
+/** The binaries that may fit it. */
+const targets = TARGETS.filter((target) => target.startsWith(`${platform}-`));
+
 /** @internal The exports of the native module. */
 export const native: Readonly<Record<string, unknown>> = load();
 
 function load(): Readonly<Record<string, unknown>> {
-  const targets = targetsOf(`${process.platform}-${process.arch}`);
   if (targets.length === 0) return withoutBinary();
   const paths = targets.map(find).filter((path) => path !== undefined);
   if (paths.length === 0) {
@@ -37,10 +41,6 @@ function load(): Readonly<Record<string, unknown>> {
     }
   }
   throw notLoaded(reasonOf(errors[0]!), errors[0]);
-}
-
-function targetsOf(platform: string): readonly string[] {
-  return TARGETS.filter((target) => target.startsWith(`${platform}-`));
 }
 
 /** The path of a target's binary: a checkout's own, or that of the installed package. */
@@ -88,8 +88,7 @@ function notLoaded(reason: string, cause?: Error): Error {
 
 /** @internal For what would otherwise begin without a call of the native module. */
 export function checkPlatform(): void {
-  const platform = `${process.platform}-${process.arch}`;
-  if (targetsOf(platform).length > 0) return;
+  if (targets.length > 0) return;
   throw shmError(
     'ERR_SHM_UNSUPPORTED',
     `shmkit does not support ${platform}; the supported platforms are ${SUPPORTED}`,
