@@ -13,6 +13,7 @@ import { calls } from '../src/dict/desk.js';
 import { MESSAGE_PACK } from '../src/dict/kinds.js';
 import { pack } from '../src/dict/pack.js';
 import { unpack } from '../src/dict/unpack.js';
+import { deepEqual } from './helpers/equal.js';
 import { Random } from './helpers/random.js';
 
 const library = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
@@ -45,9 +46,9 @@ test('what is written is read as it was, here and by a library', (t) => {
     fc.property(objects, (object) => {
       const bytes = pack(object);
       if (bytes === undefined) return (t.fail('it was left to V8'), false);
-      t.deepEqual(read(bytes), object);
-      t.deepEqual(library.unpack(bytes), object);
-      t.deepEqual(read(library.pack(object)), object);
+      deepEqual(t, read(bytes), object);
+      deepEqual(t, library.unpack(bytes), object);
+      deepEqual(t, read(library.pack(object)), object);
       return true;
     }),
     { numRuns: 500 },
@@ -64,7 +65,7 @@ test('lengths around every form', (t) => {
       bytes: Buffer.alloc(length, 7),
       map: Object.fromEntries(Array.from({ length: Math.min(length, 70_000) }, (_, i) => [`k${i}`, i])),
     };
-    t.deepEqual(read(pack(object)!), object);
+    deepEqual(t, read(pack(object)!), object);
   }
 });
 
@@ -106,7 +107,7 @@ test('bytes that are no value are refused, at once and by a code', (t) => {
     }
   }
   t.true(refused > 5000, `${refused}`);
-  t.deepEqual(dict.get('good'), { é: 1, key: 'value' });
+  deepEqual(t, dict.get('good'), { é: 1, key: 'value' });
   dict.unlink();
 });
 
@@ -125,8 +126,8 @@ test('a getter that stores something itself', (t) => {
   };
   for (let round = 0; round < 20; round++) {
     dict.set('outer', object);
-    t.deepEqual(dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
-    for (const [key, it] of Object.entries({ ...inner, ...batch })) t.deepEqual(dict.get(key), it);
+    deepEqual(t, dict.get('outer'), { before: 1, here: { deep: 'x'.repeat(100) }, after: 2 });
+    for (const [key, it] of Object.entries({ ...inner, ...batch })) deepEqual(t, dict.get(key), it);
   }
   dict.unlink();
 });
@@ -142,7 +143,7 @@ test('a getter that takes keys away and adds some', (t) => {
     third: 3,
   };
   const got = read(pack(object)!) as object;
-  t.deepEqual(Object.keys(got).slice(0, 2), ['first', 'third']);
+  deepEqual(t, Object.keys(got).slice(0, 2), ['first', 'third']);
   t.false('second' in got);
 });
 
@@ -175,16 +176,16 @@ test('what all objects have inherited is not stored with each', (t) => {
     dict.unlink();`;
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
   const [nested, all] = [[{}], { before: { own: 1 }, b: { own: 2 } }];
-  t.deepEqual(JSON.parse(said), { ...all, a: { own: 1, nested }, c: { own: 11, nested: {} } });
+  deepEqual(t, JSON.parse(said), { ...all, a: { own: 1, nested }, c: { own: 11, nested: {} } });
 });
 
 /** What is written and read, with its keys in their order. */
 function isSame(t: ExecutionContext, object: object): void {
   const bytes = pack(object)!;
   const got = read(bytes);
-  t.deepEqual(got, object);
+  deepEqual(t, got, object);
   t.is(JSON.stringify(got), JSON.stringify(object));
-  t.deepEqual(library.unpack(bytes), object);
+  deepEqual(t, library.unpack(bytes), object);
 }
 
 test('texts of every length, with one character that is not ASCII or none', (t) => {
@@ -207,7 +208,7 @@ test('keys that differ in one byte only, where the other one is expected', (t) =
         const near = key.slice(0, at) + other + key.slice(at + 1);
         for (const name of [key, key, near, near, key]) {
           const bytes = library.pack({ [name]: { [name]: 1, last: 2 }, last: 3 });
-          t.deepEqual(read(bytes), { [name]: { [name]: 1, last: 2 }, last: 3 });
+          deepEqual(t, read(bytes), { [name]: { [name]: 1, last: 2 }, last: 3 });
           t.true(pack({ [name]: { [name]: 1, last: 2 }, last: 3 })!.equals(bytes));
         }
       }
@@ -275,9 +276,14 @@ test('keys that read as something else in code', (t) => {
     isSame(t, Object.fromEntries(odd.map((name) => [name, i])));
   }
   for (let i = 0; i < 20; i++) {
-    t.deepEqual(read(Buffer.from('83a16101a16102a16203', 'hex')), { a: 2, b: 3 }, 'a key twice');
+    deepEqual(t, read(Buffer.from('83a16101a16102a16203', 'hex')), { a: 2, b: 3 }, 'a key twice');
     t.throws(() => read(Buffer.from('82a16101a95f5f70726f746f5f5f80', 'hex')));
-    t.deepEqual(read(Buffer.from('83a1620103c0a16102', 'hex')), { b: 1, 3: null, a: 2 }, 'a number as a key');
+    deepEqual(
+      t,
+      read(Buffer.from('83a1620103c0a16102', 'hex')),
+      { b: 1, 3: null, a: 2 },
+      'a number as a key',
+    );
   }
 });
 
@@ -287,7 +293,7 @@ test('thousands of shapes', (t) => {
     [`other${i % 7}`]: { [`deep${i}`]: 1 },
   }));
   for (let round = 0; round < 2; round++) {
-    for (const object of shapes) for (let i = 0; i < 10; i++) t.deepEqual(read(pack(object)!), object);
+    for (const object of shapes) for (let i = 0; i < 10; i++) deepEqual(t, read(pack(object)!), object);
   }
 });
 
@@ -307,7 +313,7 @@ test('bytes that are damaged where they were whole before', async (t) => {
   };
   let refused = 0;
   for (let round = 0; round < 150; round++) {
-    for (let i = 0; i < 12; i++) t.deepEqual(read(pack(good(i))!), good(i));
+    for (let i = 0; i < 12; i++) deepEqual(t, read(pack(good(i))!), good(i));
     const bytes = pack(good(round))!;
     for (let n = random.below(2) + 1; n > 0; n--) bytes[random.below(bytes.length)] = random.below(256);
     const end = random.below(5) === 0 ? random.below(bytes.length) : bytes.length;
@@ -316,12 +322,13 @@ test('bytes that are damaged where they were whole before', async (t) => {
     const expected = attempt(() => fresh.unpack(bytes, 0, end));
     if (typeof expected === 'string') refused++;
     for (let i = 0; i < 10; i++)
-      t.deepEqual(
+      deepEqual(
+        t,
         attempt(() => unpack(bytes, 0, end)),
         expected,
       );
     const got = read(pack(good(round))!);
-    t.deepEqual(got, good(round));
+    deepEqual(t, got, good(round));
     t.is(JSON.stringify(got), JSON.stringify(good(round)));
   }
   t.true(refused > 50, `${refused}`);
@@ -329,7 +336,7 @@ test('bytes that are damaged where they were whole before', async (t) => {
 
 test('a key whose bytes are no text is not written as they are', (t) => {
   const damaged = Buffer.from('82a16101a1ff02', 'hex');
-  for (let i = 0; i < 20; i++) t.deepEqual(read(damaged), { a: 1, '\ufffd': 2 });
+  for (let i = 0; i < 20; i++) deepEqual(t, read(damaged), { a: 1, '\ufffd': 2 });
   t.is(pack({ a: 1, '\ufffd': 2 })!.toString('hex'), '82a16101a3efbfbd02');
 });
 
@@ -341,7 +348,7 @@ test('a Buffer that says something else of itself', (t) => {
     copy: { value: () => t.fail('it is not asked') },
   });
   const packed = pack({ bytes })!;
-  t.deepEqual(unpack(packed, 0, packed.length), { bytes: Buffer.from('abc') });
+  deepEqual(t, unpack(packed, 0, packed.length), { bytes: Buffer.from('abc') });
 });
 
 test('where no code may be made of text', (t) => {
@@ -387,10 +394,10 @@ test('a stack that has no room left leaves the dict and its values as they are',
     overflows++;
     dict.set('after', size);
     t.is(dict.get('after'), size);
-    for (const key of keys) t.deepEqual(dict.get(key), { [`${key} é`]: [1, { a: 'b' }] });
-    for (let i = 0; i < 30; i++) t.deepEqual(dict.get(`same ${i % 3}`), same(i % 3));
+    for (const key of keys) deepEqual(t, dict.get(key), { [`${key} é`]: [1, { a: 'b' }] });
+    for (let i = 0; i < 30; i++) deepEqual(t, dict.get(`same ${i % 3}`), same(i % 3));
     for (let i = 0; i < 3; i++) dict.set(`same ${i}`, same(i));
-    for (let i = 0; i < 30; i++) t.deepEqual(dict.get(`same ${i % 3}`), same(i % 3));
+    for (let i = 0; i < 30; i++) deepEqual(t, dict.get(`same ${i % 3}`), same(i % 3));
   }
   t.is(overflows, 60);
   dict.unlink();

@@ -2,7 +2,8 @@
 // `--quick` leaves out `SLOW`. The last line counts all tests.
 import { spawn } from 'node:child_process';
 
-/** Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. */
+/** Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. Of
+ * Rust's tests it runs those within the crates. */
 const SLOW = [
   'bench*',
   'broadcasts',
@@ -11,15 +12,18 @@ const SLOW = [
   'docs',
   'examples',
   'flights',
+  'interop',
   'kills',
   'lifetime',
   'locks',
+  'manager-*',
   'misuse',
   'ownership',
   'package',
   'pool*',
   'python-binding',
   'python-queue',
+  'python-tracker',
   'queues',
 ];
 
@@ -54,8 +58,8 @@ function count({ code, output }, passed, failed) {
 }
 
 async function rustTests() {
-  const models = isQuick ? ['--exclude', 'shmkit-models'] : [];
-  const result = await run('at the end', 'cargo', 'test', '--workspace', ...models, '--no-fail-fast');
+  const part = isQuick ? ['--lib', '--exclude', 'shmkit-models'] : [];
+  const result = await run('at the end', 'cargo', 'test', '--workspace', ...part, '--no-fail-fast');
   return count(result, /(\d+) passed;/g, /(\d+) failed;/g);
 }
 

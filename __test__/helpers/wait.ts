@@ -24,15 +24,20 @@ export async function within<T>(
   }
 }
 
-/** Polls until the condition holds; fails if it does not hold in time. */
+/**
+ * Polls until the condition holds; fails if it does not hold in time. The pauses, in milliseconds, grow to 16, as what is
+ * waited for needs the processor too.
+ */
 export async function until(
   what: string | (() => string),
   condition: () => boolean,
-  { interval = 1, limit = WATCHDOG } = {},
+  { interval = undefined as number | undefined, limit = WATCHDOG } = {},
 ): Promise<void> {
-  for (const end = performance.now() + limit; !condition(); await sleep(interval)) {
+  let pause = interval ?? 1;
+  for (const end = performance.now() + limit; !condition(); await sleep(pause)) {
     if (performance.now() > end)
       throw new Error(`${typeof what === 'string' ? what : what()}: not within ${limit / 1000} s`);
+    if (interval === undefined && pause < 16) pause *= 2;
   }
 }
 
