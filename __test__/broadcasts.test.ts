@@ -7,7 +7,7 @@ import { shareOfStress } from './helpers/stress.js';
 
 const number = (value: number): Float64Array => Float64Array.of(value);
 
-shareOfStress('processes are killed at random points', 'broadcasts', 24, /^24 kills in \d+ s: no fault$/);
+shareOfStress('processes are killed at random points', 'broadcasts', 12, /^12 kills in \d+ s: no fault$/);
 
 /** A program that publishes `count` items of 64 bytes: a number, and words that depend on it. */
 const writer = (name: string, count: number): string => `

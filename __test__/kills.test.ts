@@ -1,6 +1,6 @@
 import { shareOfStress } from './helpers/stress.js';
 
-const CLEAN = /^24 kills.*: nothing lost, nothing left$/;
+const CLEAN = /^12 kills.*: nothing lost, nothing left$/;
 
-shareOfStress('processes are killed at random points', 'kills', 24, CLEAN);
-shareOfStress('processes and trackers are killed at random points', 'kills', 24, CLEAN, { tracker: true });
+shareOfStress('processes are killed at random points', 'kills', 12, CLEAN);
+shareOfStress('processes and trackers are killed at random points', 'kills', 12, CLEAN, { tracker: true });

@@ -11,13 +11,13 @@ import { shareOfStress } from './helpers/stress.js';
 
 const pythons = await findPythons();
 const wheel = fileURLToPath(new URL('../.cache/python', import.meta.url));
-shareOfStress('holders are killed at random points', 'locks', 24, /^24 kills/);
-shareOfStress('holders are terminated at random points', 'terminations', 24, /^24 terminations/);
+shareOfStress('holders are killed at random points', 'locks', 12, /^12 kills/);
+shareOfStress('holders are terminated at random points', 'terminations', 12, /^12 terminations/);
 shareOfStress(
   'hand-overs in every way of waiting',
   'handoffs',
-  3000,
-  /^27000 hand-overs in 9 ways of waiting/,
+  1500,
+  /^13500 hand-overs in 9 ways of waiting/,
 );
 shareOfStress(
   'Node and Python add to the same counters',

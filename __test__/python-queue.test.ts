@@ -194,7 +194,7 @@ say(got)`;
 });
 
 for (const side of ['consumer', 'producer', 'both']) {
-  shareOfStress(`a queue with Python as ${side}`, 'checksum', 300_000, /^300000 items, mpmc/, {
+  shareOfStress(`a queue with Python as ${side}`, 'checksum', 150_000, /^150000 items, mpmc/, {
     python: side,
   });
 }
@@ -202,8 +202,8 @@ for (const side of ['consumer', 'producer', 'both']) {
 shareOfStress(
   'processes of Python among those that are killed',
   'queues',
-  24,
-  /^24 kills in \d+ s: no fault$/,
+  12,
+  /^12 kills in \d+ s: no fault$/,
   {
     python: true,
   },

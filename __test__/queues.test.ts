@@ -5,9 +5,9 @@ import { Program } from './helpers/program.js';
 import { freshName } from './helpers/segments.js';
 import { shareOfStress } from './helpers/stress.js';
 
-shareOfStress('processes are killed at random points', 'queues', 24, /^24 kills in \d+ s: no fault$/);
-shareOfStress('a queue for many processes', 'checksum', 300_000, /^300000 items, mpmc/);
-shareOfStress('a queue for two processes', 'checksum', 300_000, /^300000 items, spsc/, { spsc: true });
+shareOfStress('processes are killed at random points', 'queues', 12, /^12 kills in \d+ s: no fault$/);
+shareOfStress('a queue for many processes', 'checksum', 150_000, /^150000 items, mpmc/);
+shareOfStress('a queue for two processes', 'checksum', 150_000, /^150000 items, spsc/, { spsc: true });
 
 /** A program that holds a slot until it is killed. */
 const holder = (name: string, what: string): string =>

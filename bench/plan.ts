@@ -41,9 +41,9 @@ const FULL = {
   wait: 30_000,
 };
 const QUICK = {
-  round: 2e6,
+  round: 1e6,
   warmups: 0,
-  row: 0.3e9,
+  row: 0.2e9,
   fewest: 2,
   confirmations: { fewest: 1, most: 2 },
   more: 2,

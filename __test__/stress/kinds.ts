@@ -91,6 +91,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     what: 'one process writes to a dict and three read it; nothing may be torn, stale or missing',
     load: () => import('./dicts/soak.js'),
   },
+  'dicts-flips': {
+    rounds: 16,
+    unit: 'sixteenths of the bytes',
+    what: 'every byte of a dict is flipped, and each use must succeed or fail with a code',
+    load: () => import('./dicts/flips.js'),
+  },
   queues: {
     rounds: 500,
     unit: 'kills',

@@ -1,5 +1,5 @@
 /**
- * `flips.js SEED PART PARTS`: flips every byte of a small dict (or every byte of one part of them), one after the other, like a process that writes random bytes, and
+ * `flips-part.js SEED PART PARTS`: flips every byte of a small dict (of every PARTS bytes the one at PART), one after the other, like a process that writes random bytes, and
  * uses the dict in every way. Each use must succeed or fail with an error that has a code. When the bytes are restored, the
  * dict must have its old contents.
  */
@@ -98,6 +98,5 @@ for (let at = part; at < used; at += parts) {
   last = at;
 }
 checkContents(last);
-assert.ok(refused > 1000 / parts, `${refused} uses were refused, which is too few`);
 dict.unlink();
 console.log(`${tried} of ${used} bytes, ${refused} refusals`);
