@@ -8,14 +8,14 @@ import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../src/dict/desk.js';
+import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../src/dict/call-buffer.js';
 import { CLONE, FLOAT, MESSAGE_PACK } from '../src/dict/kinds.js';
 import { decode, encode, scratch } from '../src/dict/values.js';
 import { Reader, Unsure } from '../src/dict/reader.js';
-import { IN_ORDER } from '../src/loads.js';
-import { Lock } from '../src/lock.js';
-import type { Hold, Left } from '../src/lock.js';
-import * as waits from '../src/waits.js';
+import { IN_ORDER } from '../src/common/memory-order.js';
+import { Lock } from '../src/sync/lock.js';
+import type { Hold, Left } from '../src/sync/lock.js';
+import * as waits from '../src/sync/waits.js';
 import { freshName } from './helpers/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {

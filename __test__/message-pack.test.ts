@@ -9,7 +9,7 @@ import { Packr } from 'msgpackr';
 import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls } from '../src/dict/desk.js';
+import { calls } from '../src/dict/call-buffer.js';
 import { MESSAGE_PACK } from '../src/dict/kinds.js';
 import { pack } from '../src/dict/pack.js';
 import { unpack } from '../src/dict/unpack.js';

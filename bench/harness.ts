@@ -14,6 +14,8 @@ export interface Peer {
   readonly target?: Target;
   /** The peer runs a smaller job; its time is multiplied by this. Default 1. */
   readonly scale?: number;
+  /** Throws if the peer did not do the work. Called at the end, if the peer was measured. */
+  readonly verify?: () => void;
 }
 
 /** A row that is set up. All contenders do the same work. */

@@ -85,9 +85,10 @@ export class OpenRow {
     return samples;
   }
 
-  /** Throws if the work was not done. */
+  /** Throws if a contender did not do the work. */
   verify(): void {
     this.#verify?.();
+    for (const { peer } of this.#lanes) peer.verify?.();
   }
 }
 

@@ -45,7 +45,7 @@ function buildModule() {
   const names = [...declared].map(([, name]) => name).filter((name) => name !== '__napiBindingTarget');
   writeFileSync(
     'binding.js',
-    "// Made by `npm run build`: the exports of the native module.\nimport { native } from './dist/src/native.js';\n" +
+    "// Made by `npm run build`: the exports of the native module.\nimport { native } from './dist/src/common/native.js';\n" +
       `export const {\n${names.map((name) => `  ${name},\n`).join('')}} = native;\n`,
   );
 }

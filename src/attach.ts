@@ -1,16 +1,16 @@
-import { SharedArray } from './array.js';
-import { checkDescriptor, checkOptions } from './arguments.js';
-import { SharedBroadcast } from './broadcast.js';
-import { SharedDict } from './dict.js';
-import { shmError } from './errors.js';
-import { SharedEvent } from './event.js';
-import { ShareableList } from './list.js';
-import { ATTACH_OPTIONS, SharedMemory } from './memory.js';
-import type { AttachOptions } from './memory.js';
-import { SharedMutex } from './mutex.js';
-import type { LockAttachOptions } from './mutex.js';
-import { SharedQueue } from './queue.js';
-import type { Descriptor } from './shared-object.js';
+import { SharedArray } from './array/array.js';
+import { checkDescriptor, checkOptions } from './common/arguments.js';
+import { SharedBroadcast } from './ring/broadcast/broadcast.js';
+import { SharedDict } from './dict/dict.js';
+import { shmError } from './common/errors.js';
+import { SharedEvent } from './sync/event.js';
+import { ShareableList } from './list/list.js';
+import { ATTACH_OPTIONS, SharedMemory } from './segment/memory.js';
+import type { AttachOptions } from './segment/memory.js';
+import { SharedMutex } from './sync/mutex.js';
+import type { LockAttachOptions } from './sync/mutex.js';
+import { SharedQueue } from './ring/queue/queue.js';
+import type { Descriptor } from './common/shared-object.js';
 
 /** Any shared object. */
 export type Shared =

@@ -144,11 +144,14 @@ export function setRows(context: Context, known: Sources, count: number): Row[] 
       return {
         shmkit: await run(dict),
         peers: [
-          peer('Map', await run(map), SET_MAP[kind]),
-          peer('lmdb putSync', await run(lmdbStore(lmdb)), unlessBytes(kind, faster(30))),
+          { ...peer('Map', await run(map), SET_MAP[kind]), verify: () => verify(its, map) },
+          {
+            ...peer('lmdb putSync', await run(lmdbStore(lmdb)), unlessBytes(kind, faster(30))),
+            verify: () => verifyLmdb(its),
+          },
           ...(await distant(context, known, 'set', kind, given, unlessBytes(kind, faster(300)))),
         ],
-        verify: () => verify(its),
+        verify: () => verify(its, dict),
       };
     },
   }));
@@ -187,11 +190,11 @@ export function batchRows(context: Context, known: Sources, count: number): Row[
       return {
         shmkit: await run((batch) => write(dict, batch)),
         peers: [
-          peer('Map', await run(inMap)),
-          peer('lmdb transactionSync', await run(inLmdb)),
+          { ...peer('Map', await run(inMap)), verify: () => verify(its, map) },
+          { ...peer('lmdb transactionSync', await run(inLmdb)), verify: () => verifyLmdb(its) },
           ...(await distant(context, known, 'update', kind, given)),
         ],
-        verify: () => verify(its),
+        verify: () => verify(its, dict),
       };
     },
   });
@@ -220,14 +223,16 @@ function peer(name: string, run: Run, target?: Target): Peer {
   return { name, run, ...(target && { target }) };
 }
 
-/** That all have the values that were set last. */
-function verify({ given, dict, map, lmdb }: Arena<Kind>): void {
-  lmdb.resetReadTxn();
-  for (const store of [dict, map, lmdb] as Pick<Store<unknown>, 'get'>[]) {
-    given.wanted.forEach((key, i) => {
-      if (!isDeepStrictEqual(store.get(key), given.next[0][i])) {
-        throw new Error(`${store.constructor.name} has another value at '${key}'`);
-      }
-    });
-  }
+/** Throws if the store does not have the values that were set last. */
+function verify({ given }: Arena<Kind>, store: Pick<Store<unknown>, 'get'>): void {
+  given.wanted.forEach((key, i) => {
+    if (!isDeepStrictEqual(store.get(key), given.next[0][i])) {
+      throw new Error(`${store.constructor.name} has another value at '${key}'`);
+    }
+  });
+}
+
+function verifyLmdb(its: Arena<Kind>): void {
+  its.lmdb.resetReadTxn();
+  verify(its, its.lmdb);
 }

@@ -1,5 +1,5 @@
 /** Where an array's elements are, for those who ask for one at a time. V8 inlines what is small, so all of this is. */
-import { rangeError } from '../errors.js';
+import { rangeError } from '../common/errors.js';
 import type { DType, DTypes } from './dtype.js';
 import { accessOf, NO_ACCESS } from './element.js';
 import { checkAt, shown } from './shape.js';

@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 
 import { arrayTypes } from '#binding';
-import { outOfRange, wrongType } from '../errors.js';
+import { outOfRange, wrongType } from '../common/errors.js';
 
 /** The typed array of each type. */
 export interface DTypes {

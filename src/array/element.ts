@@ -2,7 +2,7 @@
  * One element, read and written. Each type has an access of its own: V8 keeps note of what each one meets, and one that
  * meets all types is ten times as slow.
  */
-import { outOfRange, valueError, wrongType } from '../errors.js';
+import { outOfRange, valueError, wrongType } from '../common/errors.js';
 import type { DType, DTypes } from './dtype.js';
 import { fromHalf, toHalf } from './half.js';
 

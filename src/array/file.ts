@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { shmError } from '../errors.js';
+import { shmError } from '../common/errors.js';
 import type { TypeFacts } from './dtype.js';
 import { isNpy, npyHeader, parseNpy, PREAMBLE } from './npy.js';
 import { sizeOf, shown } from './shape.js';

@@ -1,5 +1,5 @@
 /** Shapes and strides, as numpy has them, but in elements. */
-import { outOfRange, rangeError, wrongType } from '../errors.js';
+import { outOfRange, rangeError, wrongType } from '../common/errors.js';
 
 /** As many as numpy has at most. */
 const DIMENSIONS = 64;

@@ -1,8 +1,8 @@
 /** Where the elements of a segment are: what its header says, what its descriptor does, and what the caller. */
-import { checkIndex, checkTarget } from '../arguments.js';
-import { outOfRange, rangeError, shmError, show, wrongType } from '../errors.js';
-import type { SharedMemory } from '../memory.js';
-import type { Descriptor } from '../shared-object.js';
+import { checkIndex, checkTarget } from '../common/arguments.js';
+import { outOfRange, rangeError, shmError, show, wrongType } from '../common/errors.js';
+import type { SharedMemory } from '../segment/memory.js';
+import type { Descriptor } from '../common/shared-object.js';
 import { checkType, findType } from './dtype.js';
 import type { TypeFacts } from './dtype.js';
 import { isNpy, PREAMBLE, readNpy } from './npy.js';

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 
-import { lengthOf, packed } from './desk.js';
+import { lengthOf, packed } from './call-buffer.js';
 import { DEEPEST, Key, KEY_ROOM, keys, loose, placeOf, SHORT, top, viewOf } from './unpack.js';
 
 const FIRST = 4096;

@@ -1,7 +1,7 @@
 import * as binding from '#binding';
-import { fence, IN_ORDER, load } from '../loads.js';
-import * as desk from './desk.js';
-import { hash, isWide, keyWords, LAYOUT, sliceable, UNHASHED } from './desk.js';
+import { fence, IN_ORDER, load } from '../common/memory-order.js';
+import * as desk from './call-buffer.js';
+import { hash, isWide, keyWords, LAYOUT, sliceable, UNHASHED } from './call-buffer.js';
 import { copyPart, copyPlain, plainParts } from './copies.js';
 import type { Copy } from './copies.js';
 import * as kinds from './kinds.js';

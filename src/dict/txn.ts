@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-import { shmError, wrongType } from '../errors.js';
+import { shmError, wrongType } from '../common/errors.js';
 import { checkKey } from './values.js';
 
 /** What of a dict's values can be looked at in place. */

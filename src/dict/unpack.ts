@@ -5,8 +5,8 @@
 import { Buffer } from 'node:buffer';
 
 import type { Copy } from './copies.js';
-import { sliceable } from './desk.js';
-import type { Sliceable } from './desk.js';
+import { sliceable } from './call-buffer.js';
+import type { Sliceable } from './call-buffer.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
 
 /** @internal How deep values may be nested: whoever reads them does so on a stack of his own. Python has the same limit. */

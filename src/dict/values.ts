@@ -3,10 +3,10 @@ import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
 import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
-import { lengthOf, mayGrow, sliceable } from './desk.js';
+import { lengthOf, mayGrow, sliceable } from './call-buffer.js';
 import { pack, packOnto } from './pack.js';
 import { unpack } from './unpack.js';
-import { isOverflow, shmError, valueError, wrongType } from '../errors.js';
+import { isOverflow, shmError, valueError, wrongType } from '../common/errors.js';
 
 /** Typed arrays, by their place in this list. */
 const ARRAYS = [

@@ -1,6 +1,6 @@
 import { setTimeout as later } from 'node:timers/promises';
 
-import { shmError } from '../errors.js';
+import { shmError } from '../common/errors.js';
 import { Connection, connectionError, showAddress } from './connection.js';
 import type { Address, Answer } from './connection.js';
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 import * as binding from '#binding';
 
-import { shmError } from '../errors.js';
+import { shmError } from '../common/errors.js';
 
 /** Where a manager listens: a socket's path, or a port. */
 export type Address = string | { host: string; port: number };

@@ -1,6 +1,6 @@
 /** What a pool and its worker processes say to each other, over the channel of `fork`. */
 
-import type { Parcel } from './parcel.js';
+import type { Parcel } from './message-codec.js';
 
 /** To a worker: one call at a time. */
 export type Order =

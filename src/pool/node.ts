@@ -2,8 +2,8 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-import { pack, unpack } from './parcel.js';
-import type { Parcel } from './parcel.js';
+import { pack, unpack } from './message-codec.js';
+import type { Parcel } from './message-codec.js';
 import type { Program } from './program.js';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 
-import type { SharedObject } from '../shared-object.js';
-import type { Parcel, Sent } from './parcel.js';
+import type { SharedObject } from '../common/shared-object.js';
+import type { Parcel, Sent } from './message-codec.js';
 
 /** What a pool's workers run: how one is started, and how values cross to it and back. */
 export interface Program {

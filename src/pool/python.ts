@@ -8,10 +8,10 @@ import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
 import { checkType, typeOfArray } from '../array/dtype.js';
-import { shmError, show } from '../errors.js';
-import type { SharedObject } from '../shared-object.js';
-import { byName, isShared } from './parcel.js';
-import type { Parcel, Sent } from './parcel.js';
+import { shmError, show } from '../common/errors.js';
+import type { SharedObject } from '../common/shared-object.js';
+import { byName, isShared } from './message-codec.js';
+import type { Parcel, Sent } from './message-codec.js';
 import type { Program } from './program.js';
 
 const WORKER = fileURLToPath(new URL('./worker.py', import.meta.url));

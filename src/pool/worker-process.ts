@@ -7,11 +7,11 @@ import type { ChildProcess } from 'node:child_process';
 
 import { owns } from '#binding';
 import { attach } from '../attach.js';
-import { shmError } from '../errors.js';
-import type { ShmError } from '../errors.js';
-import type { SharedObject } from '../shared-object.js';
+import { shmError } from '../common/errors.js';
+import type { ShmError } from '../common/errors.js';
+import type { SharedObject } from '../common/shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
-import type { Parcel } from './parcel.js';
+import type { Parcel } from './message-codec.js';
 import type { Program } from './program.js';
 
 /** What one call is. */

@@ -3,12 +3,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { owns } from '#binding';
 import { attach } from '../attach.js';
-import { shmError } from '../errors.js';
-import type { SharedObject } from '../shared-object.js';
+import { shmError } from '../common/errors.js';
+import type { SharedObject } from '../common/shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
-import { Kept } from './kept.js';
-import { bare, byName, pack, unpack } from './parcel.js';
-import type { Parcel, Sent } from './parcel.js';
+import { Kept } from './mapping-cache.js';
+import { bare, byName, pack, unpack } from './message-codec.js';
+import type { Parcel, Sent } from './message-codec.js';
 
 type Method = (...args: unknown[]) => unknown;
 

@@ -1,6 +1,6 @@
 import { SharedQueue } from '../../../index.js';
-import { holdingsOf } from '../../queue.js';
-import type { Holding } from '../../queue/ring.js';
+import { holdingsOf } from '../../ring/queue/queue.js';
+import type { Holding } from '../../ring/queue/protocol.js';
 import { paint } from '../colour.js';
 import { counted, shownPid } from '../text.js';
 

@@ -171,7 +171,7 @@ impl SharedDict {
         self.memory.load(layout::VERSION)
     }
 
-    /// Of short keys it is one that JavaScript can make as well (`src/dict/desk.ts`).
+    /// Of short keys it is one that JavaScript can make as well (`src/dict/call-buffer.ts`).
     #[inline]
     fn hash(key: &[u8]) -> u32 {
         if key.len() > HASHED_AS_WORDS {

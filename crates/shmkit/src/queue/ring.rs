@@ -23,7 +23,7 @@
 //!   changes something looks whether somebody says so. A bell wakes one. Its bit goes when nobody was there to be
 //!   woken, and whoever slept just then is woken with all others.
 //!
-//! The steps that need no waiting are taken in JavaScript too (`src/queue/ring.ts`), in the same order.
+//! The steps that need no waiting are taken in JavaScript too (`src/ring/queue/protocol.ts`), in the same order.
 
 use std::time::Duration;
 

@@ -1,0 +1,715 @@
+import { Buffer } from 'node:buffer';
+import type { InspectOptions } from 'node:util';
+
+import * as binding from '#binding';
+import type { ArrayValue } from '#binding';
+import { checkNamed, checkOptions } from '../common/arguments.js';
+import { at, atAny, cellsOf } from './cells.js';
+import type { Cells } from './cells.js';
+import { checkType, holds, typeOfArray } from './dtype.js';
+import type { DType, DTypeOf, DTypes, Element, Typed, TypeFacts } from './dtype.js';
+import { accessOf, badValue, load, store } from './element.js';
+import { openNpy, writeFile } from './file.js';
+import { show } from './inspect.js';
+import { writeNpy } from './npy.js';
+import {
+  checkOrder,
+  checkShape,
+  isContiguous,
+  reshape,
+  shown,
+  sizeOf,
+  slice,
+  stridesOf,
+  transpose,
+} from './shape.js';
+import type { Order, Range } from './shape.js';
+import { checkHeader, checkWanted, locate } from './source.js';
+import type { Place, Wanted } from './source.js';
+import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
+import { warnWhereUntracked } from '../ownership/housekeeping.js';
+import {
+  attachKind,
+  created,
+  createdOrAttached,
+  creation,
+  describe,
+  discard,
+  memoryOver,
+  nativeOf,
+} from '../segment/memory.js';
+import { SharedMemory } from '../segment/memory.js';
+import type { AttachOptions, CreateOptions, NativeHandle } from '../segment/memory.js';
+import { UNCLONEABLE } from '../common/shared-object.js';
+import type { Descriptor, SharedObject } from '../common/shared-object.js';
+
+export type { DType, DTypeOf, DTypes, Element, Typed } from './dtype.js';
+export type { Range } from './shape.js';
+
+/** How to create an array. */
+export interface ArrayOptions<D extends DType = DType> extends CreateOptions {
+  /** The elements' type. Default `'float64'`. */
+  dtype?: D;
+  /**
+   * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
+   * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
+   * elements, the memory is always reserved.
+   */
+  header?: 'npy' | 'none';
+}
+
+/** How to create an array of zeros. */
+export interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
+  /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
+  order?: Order;
+}
+
+/** How to create an array of given elements. */
+export interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
+  /** Default: one dimension. The elements are in C order. */
+  shape?: number | readonly number[];
+}
+
+/** How to attach to an array. What header or descriptor say already must agree with it. */
+export interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
+  shape?: number | readonly number[];
+  dtype?: D;
+  /** Default `'C'`. */
+  order?: Order;
+  /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
+  offset?: number;
+  /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
+  header?: 'npy' | 'none';
+}
+
+/** Elements in as many lists as there are dimensions. */
+export type Nested<D extends DType> = Element<D> | Nested<D>[];
+
+const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
+const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
+const FROM_OPTIONS = [...CREATION, 'dtype', 'shape', 'header'];
+const LOAD_OPTIONS = [...CREATION, 'dtype', 'header'];
+const ATTACH_OPTIONS = [
+  'readOnly',
+  'foreign',
+  'reserve',
+  'shape',
+  'dtype',
+  'order',
+  'offset',
+  'header',
+] as const;
+const NOTHING = Buffer.alloc(0);
+
+let sourceOf: (array: unknown) => [native: NativeHandle, geometry: Float64Array];
+let over: <D extends DType>(memory: SharedMemory, place: Place, isView?: boolean) => SharedArray<D>;
+
+/**
+ * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
+ *
+ * ```js
+ * using grid = SharedArray.create([480, 640], { name: 'grid', dtype: 'float32' });
+ * grid.set(1.5, 0, -1); // Python: np.load('/dev/shm/grid', mmap_mode='r+')[0, -1]
+ * grid.slice([0, 10]).sum();
+ * ```
+ *
+ * `slice`, `reshape` and `T` are views of the same memory. There is no lock: `array.shm.txn()` is one.
+ */
+export class SharedArray<D extends DType = DType> implements SharedObject {
+  /** The segment that the array lies in. */
+  readonly shm: SharedMemory;
+  readonly dtype: D;
+  /** The length of each dimension. */
+  readonly shape: readonly number[];
+  readonly ndim: number;
+  /** How many elements. */
+  readonly size: number;
+  /** How many elements of `data` lie between an index and the next, for each dimension. */
+  readonly strides: readonly number[];
+  /** Where in `data` the element at all indexes 0 is. */
+  readonly offset: number;
+  /** `'C'` or `'F'` where the elements lie one after the other in that order; both are `'C'`. */
+  readonly order: Order | null;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
+  readonly #type: TypeFacts;
+  /** Bytes before element 0. */
+  readonly #start: number;
+  readonly #geometry: Float64Array;
+  /** Its close() leaves the memory to others. */
+  readonly #isView: boolean;
+  readonly #cells: Cells;
+  readonly #readOnly: boolean;
+  #elements: DTypes[D] | undefined;
+  #closed = false;
+
+  private constructor(shm: SharedMemory, place: Place, isView: boolean, data?: DTypes[DType]) {
+    if (!(shm instanceof SharedMemory)) throw wrongType('a SharedArray', 'made by create() or attach()', shm);
+    const { type, layout, start } = place;
+    const { shape, strides, offset } = layout;
+    this.shm = shm;
+    this.dtype = type.name as D;
+    this.shape = Object.freeze(shape);
+    this.ndim = shape.length;
+    this.size = sizeOf(shape);
+    this.strides = Object.freeze(strides);
+    this.offset = offset;
+    this.order = isContiguous(layout, 'C') ? 'C' : isContiguous(layout, 'F') ? 'F' : null;
+    this.#type = type;
+    this.#start = start;
+    this.#geometry = Float64Array.of(type.number, start / type.itemSize + offset, ...shape, ...strides);
+    this.#isView = isView;
+    if (data === undefined) {
+      binding.arrayCheck(nativeOf(shm), this.#geometry);
+      data = new type.Class(shm.buffer, start, Math.floor((shm.size - start) / type.itemSize));
+    }
+    this.#cells = cellsOf(type.name, data, shm.readOnly, layout);
+    this.#readOnly = shm.readOnly;
+    if (this.ndim > 3) {
+      Reflect.defineProperty(this, 'get', { value: this.#getAny });
+      Reflect.defineProperty(this, 'set', { value: this.#setAny });
+    }
+  }
+
+  static {
+    over = <T extends DType>(memory: SharedMemory, place: Place, isView = false) =>
+      new SharedArray<T>(memory, place, isView);
+    sourceOf = (array) => {
+      if (!(array instanceof SharedArray)) throw wrongType('the other array', 'a SharedArray', array);
+      return [array.#source(), array.#geometry];
+    };
+  }
+
+  /**
+   * Makes an array of zeros. It appears under its name whole, with its header, or not at all.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE` for a shape or type that there is not; else as
+   * `SharedMemory.create`.
+   */
+  static create<D extends DType = 'float64'>(
+    shape: number | readonly number[],
+    options?: ArrayCreateOptions<D>,
+  ): SharedArray<D> {
+    const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OPTIONS);
+    const type = checkType(dtype ?? 'float64');
+    return make(type, checkShape(shape), checkOrder(order) ?? 'C', header, NOTHING, rest);
+  }
+
+  /**
+   * Opens the array of this name, or makes one of zeros: whoever comes first creates, the others attach, and all of them own
+   * it. (One that nobody owns, made by Python or with `track: false`, they attach to.)
+   * @throws `ERR_SHM_MISMATCH` where the existing one has another shape or type, `ERR_SHM_NOT_AN_ARRAY` where it is none;
+   * else as `create` and `attach`.
+   */
+  static createOrAttach<D extends DType = 'float64'>(
+    name: string,
+    shape: number | readonly number[],
+    options?: ArrayCreateOptions<D>,
+  ): SharedArray<D> {
+    const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
+    const wanted = checkWanted({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
+    return openOrMake(name, wanted as Whole, rest);
+  }
+
+  /**
+   * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
+   * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
+   * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;
+   * `ERR_SHM_VALUE` for a fraction among integers; else as `create`.
+   */
+  static from<T extends Typed>(
+    values: T,
+    options?: Omit<ArrayFromOptions, 'dtype'> & { dtype?: undefined },
+  ): SharedArray<DTypeOf<T>>;
+  static from<D extends DType = 'float64'>(
+    values: DTypes[D] | Iterable<Element<D>>,
+    options?: ArrayFromOptions<D>,
+  ): SharedArray<D>;
+  static from<D extends DType>(
+    values: DTypes[D] | Iterable<Element<D>>,
+    options?: ArrayFromOptions<D>,
+  ): SharedArray<D> {
+    const { dtype, shape, header, ...rest } = checkOptions(options, FROM_OPTIONS);
+    const type =
+      dtype === undefined ? (typeOfArray(values) ?? checkType('float64')) : checkType(dtype as unknown);
+    const elements = elementsOf(values, type);
+    const checked = shape === undefined ? [elements.length] : checkShape(shape);
+    checkCount(elements.length, checked);
+    return make(type, checked, 'C', header, bytesOf(elements), rest);
+  }
+
+  /**
+   * Opens the array that this or another process made: by the header that it begins with, by a descriptor, or else by
+   * `shape` and `dtype`. A view's descriptor gives the very same view.
+   * @throws `ERR_SHM_NOT_AN_ARRAY` where there is no header and no shape is given, `ERR_SHM_CORRUPT` (a damaged header),
+   * `ERR_SHM_DTYPE` (a type that is none of these, or in the other byte order), `ERR_SHM_SIZE` (too short for its shape),
+   * `ERR_SHM_ALIGNMENT`, `ERR_SHM_MISMATCH` (it is not what the options say); else as `SharedMemory.attach`.
+   */
+  static attach<D extends DType = DType>(
+    target: string | Descriptor,
+    options?: ArrayAttachOptions<D>,
+  ): SharedArray<D> {
+    const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
+    const wanted = checkWanted({ shape, dtype, order, offset, header });
+    const memory = attachKind('array', target, rest);
+    return opened(memory, () => over<D>(memory, locate(memory, target, wanted)));
+  }
+
+  /**
+   * Makes an array of what a `.npy` file holds, read off the event loop's thread. `dtype` is what it must be.
+   * @throws As `node:fs` where the file cannot be read; `ERR_SHM_FILE` (no such file, a damaged or a short one),
+   * `ERR_SHM_DTYPE`; else as `create`.
+   */
+  static async load<D extends DType = DType>(
+    path: string | URL,
+    options?: ArrayOptions<D>,
+  ): Promise<SharedArray<D>> {
+    const { dtype, header, ...rest } = checkOptions(options, LOAD_OPTIONS);
+    const wanted = dtype === undefined ? undefined : checkType(dtype);
+    const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
+    const [name, mode, , populate, track] = creation(rest);
+    const { file, type, shape, order, start } = await openNpy(path);
+    if (wanted !== undefined && wanted !== type) {
+      throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${wanted.name}`);
+    }
+    const head = withHeader ? headerOf(type, shape, order) : NOTHING;
+    const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
+    const empty = sizeOf(shape) === 0;
+    const native = empty
+      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
+      : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
+    return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+  }
+
+  get name(): string {
+    return this.shm.name;
+  }
+
+  /** Whether `close()` was called here, or on the array that this is a view of. */
+  get closed(): boolean {
+    return this.#closed || this.shm.closed;
+  }
+
+  /**
+   * All elements of the segment from its first one on, in place: element `(i, j)` is
+   * `data[offset + i * strides[0] + j * strides[1]]`. A view, as a part in `mapArray` is one, has the same as the array that
+   * it is a view of; `elements` has its own.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+   */
+  get data(): DTypes[D] {
+    if (this.#cells.data.length === 0) this.#checkOpen();
+    return this.#cells.data as DTypes[D];
+  }
+
+  /**
+   * The elements of this array, or of this part of one, in place: `size` of them, in its `order`.
+   * @throws `ERR_OUT_OF_RANGE` where they do not lie one after the other, as `order` null says; else as `data`.
+   */
+  get elements(): DTypes[D] {
+    const { data, offset, size, order } = this;
+    if (order === null) {
+      throw rangeError(
+        `the elements of shape ${shown(this.shape)} with strides ${shown(this.strides)} do not lie one after the other: ` +
+          'get() them, or take a copy, toTypedArray()',
+      );
+    }
+    return (this.#elements ??= data.subarray(offset, offset + size) as DTypes[D]);
+  }
+
+  /**
+   * The element at these indexes, one for each dimension; negative ones count from the end.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
+  get(...index: number[]): Element<D>;
+  get(i?: number, j?: number, k?: number, l?: number): Element<D> {
+    const cells = this.#cells;
+    const value = load(cells.data, cells.access, at(cells, i, j, k, l));
+    if (value === undefined) throw this.#unreadable();
+    return value as Element<D>;
+  }
+
+  /** `get`, of arrays of more dimensions than it has parameters. */
+  #getAny(...index: number[]): Element<D> {
+    const cells = this.#cells;
+    const value = load(cells.data, cells.access, atAny(cells, index));
+    if (value === undefined) throw this.#unreadable();
+    return value as Element<D>;
+  }
+
+  /**
+   * Replaces the element at these indexes. Floats are rounded to what the type has.
+   * @throws `ERR_OUT_OF_RANGE` for an index outside and for a number that the type does not have, `ERR_SHM_VALUE` for a
+   * fraction among integers, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; nothing
+   * is changed then.
+   */
+  set(value: Element<D>, ...index: number[]): void;
+  set(value: Element<D>, i?: number, j?: number, k?: number, l?: number): void {
+    const cells = this.#cells;
+    if (!store(cells.data, cells.writing, at(cells, i, j, k, l), value)) throw this.#refused(value);
+  }
+
+  #setAny(value: Element<D>, ...index: number[]): void {
+    const cells = this.#cells;
+    if (!store(cells.data, cells.writing, atAny(cells, index), value)) throw this.#refused(value);
+  }
+
+  /**
+   * A view of a part, with a range for each of the first dimensions: a number picks one index and drops the dimension;
+   * `[start, end, step]` is Python's `start:end:step`, each part of which may be left out (`undefined`, `null`); null is
+   * all of it. It shares the memory: closing it leaves this open, and closing this detaches it.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
+  slice(...ranges: Range[]): SharedArray<D> {
+    return this.#view(slice(this, ranges));
+  }
+
+  /**
+   * A view of the same elements, in C order, in another shape; one length may be -1, which is what is left.
+   * @throws `ERR_OUT_OF_RANGE` where it has not as many elements, and where these do not lie one after the other in C
+   * order; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
+  reshape(shape: number | readonly number[]): SharedArray<D> {
+    return this.#view(reshape(this, shape));
+  }
+
+  /** A view with the dimensions in reverse order. */
+  get T(): SharedArray<D> {
+    return this.#view(transpose(this));
+  }
+
+  #view(layout: { shape: readonly number[]; strides: readonly number[]; offset: number }): SharedArray<D> {
+    this.#checkOpen();
+    const place = { type: this.#type, layout, start: this.#start };
+    return new SharedArray<D>(this.shm, place, true, this.#cells.data);
+  }
+
+  /**
+   * Makes all elements `value`.
+   * @throws As `set`.
+   */
+  fill(value: Element<D>): this {
+    binding.arrayFill(this.#target(), this.#geometry, this.#operand(value));
+    return this;
+  }
+
+  /**
+   * Makes the elements those of another array of the same type and shape, or of a typed array, which has them in C
+   * order. The two may overlap.
+   * @throws `ERR_OUT_OF_RANGE` for another shape or count, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for another
+   * type, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
+  copyFrom(source: SharedArray<D> | DTypes[D]): this {
+    const target = this.#target();
+    if (source instanceof SharedArray) {
+      binding.arrayCopy(target, this.#geometry, ...sourceOf(source));
+      return this;
+    }
+    if (!holds(source, this.#type)) {
+      throw wrongType('source', `a SharedArray or ${this.#type.Class.name} (${this.dtype})`, source);
+    }
+    checkCount(source.length, this.shape);
+    binding.arrayCopyIn(target, this.#geometry, bytesOf(source));
+    return this;
+  }
+
+  /**
+   * All elements added up; 0 where there are none. Of 64-bit integers exact, also beyond 64 bits; of other integers
+   * exact up to 2^53; of floats in double precision.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+   */
+  sum(): Element<D> {
+    return binding.arraySum(this.#source(), this.#geometry) as Element<D>;
+  }
+
+  /** The sum by the number of elements; NaN where there are none. Throws as `sum`. */
+  mean(): number {
+    return binding.arrayMean(this.#source(), this.#geometry);
+  }
+
+  /**
+   * The least element; NaN where there is one.
+   * @throws `ERR_OUT_OF_RANGE` where there are no elements; else as `sum`.
+   */
+  min(): Element<D> {
+    return binding.arrayMin(this.#source(), this.#geometry) as Element<D>;
+  }
+
+  /** The greatest element; NaN where there is one. Throws as `min`. */
+  max(): Element<D> {
+    return binding.arrayMax(this.#source(), this.#geometry) as Element<D>;
+  }
+
+  /** Where the first least element is, or the first NaN: how many come before it in C order. Throws as `min`. */
+  argmin(): number {
+    return binding.arrayArgmin(this.#source(), this.#geometry);
+  }
+
+  /** Where the first greatest element is, or the first NaN; as `argmin`. */
+  argmax(): number {
+    return binding.arrayArgmax(this.#source(), this.#geometry);
+  }
+
+  /**
+   * The sum of the products of the elements of two arrays of one dimension, exact as `sum` is.
+   * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
+   * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
+   */
+  dot(other: SharedArray<D>): Element<D> {
+    return binding.arrayDot(this.#source(), this.#geometry, ...sourceOf(other)) as Element<D>;
+  }
+
+  /**
+   * Multiplies all elements in place. Integers wrap around.
+   * @throws As `set`.
+   */
+  scale(factor: Element<D>): this {
+    binding.arrayScale(this.#target(), this.#geometry, this.#operand(factor));
+    return this;
+  }
+
+  /**
+   * Adds a number to all elements, or the elements of another array of the same type and shape to these, in place.
+   * Integers wrap around.
+   * @throws As `set`, and as `copyFrom`.
+   */
+  add(other: Element<D> | SharedArray<D>): this {
+    const target = this.#target();
+    if (other instanceof SharedArray) binding.arrayAdd(target, this.#geometry, ...sourceOf(other));
+    else binding.arrayAddNumber(target, this.#geometry, this.#operand(other));
+    return this;
+  }
+
+  /** A private copy of the elements, in C order. Throws as `sum`. */
+  toTypedArray(): DTypes[D] {
+    const source = this.#source();
+    const copy = new this.#type.Class(this.size);
+    binding.arrayCopyOut(source, this.#geometry, bytesOf(copy));
+    return copy as DTypes[D];
+  }
+
+  /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
+  toArray(): Nested<D> {
+    const copy = this.toTypedArray();
+    const access = accessOf(this.dtype, copy);
+    let next = 0;
+    const nest = (axis: number): Nested<D> =>
+      axis === this.ndim
+        ? (load(copy, access, next++) as Element<D>)
+        : Array.from({ length: this.shape[axis]! }, () => nest(axis + 1));
+    return this.size === 0 ? [] : nest(0); // there may be any number of lists without elements
+  }
+
+  /**
+   * Writes a `.npy` file, as `np.save` does: in F order where the elements lie so, else in C order. What others write
+   * meanwhile may be in it or not.
+   * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
+  async save(path: string | URL): Promise<void> {
+    this.#checkOpen();
+    const order = this.order ?? 'C';
+    const header = writeNpy(this.#type.typestr, order, this.shape);
+    const { itemSize } = this.#type;
+    // In place where that is how the file has them.
+    const elements =
+      this.order === null
+        ? bytesOf(this.toTypedArray())
+        : new Uint8Array(this.shm.buffer, this.#start + this.offset * itemSize, this.size * itemSize);
+    await writeFile(path, header, elements);
+  }
+
+  /** Makes this process an owner, see `SharedMemory.adopt`. */
+  adopt(): void {
+    this.shm.adopt();
+  }
+
+  /** Lets go of the memory in this handle; of a view, only of the view. Idempotent. */
+  close(): void {
+    if (!this.#isView) {
+      this.shm.close();
+    } else if (!this.#closed) {
+      this.#closed = true;
+      this.#cells.data = new this.#type.Class(0);
+    }
+  }
+
+  /** Removes the name. */
+  unlink(): void {
+    this.shm.unlink();
+  }
+
+  /** What `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    const { dtype, shape, strides, offset } = this;
+    return { ...describe('array', this.shm), dtype, shape, strides, offset, byteOffset: this.#start };
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const { name, shape, size, dtype } = this;
+    const readable = !this.closed && (this.#cells.data.length > 0 || size === 0) && depth >= 0;
+    const element = readable ? (index: readonly number[]) => this.get(...index) : undefined;
+    const notes = [...(this.#readOnly ? ['read-only'] : []), ...(this.closed ? ['closed'] : [])];
+    return show({ name, shape, size, dtype, notes, element }, (text, style) => options.stylize(text, style));
+  }
+
+  /** For a kernel that reads. */
+  #source(): NativeHandle {
+    this.#checkOpen();
+    return nativeOf(this.shm);
+  }
+
+  /** For a kernel that writes. */
+  #target(): NativeHandle {
+    this.#checkOpen();
+    if (this.#readOnly) throw this.#unwritable();
+    return nativeOf(this.shm);
+  }
+
+  #operand(value: unknown): ArrayValue {
+    if (typeof value !== (this.#type.big ? 'bigint' : 'number')) throw badValue(this.dtype, value);
+    return value as ArrayValue;
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw closedError(this.name);
+    void this.shm.buffer; // throws where somebody transferred it
+  }
+
+  /** Why there was no element to read. */
+  #unreadable(): Error {
+    return this.#notOpen() ?? rangeError(`these indexes lead to no element of shape ${shown(this.shape)}`);
+  }
+
+  /** Why a value was not stored. */
+  #refused(value: unknown): Error {
+    return this.#notOpen() ?? (this.#readOnly ? this.#unwritable() : badValue(this.dtype, value));
+  }
+
+  #notOpen(): Error | undefined {
+    try {
+      this.#checkOpen();
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  #unwritable(): Error {
+    return shmError('ERR_SHM_READ_ONLY', `'${this.name}' is attached read-only in this handle`, this.name);
+  }
+}
+
+/** A segment with this header and these elements. */
+function make<D extends DType>(
+  type: TypeFacts,
+  shape: number[],
+  order: Order,
+  header: unknown,
+  elements: Uint8Array,
+  options: CreateOptions,
+): SharedArray<D> {
+  const [name, mode, reserve, populate, track] = creation(options);
+  const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
+  const head = withHeader ? headerOf(type, shape, order) : NOTHING;
+  const bytes = bytesFor(head, type, shape);
+  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
+  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+}
+
+/** Of a segment, which is never empty. */
+function bytesFor(head: Uint8Array, type: TypeFacts, shape: readonly number[]): number {
+  const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
+  if (!Number.isSafeInteger(bytes)) throw rangeError(`shape ${shown(shape)} has too many elements`);
+  return bytes;
+}
+
+/** What is wanted of an array that may have to be made. */
+type Whole = Wanted & { readonly shape: number[]; readonly type: TypeFacts };
+
+/** The array of this name, or one of zeros. */
+function openOrMake<D extends DType>(name: string, wanted: Whole, options: CreateOptions): SharedArray<D> {
+  const [, mode, reserve, populate, track] = creation(options);
+  const { type, shape, order = 'C', header } = wanted;
+  const head = header === 'npy' ? headerOf(type, shape, order) : NOTHING;
+  const bytes = bytesFor(head, type, shape);
+  const native =
+    head.length > 0
+      ? binding.createOrAttachArray(name, bytes, head, mode, populate, track)
+      : binding.createOrAttachSegment(name, bytes, mode, reserve, populate, track);
+  if (track) warnWhereUntracked();
+  const memory = memoryOver(native, createdOrAttached(native));
+  return opened(memory, () => over<D>(memory, locate(memory, name, wanted)));
+}
+
+/** As numpy, which calls C what is both. */
+function headerOf(type: TypeFacts, shape: readonly number[], order: Order): Uint8Array {
+  const strides = stridesOf(shape, order);
+  const isC = isContiguous({ shape, strides, offset: 0 }, 'C');
+  return writeNpy(type.typestr, isC ? 'C' : order, shape);
+}
+
+function placed(type: TypeFacts, shape: number[], order: Order, start: number): Place {
+  return { type, layout: { shape, strides: stridesOf(shape, order), offset: 0 }, start };
+}
+
+function finish<D extends DType>(
+  native: NativeHandle,
+  name: string | undefined,
+  bytes: number,
+  track: boolean,
+  place: Place,
+): SharedArray<D> {
+  if (track) warnWhereUntracked();
+  const memory = memoryOver(native, created(native, name, bytes));
+  return opened(memory, () => over<D>(memory, place));
+}
+
+/** What `open` makes of the segment, which is let go of where it fails. */
+function opened<T>(memory: SharedMemory, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (memory.created) discard(memory);
+    else memory.close();
+    throw error;
+  }
+}
+
+/** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
+export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
+  return over(memory, locate(memory, target, checkWanted({})), true);
+}
+
+/** The values as elements of this type. */
+function elementsOf(values: unknown, type: TypeFacts): DTypes[DType] {
+  if (holds(values, type)) return values;
+  if (
+    typeof values !== 'object' ||
+    values === null ||
+    typeof (values as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function'
+  ) {
+    throw wrongType('values', 'a typed array, or iterable', values);
+  }
+  const list: unknown[] = Array.isArray(values) ? values : [...(values as Iterable<unknown>)];
+  const elements = new type.Class(list.length);
+  const access = accessOf(type.name, elements);
+  for (let i = 0; i < list.length; i++) {
+    if (!store(elements, access, i, list[i])) throw badValue(type.name, list[i]);
+  }
+  return elements;
+}
+
+function checkCount(count: number, shape: readonly number[]): void {
+  const size = sizeOf(shape);
+  if (count !== size) throw rangeError(`${count} elements cannot fill shape ${shown(shape)}, of ${size}`);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: DTypes[DType]): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,289 @@
+import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
+
+import * as binding from '#binding';
+import { checkNamed, checkOptions } from '../../common/arguments.js';
+import { checkType } from '../../array/dtype.js';
+import type { DType, DTypes } from '../../array/dtype.js';
+import { Memory, NOTHING } from './memory.js';
+import { Publisher } from './publisher.js';
+import { Reader } from './subscription.js';
+import type { Subscription } from './subscription.js';
+import { closedError, outOfRange, shmError, wrongType } from '../../common/errors.js';
+import { warnWhereUntracked } from '../../ownership/housekeeping.js';
+import {
+  agreed,
+  agreedWhole,
+  checkItem,
+  describeItem,
+  RING_OPTIONS,
+  ringArguments,
+  ringAttachment,
+} from '../items.js';
+import type { ItemClass, RingAttachOptions, RingOptions } from '../items.js';
+import { Line } from '../wait-queue.js';
+import { UNCLONEABLE } from '../../common/shared-object.js';
+import type { Descriptor, SharedObject } from '../../common/shared-object.js';
+import { blockFor, Looks, waitOptions } from '../../sync/waits.js';
+import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
+
+/** How to make a broadcast. */
+export interface BroadcastOptions<D extends DType> extends RingOptions<D> {
+  /**
+   * What becomes of a reader that is slower than the writer: the writer waits for it (`block`), or goes on, and the reader
+   * loses what was overwritten (`drop`). Default `block`.
+   */
+  onSlow?: 'block' | 'drop';
+}
+
+/** How to attach to a broadcast. What you say of its items must agree with it. */
+export type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
+
+/** Where to begin to read. */
+export interface SubscribeOptions {
+  /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
+  from?: 'latest' | 'oldest';
+}
+
+const OPTIONS = [...RING_OPTIONS, 'onSlow'];
+
+/**
+ * Items of one size from one writer to many readers, each at its own place, between processes and threads.
+ *
+ * ```js
+ * using prices = SharedBroadcast.create({ name: 'prices', slots: 1000, shape: [4] });
+ * await prices.publish(Float64Array.of(1, 2, 3, 4)); // waits for the slowest reader
+ * // other processes
+ * using subscription = SharedBroadcast.attach('prices').subscribe();
+ * for await (const price of subscription) show(price);
+ * ```
+ */
+export class SharedBroadcast<D extends DType = DType> implements SharedObject {
+  readonly name: string;
+  /** Room for so many items. */
+  readonly capacity: number;
+  /** Type of the elements. */
+  readonly dtype: D;
+  /** Dimensions of an item. */
+  readonly shape: readonly number[];
+  /** What becomes of a reader that is slower than the writer. */
+  readonly onSlow: 'block' | 'drop';
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
+  readonly #native: binding.BroadcastHandle;
+  readonly #id: string;
+  readonly #memory: Memory<D>;
+  readonly #publisher: Publisher<D>;
+  readonly #readers = new Set<Reader<D>>();
+  readonly #room: Line;
+  readonly #looks = new Looks();
+  #closed = false;
+
+  private constructor(native: binding.BroadcastHandle) {
+    if (!types.isExternal(native))
+      throw wrongType('a SharedBroadcast', 'made by create() or attach()', native);
+    this.#native = native;
+    const facts = binding.broadcastFacts(native);
+    const { ring } = facts;
+    this.name = ring.name;
+    this.capacity = ring.slots;
+    this.dtype = ring.dtype as D;
+    this.shape = Object.freeze(ring.shape);
+    this.onSlow = facts.blocks ? 'block' : 'drop';
+    this.#id = ring.id;
+    this.#memory = new Memory(native, facts, checkType(ring.dtype).Class as ItemClass<D>);
+    this.#publisher = new Publisher(this.#memory);
+    this.#room = new Line(this.name, (sleepers, id) => binding.startBroadcastWait(sleepers, id, native));
+  }
+
+  /**
+   * Makes one of which nothing was published.
+   * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   */
+  static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D> {
+    if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
+    return SharedBroadcast.#made(checkOptions(options, OPTIONS) as BroadcastOptions<D>, false);
+  }
+
+  /**
+   * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+   * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+   */
+  static createOrAttach<D extends DType = 'float64'>(
+    name: string,
+    options: BroadcastOptions<D>,
+  ): SharedBroadcast<D> {
+    return SharedBroadcast.#made(checkNamed(name, options, OPTIONS), true);
+  }
+
+  static #made<D extends DType>(options: BroadcastOptions<D>, attach: boolean): SharedBroadcast<D> {
+    const { onSlow = 'block' } = options;
+    if (onSlow !== 'block' && onSlow !== 'drop') throw outOfRange('onSlow', "'block' or 'drop'", onSlow);
+    const given = ringArguments(options);
+    const { slots, dtype, shape, name, permissions, populate, track } = given;
+    const blocks = onSlow === 'block';
+    const native = binding.createBroadcast(
+      { slots, dtype, shape },
+      blocks,
+      name,
+      permissions,
+      populate,
+      track,
+      attach,
+    );
+    if (track) warnWhereUntracked();
+    const broadcast = new SharedBroadcast<D>(native);
+    return attach ? agreedWhole(broadcast, 'broadcast', given, [broadcast.onSlow, onSlow]) : broadcast;
+  }
+
+  /**
+   * Opens an existing broadcast, by its name or its descriptor.
+   * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+   * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+   * open), `EACCES`.
+   */
+  static attach<D extends DType = DType>(
+    target: string | Descriptor,
+    options?: BroadcastAttachOptions<D>,
+  ): SharedBroadcast<D> {
+    const { name, foreign, id, wanted } = ringAttachment('broadcast', target, options);
+    return agreed(new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)), 'broadcast', wanted);
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether `end()` was called, by anybody. */
+  get ended(): boolean {
+    return this.#memory.ended;
+  }
+
+  /** How many items were published, by all who were the writer. */
+  get published(): number {
+    return this.#memory.published;
+  }
+
+  /** How many read it, in all processes. One that died counts until the writer has come across it. */
+  get subscribers(): number {
+    return this.#memory.readers;
+  }
+
+  // ---- the writer
+
+  /**
+   * Publishes a copy of the item; false where the slowest reader has not read what it would overwrite.
+   * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_TOO_MANY` (there is another writer),
+   * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
+  tryPublish(item: DTypes[D]): boolean {
+    const memory = this.#memory;
+    if (!(item instanceof memory.Class) || item.length !== memory.length) this.#checkItem(item);
+    const mark = this.#publisher.claim();
+    if (mark < 0) return this.#mayPublish(mark);
+    memory.write(mark, item);
+    this.#publisher.commit(mark);
+    return true;
+  }
+
+  /**
+   * Publishes a copy of the item as it is now, when there is room.
+   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPublish`.
+   */
+  async publish(item: DTypes[D], options?: WaitOptions): Promise<void> {
+    const { timeout, signal } = waitOptions(options);
+    signal?.throwIfAborted();
+    this.#checkItem(item);
+    if (this.#room.isEmpty && this.tryPublish(item)) return;
+    const copy = item.slice() as DTypes[D];
+    return this.#room.wait(() => (this.tryPublish(copy) ? { value: undefined } : undefined), timeout, signal);
+  }
+
+  /**
+   * Blocks the thread until the item is published.
+   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPublish`.
+   */
+  publishSync(item: DTypes[D], options?: SyncWaitOptions): void {
+    if (this.tryPublish(item)) return;
+    blockFor(
+      this.name,
+      options,
+      this.#looks,
+      () => this.tryPublish(item),
+      (milliseconds) => binding.broadcastWait(this.#native, undefined, milliseconds),
+    );
+  }
+
+  /** Nothing is published any more: the writer is told, readers read what there is, and then are. */
+  end(): void {
+    this.#memory.checkOpen();
+    binding.broadcastEnd(this.#native);
+  }
+
+  // ---- readers
+
+  /**
+   * Begins to read. Every item that is published from now on is for this reader, and with `oldest` those as well that
+   * are there. A writer that waits for readers waits for this one, until it is closed.
+   * @throws `ERR_SHM_TOO_MANY` (255 read it), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
+  subscribe(options?: SubscribeOptions): Subscription<D> {
+    const { from } = checkOptions(options, ['from']);
+    if (from !== undefined && from !== 'latest' && from !== 'oldest')
+      throw outOfRange('from', "'latest' or 'oldest'", from);
+    this.#memory.checkOpen();
+    const reader = new Reader(this.#memory, from === 'oldest', (closed) => this.#readers.delete(closed));
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Makes this process an owner. */
+  adopt(): void {
+    this.#memory.checkOpen();
+    binding.adoptBroadcast(this.#native);
+  }
+
+  /** Lets go of it in this handle: its subscriptions are closed, and who waits through it does not any more. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const reader of this.#readers) reader.close();
+    this.#room.close();
+    this.#memory.close();
+  }
+
+  /** Removes the name. Whoever is attached goes on with it. */
+  unlink(): void {
+    binding.unlinkBroadcast(this.#native);
+  }
+
+  /** What `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    return { kind: 'broadcast', name: this.name, id: this.#id };
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const what = describeItem(this.dtype, this.shape);
+    const state = this.#closed ? 'closed' : `${this.subscribers} subscribers`;
+    return `SharedBroadcast(${options.stylize(`'${this.name}'`, 'string')}, ${what}, ${state})`;
+  }
+
+  #mayPublish(why: number): false {
+    if (why === NOTHING) return false;
+    throw shmError('ERR_SHM_ENDED', `'${this.name}' has ended: nothing is published any more`, this.name);
+  }
+
+  #checkItem(item: unknown): void {
+    if (this.#closed) throw closedError(this.name);
+    checkItem(this.name, this.#memory.Class, this.#memory.length, item);
+  }
+}

@@ -1,0 +1,148 @@
+import { types } from 'node:util';
+
+import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from '../common/arguments.js';
+import { checkType } from '../array/dtype.js';
+import type { DType, DTypes, TypedClass } from '../array/dtype.js';
+import { checkWanted, differencesOf, refuseOther } from '../array/source.js';
+import type { Wanted } from '../array/source.js';
+import { outOfRange, wrongType } from '../common/errors.js';
+import type { CreateOptions } from '../segment/memory.js';
+import type { Descriptor } from '../common/shared-object.js';
+
+/** @internal What makes typed arrays of the items' type. */
+export interface ItemClass<D extends DType> extends TypedClass {
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): DTypes[D];
+  new (length: number): DTypes[D];
+}
+
+/** How to make a ring of items of one size. */
+export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
+  /** Room for so many items. */
+  slots: number;
+  /** Dimensions of an item, whose product is its length. Default: one element. */
+  shape?: readonly number[];
+  /** Type of the elements, by numpy's name. Default `float64`. */
+  dtype?: D;
+  /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
+  permissions?: number;
+}
+
+/** How to attach to a ring of items. What you say of the items must agree with it. */
+export interface RingAttachOptions<D extends DType = DType> {
+  /** Type of the elements. */
+  dtype?: D;
+  /** Dimensions of an item. */
+  shape?: number | readonly number[];
+  /** Allow one of another user. Default false. */
+  foreign?: boolean;
+}
+
+/** @internal */
+export const RING_OPTIONS = ['name', 'permissions', 'populate', 'track', 'slots', 'shape', 'dtype'];
+
+/** @internal Options, checked. */
+export interface RingArguments {
+  readonly slots: number;
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly name: string | undefined;
+  readonly permissions: number;
+  readonly populate: boolean;
+  readonly track: boolean;
+}
+
+/** @internal */
+export function ringArguments(options: RingOptions<DType>): RingArguments {
+  const { name, permissions, populate, track, slots, shape, dtype } = options;
+  return {
+    track: checkBoolean('track', track, true),
+    slots: checkSlots(slots),
+    dtype: dtype === undefined ? 'float64' : checkType(dtype).name,
+    shape: checkShape(shape),
+    name: name === undefined ? undefined : checkName(name),
+    permissions: checkMode(permissions),
+    populate: checkBoolean('populate', populate, false),
+  };
+}
+
+/** @internal The same of a ring that there may have been before, which is as it is: its items must be these. */
+export function agreedWhole<R extends AnyRing>(
+  ring: R,
+  kind: string,
+  { slots, dtype, shape }: RingArguments,
+  how: readonly [found: string, wanted: string],
+): R {
+  return agreed(ring, kind, checkWanted({ dtype, shape }), [
+    ring.capacity !== slots && `it has ${ring.capacity} slots, not ${slots}`,
+    how[0] !== how[1] && `it is '${how[0]}', not '${how[1]}'`,
+  ]);
+}
+
+/** @internal What to attach to, checked, and what its items are taken for. */
+export function ringAttachment(
+  kind: string,
+  target: string | Descriptor,
+  options: RingAttachOptions | undefined,
+): { name: string; foreign: boolean; id: string | undefined; wanted: Wanted } {
+  const { name, id } = checkTarget(target, kind);
+  const { dtype, shape, foreign } = checkOptions(options, ['dtype', 'shape', 'foreign']);
+  return {
+    name,
+    foreign: checkBoolean('foreign', foreign, false),
+    id,
+    wanted: checkWanted({ dtype, shape }),
+  };
+}
+
+/** @internal The ring, if its items are what the caller takes them for; else it is closed. */
+export function agreed<R extends AnyRing>(
+  ring: R,
+  kind: string,
+  wanted: Pick<Wanted, 'shape' | 'type'>,
+  others: readonly (string | false)[] = [],
+): R {
+  try {
+    const differences = [
+      ...differencesOf(ring.dtype, ring.shape, wanted),
+      ...others.filter((it) => it !== false),
+    ];
+    refuseOther(ring.name, kind, differences);
+    return ring;
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+interface AnyRing {
+  readonly name: string;
+  readonly capacity: number;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  close(): void;
+}
+
+/** @internal Refuses what is no item of this class and length. */
+export function checkItem(name: string, Class: TypedClass, length: number, item: unknown): void {
+  // By its name: one of another realm (a vm's context, Jest's) is as good.
+  if (!types.isTypedArray(item) || item[Symbol.toStringTag] !== Class.name)
+    throw wrongType(`an item of '${name}'`, `a ${Class.name} of length ${length}`, item);
+  if (item.length !== length) throw outOfRange('the length of an item', `${length}`, item.length);
+}
+
+/** @internal As `SharedQueue(…)` and the like show it. */
+export function describeItem(dtype: string, shape: readonly number[]): string {
+  return `${dtype}${shape.length > 0 ? `[${shape.join(', ')}]` : ''}`;
+}
+
+function checkSlots(slots: unknown): number {
+  const count = checkCount('slots', slots);
+  if (count >= 2 ** 32) throw outOfRange('slots', 'far less', slots);
+  return count;
+}
+
+function checkShape(shape: unknown): number[] {
+  if (shape === undefined) return [];
+  if (!Array.isArray(shape)) throw wrongType('shape', 'an array of numbers', shape);
+  return Array.from(shape, (length, index) => checkCount(`shape[${index}]`, length));
+}

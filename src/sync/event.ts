@@ -1,0 +1,211 @@
+import { types } from 'node:util';
+import type { InspectOptions } from 'node:util';
+
+import * as binding from '#binding';
+import { checkName, checkOptions } from '../common/arguments.js';
+import { closedError, wrongType } from '../common/errors.js';
+import { warnWhereUntracked } from '../ownership/housekeeping.js';
+import { lockAttachment, lockCreation } from './mutex.js';
+import type { LockAttachOptions, LockOptions } from './mutex.js';
+import { UNCLONEABLE } from '../common/shared-object.js';
+import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import {
+  block,
+  checkSpin,
+  checkTimeout,
+  Looks,
+  settleWait,
+  startWait,
+  SYNC_WAIT_OPTIONS,
+  timeoutError,
+  Waiter,
+  waitOptions,
+} from './waits.js';
+import type { SyncWaitOptions, WaitOptions } from './waits.js';
+
+const { word: WORD, set: SET, waiters: WAITERS, generation: GENERATION } = binding.lockConstants();
+
+/**
+ * Something that has happened or not, for any number of processes and threads to wait for: Python's
+ * `multiprocessing.Event`, by its name.
+ *
+ * ```js
+ * using ready = SharedEvent.createOrAttach('ready');
+ * await ready.wait({ timeout: 1000 }); // another process: ready.set()
+ * ```
+ */
+export class SharedEvent implements SharedObject {
+  readonly name: string;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
+  readonly #native: binding.LockHandle;
+  readonly #id: string;
+  readonly #buffer: ArrayBuffer;
+  #words: Int32Array;
+  readonly #looks = new Looks();
+  readonly #waiters = new Map<Waiter<void>, number>();
+  #closed = false;
+
+  private constructor(native: binding.LockHandle) {
+    if (!types.isExternal(native))
+      throw wrongType('a SharedEvent', 'made by createOrAttach() or attach()', native);
+    this.#native = native;
+    const { name, id } = binding.lockFacts(native);
+    this.name = name;
+    this.#id = id;
+    this.#buffer = binding.lockBuffer(native);
+    this.#words = new Int32Array(this.#buffer);
+  }
+
+  /**
+   * Opens the event of this name, or makes one that is not set; all who call this own it.
+   * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
+   * `ENOSPC`.
+   */
+  static createOrAttach(name: string, options?: LockOptions): SharedEvent {
+    const [mode, track] = lockCreation(options);
+    const native = binding.createOrAttachEvent(checkName(name), mode, track);
+    if (track) warnWhereUntracked();
+    return new SharedEvent(native);
+  }
+
+  /**
+   * Opens an existing event, by its name or its descriptor.
+   * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `EACCES`.
+   */
+  static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent {
+    return new SharedEvent(binding.attachEvent(...lockAttachment('event', target, options)));
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether it has been set, and not cleared since. */
+  get isSet(): boolean {
+    return (this.#load() & SET) !== 0;
+  }
+
+  /** Sets it: whoever waits goes on, and whoever comes does not wait. */
+  set(): void {
+    let seen = this.#load();
+    while ((seen & SET) === 0) {
+      const was = Atomics.compareExchange(this.#words, WORD, seen, (seen | SET) & ~WAITERS);
+      if (was === seen) {
+        if (seen & WAITERS) binding.wakeEvent(this.#native);
+        return;
+      }
+      seen = was;
+    }
+  }
+
+  /** Clears it. Whoever waited when it was set still goes on. */
+  clear(): void {
+    let seen = this.#load();
+    while ((seen & SET) !== 0) {
+      const was = Atomics.compareExchange(this.#words, WORD, seen, ((seen & ~SET) + GENERATION) | 0);
+      if (was === seen) return;
+      seen = was;
+    }
+  }
+
+  /**
+   * Until it is set.
+   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`.
+   */
+  async wait(options?: WaitOptions): Promise<void> {
+    const seen = this.#load();
+    const { timeout, signal } = waitOptions(options);
+    signal?.throwIfAborted();
+    if ((seen & SET) !== 0) return;
+    if (timeout === 0) throw timeoutError(this.name, 0);
+    const settle = (): void => {
+      settleWait(id);
+      this.#waiters.delete(waiter);
+    };
+    const id = startWait(
+      (sleepers, number) => binding.startEventWait(sleepers, number, this.#native, seen >>> 0),
+      () => {
+        try {
+          settle();
+          waiter.resolve();
+        } catch (error) {
+          waiter.reject(error);
+        }
+      },
+    );
+    const waiter = new Waiter<void>(this.name, timeout, signal, settle);
+    this.#waiters.set(waiter, id);
+    return waiter.promise;
+  }
+
+  /**
+   * Blocks the thread until it is set.
+   * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+   */
+  waitSync(options?: SyncWaitOptions): void {
+    const seen = this.#load();
+    if ((seen & SET) !== 0) return;
+    const given = checkOptions(options, SYNC_WAIT_OPTIONS);
+    const timeout = checkTimeout(given.timeout);
+    const spin = checkSpin(given.spin);
+    const words = this.#words;
+    // The bit of those who sleep comes and goes without a meaning for us.
+    const isOver = (): boolean => ((Atomics.load(words, WORD) ^ seen) & ~WAITERS) !== 0;
+    if (timeout > 0 && this.#looks.around(spin, isOver)) return;
+    const slice = (milliseconds: number): true | undefined =>
+      binding.waitEvent(this.#native, seen >>> 0, milliseconds) || undefined;
+    if (block(timeout, slice) === undefined) throw timeoutError(this.name, timeout);
+  }
+
+  /** Makes this process an owner. */
+  adopt(): void {
+    this.#load();
+    binding.adoptLock(this.#native);
+  }
+
+  /** Lets go of it in this handle; who waits through it does not any more. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const [waiter, id] of this.#waiters) {
+      try {
+        settleWait(id);
+      } catch {
+        // It is over either way.
+      }
+      waiter.reject(closedError(this.name));
+    }
+    this.#waiters.clear();
+    binding.closeLock(this.#native, this.#buffer);
+  }
+
+  /** Removes the name. Whoever is attached goes on with it. */
+  unlink(): void {
+    binding.unlinkLock(this.#native);
+  }
+
+  /** What `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    return { kind: 'event', name: this.name, id: this.#id };
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: InspectOptions & { stylize(text: string, style: string): string },
+  ): string {
+    const state = this.#closed ? ', closed' : this.isSet ? ', set' : '';
+    return `SharedEvent(${options.stylize(`'${this.name}'`, 'string')}${state})`;
+  }
+
+  #load(): number {
+    if (this.#closed) throw closedError(this.name);
+    return Atomics.load(this.#words, WORD);
+  }
+}
