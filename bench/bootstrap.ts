@@ -1,4 +1,4 @@
-import { random } from '../__test__/helpers/random.js';
+import { random } from '../__test__/fixtures/random.js';
 import { studentQuantile } from './student.js';
 
 /** Values of one row, one list for each pass, in which they were measured by the same process. */

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
-import { isShmkitTracker, trackers } from '../__test__/helpers/trackers.js';
-import type { IsTracker } from '../__test__/helpers/trackers.js';
+import { isShmkitTracker, trackers } from '../__test__/fixtures/trackers.js';
+import type { IsTracker } from '../__test__/fixtures/trackers.js';
 
 const WITHIN = 10_000;
 /** Two looks that far apart show the same. */

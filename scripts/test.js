@@ -5,26 +5,18 @@ import { spawn } from 'node:child_process';
 /** Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. Of
  * Rust's tests it runs those within the crates. */
 const SLOW = [
-  'bench*',
-  'broadcasts',
-  'cli',
-  'dicts',
-  'docs',
-  'examples',
-  'flights',
-  'interop',
-  'kills',
-  'lifetime',
-  'locks',
-  'manager-*',
-  'misuse',
-  'ownership',
-  'package',
-  'pool*',
-  'python-binding',
-  'python-queue',
-  'python-tracker',
-  'queues',
+  'interop/manager-python',
+  'interop/pool-python',
+  'interop/python-binding',
+  'interop/python-queue',
+  'interop/python-tracker',
+  'interop/shared-memory-python',
+  'stress/*',
+  'unit/cli/*',
+  'unit/manager/manager-*',
+  'unit/ownership/*',
+  'unit/pool/*',
+  'unit/project/*',
 ];
 
 const isQuick = process.argv.includes('--quick');

@@ -1,9 +1,9 @@
 /** What the stress runs share: processes, watchdogs, seeds, and the clean-up at the end or after a fault. */
 import { fileURLToPath } from 'node:url';
 
-import { venvPython } from '../helpers/python.js';
-import { Random } from '../helpers/random.js';
-import { until, WATCHDOG, within } from '../helpers/wait.js';
+import { venvPython } from '../fixtures/python.js';
+import { Random } from '../fixtures/random.js';
+import { until, WATCHDOG, within } from '../fixtures/wait.js';
 import { Child } from './child.js';
 
 /** Something with a name in `/dev/shm`. */

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 
 import { KINDS } from './kinds.js';
 import { kindOf, stress } from './run.js';
-import { TYPESCRIPT } from '../helpers/typescript.js';
+import { TYPESCRIPT } from '../fixtures/typescript.js';
 
 const COMMON = {
   rounds: { type: 'string' },

@@ -1,12 +1,12 @@
 /** Runs one kind of stress in this process or, if it needs a `/dev/shm` of its own, in another one. */
 import { fileURLToPath } from 'node:url';
 
-import { ownDevShm } from '../lifetime/namespace.js';
+import { ownDevShm } from '../fixtures/own-dev-shm.js';
 import { withParent } from './child.js';
 import { Fault, Harness } from './harness.js';
 import { KINDS } from './kinds.js';
 import type { Kind, Options } from './kinds.js';
-import { TYPESCRIPT } from '../helpers/typescript.js';
+import { TYPESCRIPT } from '../fixtures/typescript.js';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 

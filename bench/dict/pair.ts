@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 
 import { SharedMemory } from 'shmkit';
 
-import { Random } from '../../__test__/helpers/random.js';
+import { Random } from '../../__test__/fixtures/random.js';
 import type { Cleanup } from '../cleanup.js';
 import type { Run } from '../harness.js';
 import { answer, startPartner } from '../partners.js';

@@ -1,6 +1,6 @@
 import { SharedDict } from 'shmkit';
 
-import { Random } from '../../__test__/helpers/random.js';
+import { Random } from '../../__test__/fixtures/random.js';
 
 const KILOBYTE = 1024;
 

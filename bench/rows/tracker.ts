@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { SharedMemory } from 'shmkit';
 import type { CreateOptions } from 'shmkit';
 
-import { ownDevShm } from '../../__test__/lifetime/namespace.js';
+import { ownDevShm } from '../../__test__/fixtures/own-dev-shm.js';
 import { sizeName } from '../context.js';
 import type { Context } from '../context.js';
 import { timed } from '../harness.js';

@@ -30,7 +30,14 @@ import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 import { refusePromise } from '../sync/txn.js';
 import type { Plain, TxnOptions, TxnSyncOptions } from '../sync/txn.js';
-import { block, checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, waitOptions } from '../sync/waits.js';
+import {
+  block,
+  checkSpin,
+  checkTimeout,
+  SYNC_WAIT_OPTIONS,
+  WAIT_OPTIONS,
+  waitOptions,
+} from '../sync/waits.js';
 
 /** How to make a dict. */
 export interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {

@@ -1,6 +1,13 @@
 import { types } from 'node:util';
 
-import { checkBoolean, checkCount, checkMode, checkName, checkOptions, checkTarget } from '../common/arguments.js';
+import {
+  checkBoolean,
+  checkCount,
+  checkMode,
+  checkName,
+  checkOptions,
+  checkTarget,
+} from '../common/arguments.js';
 import { checkType } from '../array/dtype.js';
 import type { DType, DTypes, TypedClass } from '../array/dtype.js';
 import { checkWanted, differencesOf, refuseOther } from '../array/source.js';

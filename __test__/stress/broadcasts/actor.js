@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SharedBroadcast, SharedMemory } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { isWhole, write } from '../queues/rows.js';
 
 const [name, seed, role, row] = process.argv.slice(2);

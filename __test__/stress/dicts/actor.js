@@ -11,7 +11,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 
 import { SharedDict, SharedMemory } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { ACCOUNTS, ALWAYS, checked, fill, TOTAL, whole } from './values.js';
 
 const [name, seed, id] = process.argv.slice(2);

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { sum } from './values.js';
 
 const POOL = 160 << 10;

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 
 import { SharedDict, SharedMemory } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 
 const [seed, part, parts] = process.argv.slice(2).map(Number);
 const below = random(seed * 64 + part);

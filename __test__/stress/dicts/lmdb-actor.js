@@ -12,7 +12,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 
 import { SharedDict } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { anyKeys, anyValue, isWhole } from './any.js';
 import { Lmdb, Own } from './oracle.js';
 

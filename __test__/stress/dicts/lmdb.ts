@@ -9,7 +9,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 
 import { SharedDict } from 'shmkit';
 
-import { Random } from '../../helpers/random.js';
+import { Random } from '../../fixtures/random.js';
 import type { Child } from '../child.js';
 import { secondsSince } from '../harness.js';
 import type { Harness } from '../harness.js';

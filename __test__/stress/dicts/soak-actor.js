@@ -6,7 +6,7 @@
  */
 import { SharedDict, SharedMemory } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import * as at from './soak-state.js';
 
 const { ALWAYS, begun, COMING, keyOf, TOGETHER, valueOf, versionOf, written } = at;

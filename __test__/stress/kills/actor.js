@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 
 import { ShareableList, SharedMemory } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { contested, kept, strangersSize } from './names.js';
 
 const [seed, steps] = process.argv.slice(2).map(Number);

@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { trackers } from '../../helpers/trackers.js';
+import { trackers } from '../../fixtures/trackers.js';
 import type { Child } from '../child.js';
 import type { Run } from '../kinds.js';
 import { contested } from './names.js';

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import { strangersSize } from './names.js';
 
 const [seed, name] = [Number(process.argv[2]), process.argv[3]];

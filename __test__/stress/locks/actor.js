@@ -10,7 +10,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads';
 
 import { SharedMemory, SharedMutex } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 
 const [name, seed] = parentPort === null ? process.argv.slice(2) : workerData;
 const below = random(Number(seed));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 
 const [name, seed, count] = process.argv.slice(2);
 const below = random(Number(seed));

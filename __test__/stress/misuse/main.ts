@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 
 import type { Run } from '../kinds.js';
-import { TYPESCRIPT } from '../../helpers/typescript.js';
+import { TYPESCRIPT } from '../../fixtures/typescript.js';
 
 export const run: Run = async (harness, rounds) => {
   const seed = String(harness.seed);

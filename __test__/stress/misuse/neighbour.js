@@ -6,7 +6,7 @@ import fs from 'node:fs';
 
 import { SharedMemory } from 'shmkit';
 
-import { Random } from '../../helpers/random.js';
+import { Random } from '../../fixtures/random.js';
 
 const random = new Random(Number(process.argv[2]));
 process.stdin.resume();

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { ShareableList, SharedArray, SharedMemory, SharedMutex, unlink } from 'shmkit';
 import type { DType, ListItem, WaitOptions } from 'shmkit';
 
-import { Random } from '../../helpers/random.js';
+import { Random } from '../../fixtures/random.js';
 
 /** What each does, by its name. */
 export type Misuses = Readonly<Record<string, () => unknown>>;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SharedMemory, SharedQueue } from 'shmkit';
 
-import { random } from '../../helpers/random.js';
+import { random } from '../../fixtures/random.js';
 import {
   areaAt,
   DONE,

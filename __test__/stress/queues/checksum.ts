@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { SharedQueue } from 'shmkit';
 
-import { venvPython } from '../../helpers/python.js';
+import { venvPython } from '../../fixtures/python.js';
 import type { Run } from '../kinds.js';
 
 interface Sums {

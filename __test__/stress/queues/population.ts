@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 import { SharedMemory, SharedQueue } from 'shmkit';
 
-import { venvPython } from '../../helpers/python.js';
-import { untilStopped } from '../../helpers/wait.js';
+import { venvPython } from '../../fixtures/python.js';
+import { untilStopped } from '../../fixtures/wait.js';
 import type { Child } from '../child.js';
 import { Gaps } from '../harness.js';
 import type { Harness } from '../harness.js';

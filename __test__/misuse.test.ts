@@ -1,8 +1,0 @@
-import { shareOfStress } from './helpers/stress.js';
-
-shareOfStress(
-  'every misuse, beside a process that writes random bytes, fails with a clear error',
-  'misuse',
-  10,
-  /^\d+ misuses of \d+ kinds/,
-);
