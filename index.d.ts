@@ -21,7 +21,7 @@ interface DTypes {
 /** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
 type DType = keyof DTypes;
 /** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
-type Element<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
 /** A typed array that says by its class what its elements are. */
 type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
 /** The type of a typed array's elements. */
@@ -29,7 +29,7 @@ type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Ar
 
 type Order = 'C' | 'F';
 /** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
-type Range = number | readonly [
+type SliceRange = number | readonly [
     start?: number | null | undefined,
     end?: number | null | undefined,
     step?: number | null | undefined
@@ -149,7 +149,8 @@ declare class SharedMemory implements SharedObject {
      */
     static create(size: number, options?: CreateOptions): SharedMemory;
     /**
-     * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
+     * As `create`, with the memory reserved off the event loop's thread, which pays from a few MB on. It never waits for
+     * another process: its twin is `create`, which takes as long and holds the event loop meanwhile.
      * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
      */
     static createAsync(size: number, options?: CreateOptions & {
@@ -275,7 +276,7 @@ interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
     header?: 'npy' | 'none';
 }
 /** Elements in as many lists as there are dimensions. */
-type Nested<D extends DType> = Element<D> | Nested<D>[];
+type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 /**
  * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
  *
@@ -326,7 +327,7 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     static from<T extends Typed>(values: T, options?: Omit<ArrayFromOptions, 'dtype'> & {
         dtype?: undefined;
     }): SharedArray<DTypeOf<T>>;
-    static from<D extends DType = 'float64'>(values: DTypes[D] | Iterable<Element<D>>, options?: ArrayFromOptions<D>): SharedArray<D>;
+    static from<D extends DType = 'float64'>(values: DTypes[D] | Iterable<ElementOf<D>>, options?: ArrayFromOptions<D>): SharedArray<D>;
     /**
      * Opens the array that this or another process made: by the header that it begins with, by a descriptor, or else by
      * `shape` and `dtype`. A view's descriptor gives the very same view.
@@ -360,21 +361,21 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * The element at these indexes, one for each dimension; negative ones count from the end.
      * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
      */
-    get(...index: number[]): Element<D>;
+    get(...index: number[]): ElementOf<D>;
     /**
      * Replaces the element at these indexes. Floats are rounded to what the type has.
      * @throws `ERR_OUT_OF_RANGE` for an index outside and for a number that the type does not have, `ERR_SHM_VALUE` for a
      * fraction among integers, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; nothing
      * is changed then.
      */
-    set(value: Element<D>, ...index: number[]): void;
+    set(value: ElementOf<D>, ...index: number[]): void;
     /**
      * A view of a part, with a range for each of the first dimensions: a number picks one index and drops the dimension;
      * `[start, end, step]` is Python's `start:end:step`, each part of which may be left out (`undefined`, `null`); null is
      * all of it. It shares the memory: closing it leaves this open, and closing this detaches it.
      * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
      */
-    slice(...ranges: Range[]): SharedArray<D>;
+    slice(...ranges: SliceRange[]): SharedArray<D>;
     /**
      * A view of the same elements, in C order, in another shape; one length may be -1, which is what is left.
      * @throws `ERR_OUT_OF_RANGE` where it has not as many elements, and where these do not lie one after the other in C
@@ -387,7 +388,7 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * Makes all elements `value`.
      * @throws As `set`.
      */
-    fill(value: Element<D>): this;
+    fill(value: ElementOf<D>): this;
     /**
      * Makes the elements those of another array of the same type and shape, or of a typed array, which has them in C
      * order. The two may overlap.
@@ -400,16 +401,16 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * exact up to 2^53; of floats in double precision.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
      */
-    sum(): Element<D>;
+    sum(): ElementOf<D>;
     /** The sum by the number of elements; NaN where there are none. Throws as `sum`. */
     mean(): number;
     /**
      * The least element; NaN where there is one.
      * @throws `ERR_OUT_OF_RANGE` where there are no elements; else as `sum`.
      */
-    min(): Element<D>;
+    min(): ElementOf<D>;
     /** The greatest element; NaN where there is one. Throws as `min`. */
-    max(): Element<D>;
+    max(): ElementOf<D>;
     /** Where the first least element is, or the first NaN: how many come before it in C order. Throws as `min`. */
     argmin(): number;
     /** Where the first greatest element is, or the first NaN; as `argmin`. */
@@ -419,18 +420,18 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
      * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
      */
-    dot(other: SharedArray<D>): Element<D>;
+    dot(other: SharedArray<D>): ElementOf<D>;
     /**
      * Multiplies all elements in place. Integers wrap around.
      * @throws As `set`.
      */
-    scale(factor: Element<D>): this;
+    scale(factor: ElementOf<D>): this;
     /**
      * Adds a number to all elements, or the elements of another array of the same type and shape to these, in place.
      * Integers wrap around.
      * @throws As `set`, and as `copyFrom`.
      */
-    add(other: Element<D> | SharedArray<D>): this;
+    add(other: ElementOf<D> | SharedArray<D>): this;
     /** A private copy of the elements, in C order. Throws as `sum`. */
     toTypedArray(): DTypes[D];
     /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
@@ -495,15 +496,18 @@ interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>
 }
 
 /** How to make a ring of items of one size. */
-interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
-    /** Room for so many items. */
+interface RingOptions<D extends DType> extends Omit<CreateOptions, 'reserve'> {
+    /** Number of slots, each of which holds one item. */
     slots: number;
     /** Dimensions of an item, whose product is its length. Default: one element. */
     shape?: readonly number[];
     /** Type of the elements, by numpy's name. Default `float64`. */
     dtype?: D;
-    /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
-    permissions?: number;
+    /**
+     * Permission bits, set exactly: the umask has no effect. Every process that takes part needs read and write permission.
+     * Default `0o600`.
+     */
+    mode?: number;
 }
 /** How to attach to a ring of items. What you say of the items must agree with it. */
 interface RingAttachOptions<D extends DType = DType> {
@@ -544,8 +548,8 @@ interface SubscribeOptions {
 declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
     #private;
     readonly name: string;
-    /** Room for so many items. */
-    readonly capacity: number;
+    /** Number of slots, each of which holds one item. */
+    readonly slots: number;
     /** Type of the elements. */
     readonly dtype: D;
     /** Dimensions of an item. */
@@ -1001,26 +1005,49 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
     [Symbol.dispose](): void;
 }
 
-/** A slot that this thread has: to write to once it is claimed, to read from once it is taken. */
+/** A slot that is held, and its holder. */
+interface SlotHolder {
+    /** Index of the slot. */
+    slot: number;
+    state: 'claimed' | 'taken';
+    /** The process id of the holder, in its own PID namespace; 0 if unknown. */
+    pid: number;
+    /** Whether the holder has died: the slot goes to the next thread that needs it. */
+    died: boolean;
+}
+
+/** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
 interface Slot<D extends DType = DType> extends Disposable {
     /**
-     * The item, in place. It must not be used once the slot is given back: the memory is the next one's by then.
-     * @throws `ERR_SHM_CLOSED` once the slot was given back.
+     * The item, in place. Do not use it after the slot is given back: the memory may then belong to the next holder.
+     * @throws `ERR_SHM_CLOSED` after the slot was given back or the queue was closed.
      */
     readonly data: DTypes[D];
+}
+/** A claimed slot, to write the next item to. Disposing of it abandons the item, unless it was committed. */
+interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
     /**
-     * Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more. Idempotent.
-     * @throws `ERR_SHM_CLOSED` where it was abandoned before; `ERR_SHM_LOST` where it was taken from this thread.
+     * Publishes the item. Idempotent.
+     * @throws `ERR_SHM_CLOSED` if the slot was abandoned before; `ERR_SHM_LOST` if another thread took it from this one.
      */
     commit(): void;
-    /** Abandons a claimed slot that was not committed; frees a taken one. Idempotent. */
-    [Symbol.dispose](): void;
+}
+/** A taken slot, to read an item in place. Disposing of it releases it. */
+interface TakenSlot<D extends DType = DType> extends Slot<D> {
+    /**
+     * Gives the slot back: its memory is free for the next item. Idempotent.
+     * @throws `ERR_SHM_LOST` if another thread took it from this one.
+     */
+    release(): void;
 }
 
 /** How to make a queue. */
 interface QueueOptions<D extends DType> extends RingOptions<D> {
-    /** Any number on both sides, or one producer and one consumer, which is faster. Default `mpmc`. */
-    mode?: 'spsc' | 'mpmc';
+    /**
+     * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads may push and
+     * take. Default false.
+     */
+    spsc?: boolean;
 }
 /** How to attach to a queue. What you say of its items must agree with it. */
 type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
@@ -1040,14 +1067,14 @@ type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 declare class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
     #private;
     readonly name: string;
-    /** Room for so many items. */
-    readonly capacity: number;
+    /** Number of slots, each of which holds one item. */
+    readonly slots: number;
     /** Type of the elements. */
     readonly dtype: D;
     /** Dimensions of an item. */
     readonly shape: readonly number[];
-    /** Whether any number push and take, or one each. */
-    readonly mode: 'spsc' | 'mpmc';
+    /** Whether the queue is for one producer and one consumer. */
+    readonly spsc: boolean;
     private constructor();
     /**
      * Makes an empty queue.
@@ -1074,6 +1101,15 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
     get length(): number;
     /** How many claimed or taken slots were lost with a thread that died. */
     get lost(): number;
+    /**
+     * The slots that are claimed or taken at this moment: their number, and the holders of the first `limit` of them, the
+     * oldest first. Default 100.
+     * @throws `ERR_SHM_CLOSED`, `ERR_OUT_OF_RANGE`.
+     */
+    holders(limit?: number): {
+        count: number;
+        holders: SlotHolder[];
+    };
     /**
      * Pushes a copy of the item; false where the queue is full.
      * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_TOO_MANY` (of an spsc queue there is another producer),
@@ -1109,21 +1145,21 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
      * committed.
      * @throws As `push`.
      */
-    claim(options?: WaitOptions): Promise<Slot<D>>;
+    claim(options?: WaitOptions): Promise<ClaimedSlot<D>>;
     /** Blocks the thread for the same. */
-    claimSync(options?: SyncWaitOptions): Slot<D>;
+    claimSync(options?: SyncWaitOptions): ClaimedSlot<D>;
     /** A slot to write the next item to; undefined where the queue is full. Throws as `tryPush`. */
-    tryClaim(): Slot<D> | undefined;
+    tryClaim(): ClaimedSlot<D> | undefined;
     /**
-     * The slot of the next item, to be read in place until it is disposed; undefined once the queue has ended and everything
+     * The slot of the next item, to be read in place until it is released; undefined once the queue has ended and everything
      * was taken.
      * @throws As `pop`.
      */
-    take(options?: WaitOptions): Promise<Slot<D> | undefined>;
+    take(options?: WaitOptions): Promise<TakenSlot<D> | undefined>;
     /** Blocks the thread for the same. */
-    takeSync(options?: SyncWaitOptions): Slot<D> | undefined;
+    takeSync(options?: SyncWaitOptions): TakenSlot<D> | undefined;
     /** The slot of the next item; undefined where there is none now. Throws as `tryPop`. */
-    tryTake(): Slot<D> | undefined;
+    tryTake(): TakenSlot<D> | undefined;
     /**
      * Items as they come, so many at a time as there are; ends when the queue has. A batch costs one turn of the event loop,
      * however many items there are in it.
@@ -1191,6 +1227,19 @@ interface CollectOptions {
     /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
     python?: boolean;
 }
+/** How to reach the resource tracker of a Python parent. */
+interface PythonTrackerOptions {
+    /**
+     * The file descriptor of the pipe that the parent lets this process inherit:
+     * `multiprocessing.resource_tracker.getfd()`. It is duplicated.
+     */
+    fd: number;
+    /**
+     * The format in which CPython writes to it. All versions understand `colon`, for ASCII names without a colon; 3.13.10,
+     * 3.14.1 and later understand `json`, for any name. Default `colon`.
+     */
+    format?: 'colon' | 'json';
+}
 /** Every segment of the system, whoever made it, by name. */
 declare function segments(): SegmentInfo[];
 /** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
@@ -1233,14 +1282,9 @@ declare function unlink(name: string): void;
  * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
  * it neither removes a segment that was handed over nor complains about one that is gone.
  *
- * `descriptor` is the number of the pipe that the parent lets this process inherit
- * (`multiprocessing.resource_tracker.getfd()`); it is copied. `format` is how CPython writes: `colon` is understood
- * by all versions, for ASCII names without a colon; `json` by 3.13.10, 3.14.1 and later, for any name.
- * @throws `EBADF`, `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+ * @throws `EBADF`; `ERR_INVALID_ARG_VALUE` if `fd` is not a pipe that can be written to.
  */
-declare function joinPythonTracker(descriptor: number, options?: {
-    format?: 'colon' | 'json';
-}): void;
+declare function joinPythonTracker(options: PythonTrackerOptions): void;
 
 /** Where a manager listens: a socket's path, or a port. */
 type Address = string | {
@@ -1316,14 +1360,14 @@ declare class SharedMemoryManager implements AsyncDisposable {
         dtype?: D;
     }): Promise<SharedArray<D>>;
     /**
-     * The names of what the manager owns, in the order in which it came to own it.
+     * The names of the segments that the manager owns, in the order in which it became their owner.
      * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_START` where it could not
      * start; `ERR_SHM_MANAGER` with what it says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
      */
-    list(): Promise<string[]>;
+    names(): Promise<string[]>;
     /**
      * Has the manager unlink one of its segments now. Whoever is attached stays attached.
-     * @throws As `list`; `ERR_SHM_MANAGER` where the manager does not own it.
+     * @throws As `names`; `ERR_SHM_MANAGER` where the manager does not own it.
      */
     release(target: string | {
         readonly name: string;
@@ -1480,7 +1524,7 @@ declare class SegmentPool implements Disposable {
     get idleBytes(): number;
     /**
      * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
-     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool was disposed of.
+     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool is closed.
      */
     acquire(size: number): SharedMemory;
     /**
@@ -1488,9 +1532,11 @@ declare class SegmentPool implements Disposable {
      * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
      */
     release(segment: SharedMemory): void;
-    /** Removes all that nobody has; what is lent is removed when it is released. */
+    /** Unlinks the idle segments; the others are unlinked when they are released. Idempotent. */
+    close(): void;
+    /** `close()` */
     [Symbol.dispose](): void;
 }
 
 export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, Element, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Order, Plain, PoolOptions, QueueAttachOptions, QueueOptions, Range, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, Slot, SubscribeOptions, Subscription, SyncWaitOptions, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, ClaimedSlot, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, ElementOf, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Order, Plain, PoolOptions, PythonTrackerOptions, QueueAttachOptions, QueueOptions, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, SliceRange, Slot, SlotHolder, SubscribeOptions, Subscription, SyncWaitOptions, TakenSlot, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

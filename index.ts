@@ -11,24 +11,39 @@ export type {
   DType,
   DTypeOf,
   DTypes,
-  Element,
+  ElementOf,
   Nested,
-  Range,
+  SliceRange,
   Typed,
 } from './src/array/array.js';
 export { attach } from './src/attach.js';
 export type { Order } from './src/array/shape.js';
 export type { Shared } from './src/attach.js';
 export { SharedBroadcast } from './src/ring/broadcast/broadcast.js';
-export type { BroadcastAttachOptions, BroadcastOptions, SubscribeOptions } from './src/ring/broadcast/broadcast.js';
+export type {
+  BroadcastAttachOptions,
+  BroadcastOptions,
+  SubscribeOptions,
+} from './src/ring/broadcast/broadcast.js';
 export type { Subscription } from './src/ring/broadcast/subscription.js';
 export { SharedDict } from './src/dict/dict.js';
 export type { DictAttachOptions, DictOptions } from './src/dict/dict.js';
 export type { DictTxn } from './src/dict/txn.js';
 export type { ShmError } from './src/common/errors.js';
 export { SharedEvent } from './src/sync/event.js';
-export { collectGarbage, joinPythonTracker, lockState, segments, unlink } from './src/ownership/housekeeping.js';
-export type { CollectOptions, LockState, SegmentInfo } from './src/ownership/housekeeping.js';
+export {
+  collectGarbage,
+  joinPythonTracker,
+  lockState,
+  segments,
+  unlink,
+} from './src/ownership/housekeeping.js';
+export type {
+  CollectOptions,
+  LockState,
+  PythonTrackerOptions,
+  SegmentInfo,
+} from './src/ownership/housekeeping.js';
 export { float, ShareableList } from './src/list/list.js';
 export type { Float, ListAttachOptions, ListCreateOptions, ListItem } from './src/list/list.js';
 export { SharedMemoryManager } from './src/manager/manager.js';
@@ -42,7 +57,8 @@ export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool/pool.j
 export { SharedQueue } from './src/ring/queue/queue.js';
 export type { QueueAttachOptions, QueueOptions } from './src/ring/queue/queue.js';
 export type { RingAttachOptions, RingOptions } from './src/ring/items.js';
-export type { Slot } from './src/ring/queue/slot.js';
+export type { SlotHolder } from './src/ring/queue/protocol.js';
+export type { ClaimedSlot, Slot, TakenSlot } from './src/ring/queue/slot.js';
 export type { BatchOptions } from './src/ring/stream.js';
 export { SegmentPool } from './src/segment/segment-pool.js';
 export type { SegmentPoolOptions } from './src/segment/segment-pool.js';

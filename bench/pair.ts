@@ -122,9 +122,9 @@ export async function letReadOnce(cleanup: Cleanup, { name }: SharedMemory): Pro
 }
 
 function makeQueues(name: string, role: Role): SharedQueue<'uint8'>[] {
-  const mode = role.startsWith('spsc') ? 'spsc' : 'mpmc';
+  const spsc = role.startsWith('spsc');
   return [0, 1].map((side) =>
-    SharedQueue.create({ name: `${name}-q${side}`, slots: 1024, dtype: 'uint8', shape: [64], mode }),
+    SharedQueue.create({ name: `${name}-q${side}`, slots: 1024, dtype: 'uint8', shape: [64], spsc }),
   );
 }
 

@@ -1,7 +1,8 @@
 import { SharedArray } from './array/array.js';
-import { checkDescriptor, checkOptions } from './common/arguments.js';
+import { checkBoolean, checkDescriptor, checkOptions } from './common/arguments.js';
 import { SharedBroadcast } from './ring/broadcast/broadcast.js';
 import { SharedDict } from './dict/dict.js';
+import type { DictAttachOptions } from './dict/dict.js';
 import { shmError } from './common/errors.js';
 import { SharedEvent } from './sync/event.js';
 import { ShareableList } from './list/list.js';
@@ -37,7 +38,7 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
     case 'array':
       return SharedArray.attach(descriptor, options);
     case 'dict':
-      return SharedDict.attach(descriptor, options);
+      return SharedDict.attach(descriptor, withoutReserve(options));
     case 'queue':
       return SharedQueue.attach(descriptor, onlyForeign(options));
     case 'broadcast':
@@ -49,6 +50,13 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
     default:
       throw shmError('ERR_SHM_KIND', `this version of shmkit has no kind '${kind}'`, name);
   }
+}
+
+/** Of the options of a segment's `attach`, what there is for a dict: its memory has no holes. */
+function withoutReserve(options: AttachOptions | undefined): DictAttachOptions {
+  const { reserve, ...others } = checkOptions(options, ATTACH_OPTIONS);
+  checkBoolean('reserve', reserve, true);
+  return others;
 }
 
 /** Of the options of a segment's `attach`, what there is for a lock, a queue or a broadcast. */

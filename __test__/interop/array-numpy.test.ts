@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { attach, segments, SharedArray } from 'shmkit';
-import type { DType, Element } from 'shmkit';
+import type { DType, ElementOf } from 'shmkit';
 
 import { arrayOf, bits, DTYPES, SAMPLES } from '../fixtures/arrays.js';
 import { Numpy } from '../fixtures/numpy.js';
@@ -284,7 +284,7 @@ test('kernels that write do what numpy does, to parts and from parts', async (t)
       const copy = freshName(t);
       using theirs = arrayOf(SAMPLES[dtype], [2, 3], dtype, { name: copy });
       const big = dtype.endsWith('64') && dtype !== 'float64';
-      const two = (big ? 2n : 2) as Element<DType>;
+      const two = (big ? 2n : 2) as ElementOf<DType>;
       const python = (code: string) =>
         numpy.run(
           `a = npy(name); v = ${what}; old = np.array(v)\nwith np.errstate(all='ignore'):\n  ${code}`,

@@ -39,7 +39,7 @@ for (const { path, version } of await findPythons()) {
       t.deepEqual(ShareableList.attach(theirList).toArray(), [1, 'b', true]);
 
       const all = [shm.name, list.name, theirs, theirList];
-      t.deepEqual(await manager.list(), all);
+      t.deepEqual(await manager.names(), all);
       t.deepEqual(await client.call('names'), all);
       t.deepEqual(await client.call('facts'), [0, '']);
       t.regex((await client.call('refused', 'create', 'Foo')) as string, /^KeyError: .*'Foo'/);
@@ -50,7 +50,7 @@ for (const { path, version } of await findPythons()) {
       t.false(exists(theirs));
 
       t.is(await client.ends(), 0);
-      t.deepEqual(await manager.list(), [shm.name, list.name, theirList], 'it took nothing along');
+      t.deepEqual(await manager.names(), [shm.name, list.name, theirList], 'it took nothing along');
       await manager.shutdown();
       t.deepEqual(all.filter(exists), []);
     });
@@ -62,7 +62,7 @@ for (const { path, version } of await findPythons()) {
     const [client] = await PythonManager.run(t, path, 'client', manager.address, KEY);
     await client.call('shutdown');
     t.false(exists(name));
-    await isOver(t, manager.list());
+    await isOver(t, manager.names());
     t.is(await client.ends(), 0);
   });
 
@@ -70,7 +70,7 @@ for (const { path, version } of await findPythons()) {
     const manager = await managerOf(t, { authkey: KEY });
     const [, said] = await PythonManager.run(t, path, 'client', manager.address, 'another');
     t.is(said, 'AuthenticationError');
-    t.deepEqual(await manager.list(), [], 'it goes on');
+    t.deepEqual(await manager.names(), [], 'it goes on');
   });
 
   for (const [where, address] of [['a socket', null], ADDRESSES[1]!] as const) {
@@ -81,7 +81,7 @@ for (const { path, version } of await findPythons()) {
       const theirList = (await server.call('list', [1, 'b', true])) as string;
 
       const client = await new SharedMemoryManager({ address: found, authkey: Buffer.from(KEY) }).connect();
-      t.deepEqual(await client.list(), [theirs, theirList]);
+      t.deepEqual(await client.names(), [theirs, theirList]);
       const their = SharedMemory.attach(theirs);
       t.is(their.read(0, 5).toString(), 'hello');
       const shm = await client.sharedMemory(64);
@@ -98,7 +98,7 @@ for (const { path, version } of await findPythons()) {
       const all = [theirs, theirList, shm.name, list.name, dict, array];
       t.deepEqual(((await server.call('names')) as string[]).slice(0, 6), all);
       await Promise.all(many.map((one) => client.release(one)));
-      t.deepEqual(await client.list(), all);
+      t.deepEqual(await client.names(), all);
       await client.release(theirs);
       t.false(exists(theirs));
       await t.throwsAsync(client.release('nowhere'), { code: 'ERR_SHM_MANAGER', message: /ValueError/ });

@@ -85,7 +85,7 @@ answer = np.b.to_json()`;
     const broadcast = attach(descriptor) as SharedBroadcast;
     hold(t, broadcast);
     t.deepEqual(
-      [broadcast.dtype, [...broadcast.shape], broadcast.capacity, broadcast.onSlow],
+      [broadcast.dtype, [...broadcast.shape], broadcast.slots, broadcast.onSlow],
       [dtype, [2, 3], 8, 'block'],
     );
     t.deepEqual(broadcast.toJSON(), descriptor);

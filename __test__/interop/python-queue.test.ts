@@ -50,14 +50,18 @@ for (const mode of ['mpmc', 'spsc'] as const) {
         slots: 8,
         shape: [2],
         dtype,
-        mode,
+        spsc: mode === 'spsc',
         name: freshName(t),
       }) as SharedQueue;
       const back = freshName(t);
-      const make = `import shmkit; np.back = shmkit.SharedQueue.create(8, (2,), dtype, mode, name=name); answer = np.back.to_json()`;
-      const descriptor = await numpy.run<{ kind: string; name: string }>(make, { name: back, dtype, mode });
+      const make = `import shmkit; np.back = shmkit.SharedQueue.create(8, (2,), dtype, spsc=spsc, name=name); answer = np.back.to_json()`;
+      const descriptor = await numpy.run<{ kind: string; name: string }>(make, {
+        name: back,
+        dtype,
+        spsc: mode === 'spsc',
+      });
       using from = SharedQueue.attach(descriptor) as SharedQueue;
-      t.deepEqual([from.dtype, [...from.shape], from.capacity], [dtype, [2], 8]);
+      t.deepEqual([from.dtype, [...from.shape], from.slots], [dtype, [2], 8]);
       t.deepEqual(from.toJSON(), descriptor);
 
       const items = itemsOf(there);
@@ -85,7 +89,7 @@ q.close()`;
       t.deepEqual(await numpy.run(code, { target: there.toJSON() }), [sent, dtype, [2]], dtype);
       using first = from.takeSync();
       t.is(hex(first!.data), sent[0]!);
-      first!.commit();
+      first!.release();
       t.deepEqual(
         [1, 2, 3, 4].map(() => hex(from.popSync()!)),
         sent.slice(1),

@@ -16,7 +16,7 @@ const program = `
   import { once } from 'node:events';
   import { joinPythonTracker, SharedMemory } from 'shmkit';
   const [fd, name, how] = process.argv.slice(1);
-  if (how !== 'not joined') joinPythonTracker(Number(fd));
+  if (how !== 'not joined') joinPythonTracker({ fd: Number(fd) });
   const shm = how === 'python creates' ? SharedMemory.attach(name) : SharedMemory.create(10, { name });
   if (how === 'ends') SharedMemory.create(10); // and of this Python knows nothing but by the tracker
   console.log('ready');
@@ -64,7 +64,7 @@ from multiprocessing import resource_tracker
 read, write = os.pipe()
 code = '''
   import { joinPythonTracker, SharedMemory } from 'shmkit';
-  joinPythonTracker(Number(process.argv[1]), { format: 'json' });
+  joinPythonTracker({ fd: Number(process.argv[1]), format: 'json' });
   const shm = SharedMemory.create(10, { name: process.argv[2] });
   shm.unlink();
 '''
@@ -89,8 +89,7 @@ assert lines == expected, lines
 test('what is no tracker’s pipe is refused', (t) => {
   const file = fs.openSync(fileURLToPath(import.meta.url), 'r');
   t.teardown(() => fs.closeSync(file));
-  const join = (descriptor: unknown, options?: unknown) => () =>
-    joinPythonTracker(descriptor as number, options as object);
+  const join = (fd: unknown, options?: object) => () => joinPythonTracker({ fd: fd as number, ...options });
   t.throws(join(file), { code: 'ERR_INVALID_ARG_VALUE', message: /no pipe/ });
   t.throws(join(100_000), { code: 'EBADF' });
   for (const bad of [-1, 1.5, NaN, 2 ** 31]) t.throws(join(bad), { code: 'ERR_OUT_OF_RANGE' });
@@ -107,7 +106,7 @@ test('a name that the colon format cannot say is refused before anything is made
   t.teardown(() => fs.closeSync(both));
   const code = `
     import { joinPythonTracker, SharedMemory } from 'shmkit';
-    joinPythonTracker(Number(process.argv[1]));
+    joinPythonTracker({ fd: Number(process.argv[1]) });
     try { SharedMemory.create(10, { name: process.argv[2] }); } catch ({ code }) { console.log(code); }
     SharedMemory.create(10, { name: process.argv[2], track: false }).unlink();
   `;
@@ -128,7 +127,7 @@ read, write = os.pipe()
 os.set_inheritable(write, True)
 code = '''
   import { joinPythonTracker, SharedMemory } from 'shmkit';
-  joinPythonTracker(Number(process.argv[1]));
+  joinPythonTracker({ fd: Number(process.argv[1]) });
   process.stdin.once('data', () => {
     const shm = SharedMemory.create(10);
     shm.unlink();

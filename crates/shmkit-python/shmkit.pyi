@@ -320,15 +320,16 @@ class SharedQueue:
         slots: int,
         shape: Union[int, Sequence[int]] = (),
         dtype: Any = "float64",
-        mode: Literal["mpmc", "spsc"] = "mpmc",
         *,
+        spsc: bool = False,
         name: Optional[str] = None,
-        permissions: int = 0o600,
+        mode: int = 0o600,
         track: bool = True,
     ) -> SharedQueue:
         """Makes an empty queue with room for `slots` items of this shape and type.
 
-        'mpmc' is for any number on both sides, 'spsc' for one producer and one consumer.
+        With `spsc` it is for one producer and one consumer, which is faster; otherwise any number of threads may push
+        and take. `mode` is the permission bits: every process that takes part needs read and write permission.
         """
     @staticmethod
     def attach(
@@ -345,8 +346,11 @@ class SharedQueue:
     @property
     def name(self) -> str: ...
     @property
-    def capacity(self) -> int:
-        """Room for so many items."""
+    def slots(self) -> int:
+        """Number of slots, each of which holds one item."""
+    @property
+    def spsc(self) -> bool:
+        """Whether the queue is for one producer and one consumer."""
     @property
     def shape(self) -> tuple[int, ...]:
         """Dimensions of an item."""
@@ -433,9 +437,9 @@ class Slot:
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
     def commit(self) -> None:
-        """Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more."""
+        """Publishes the item of a claimed slot; TypeError for a taken one. Idempotent."""
     def release(self) -> None:
-        """Gives it back: nothing comes of a claimed slot that was not committed."""
+        """Gives the slot back; the item of a claimed slot that was not committed is abandoned. Idempotent."""
     def __enter__(self) -> Slot: ...
     def __exit__(
         self,
@@ -462,7 +466,7 @@ class SharedBroadcast:
         on_slow: Literal["block", "drop"] = "block",
         *,
         name: Optional[str] = None,
-        permissions: int = 0o600,
+        mode: int = 0o600,
         track: bool = True,
     ) -> SharedBroadcast:
         """Makes one with room for `slots` items of this shape and type, of which nothing was published.
@@ -484,8 +488,8 @@ class SharedBroadcast:
     @property
     def name(self) -> str: ...
     @property
-    def capacity(self) -> int:
-        """Room for so many items."""
+    def slots(self) -> int:
+        """Number of slots, each of which holds one item."""
     @property
     def shape(self) -> tuple[int, ...]:
         """Dimensions of an item."""

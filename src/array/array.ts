@@ -7,7 +7,7 @@ import { checkNamed, checkOptions } from '../common/arguments.js';
 import { at, atAny, cellsOf } from './cells.js';
 import type { Cells } from './cells.js';
 import { checkType, holds, typeOfArray } from './dtype.js';
-import type { DType, DTypeOf, DTypes, Element, Typed, TypeFacts } from './dtype.js';
+import type { DType, DTypeOf, DTypes, ElementOf, Typed, TypeFacts } from './dtype.js';
 import { accessOf, badValue, load, store } from './element.js';
 import { openNpy, writeFile } from './file.js';
 import { show } from './inspect.js';
@@ -23,7 +23,7 @@ import {
   stridesOf,
   transpose,
 } from './shape.js';
-import type { Order, Range } from './shape.js';
+import type { Order, SliceRange } from './shape.js';
 import { checkHeader, checkWanted, locate } from './source.js';
 import type { Place, Wanted } from './source.js';
 import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
@@ -43,8 +43,8 @@ import type { AttachOptions, CreateOptions, NativeHandle } from '../segment/memo
 import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 
-export type { DType, DTypeOf, DTypes, Element, Typed } from './dtype.js';
-export type { Range } from './shape.js';
+export type { DType, DTypeOf, DTypes, ElementOf, Typed } from './dtype.js';
+export type { SliceRange } from './shape.js';
 
 /** How to create an array. */
 export interface ArrayOptions<D extends DType = DType> extends CreateOptions {
@@ -83,7 +83,7 @@ export interface ArrayAttachOptions<D extends DType = DType> extends AttachOptio
 }
 
 /** Elements in as many lists as there are dimensions. */
-export type Nested<D extends DType> = Element<D> | Nested<D>[];
+export type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 
 const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
 const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
@@ -221,11 +221,11 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: Omit<ArrayFromOptions, 'dtype'> & { dtype?: undefined },
   ): SharedArray<DTypeOf<T>>;
   static from<D extends DType = 'float64'>(
-    values: DTypes[D] | Iterable<Element<D>>,
+    values: DTypes[D] | Iterable<ElementOf<D>>,
     options?: ArrayFromOptions<D>,
   ): SharedArray<D>;
   static from<D extends DType>(
-    values: DTypes[D] | Iterable<Element<D>>,
+    values: DTypes[D] | Iterable<ElementOf<D>>,
     options?: ArrayFromOptions<D>,
   ): SharedArray<D> {
     const { dtype, shape, header, ...rest } = checkOptions(options, FROM_OPTIONS);
@@ -319,20 +319,20 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * The element at these indexes, one for each dimension; negative ones count from the end.
    * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
-  get(...index: number[]): Element<D>;
-  get(i?: number, j?: number, k?: number, l?: number): Element<D> {
+  get(...index: number[]): ElementOf<D>;
+  get(i?: number, j?: number, k?: number, l?: number): ElementOf<D> {
     const cells = this.#cells;
     const value = load(cells.data, cells.access, at(cells, i, j, k, l));
     if (value === undefined) throw this.#unreadable();
-    return value as Element<D>;
+    return value as ElementOf<D>;
   }
 
   /** `get`, of arrays of more dimensions than it has parameters. */
-  #getAny(...index: number[]): Element<D> {
+  #getAny(...index: number[]): ElementOf<D> {
     const cells = this.#cells;
     const value = load(cells.data, cells.access, atAny(cells, index));
     if (value === undefined) throw this.#unreadable();
-    return value as Element<D>;
+    return value as ElementOf<D>;
   }
 
   /**
@@ -341,13 +341,13 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * fraction among integers, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; nothing
    * is changed then.
    */
-  set(value: Element<D>, ...index: number[]): void;
-  set(value: Element<D>, i?: number, j?: number, k?: number, l?: number): void {
+  set(value: ElementOf<D>, ...index: number[]): void;
+  set(value: ElementOf<D>, i?: number, j?: number, k?: number, l?: number): void {
     const cells = this.#cells;
     if (!store(cells.data, cells.writing, at(cells, i, j, k, l), value)) throw this.#refused(value);
   }
 
-  #setAny(value: Element<D>, ...index: number[]): void {
+  #setAny(value: ElementOf<D>, ...index: number[]): void {
     const cells = this.#cells;
     if (!store(cells.data, cells.writing, atAny(cells, index), value)) throw this.#refused(value);
   }
@@ -358,7 +358,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * all of it. It shares the memory: closing it leaves this open, and closing this detaches it.
    * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
-  slice(...ranges: Range[]): SharedArray<D> {
+  slice(...ranges: SliceRange[]): SharedArray<D> {
     return this.#view(slice(this, ranges));
   }
 
@@ -386,7 +386,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * Makes all elements `value`.
    * @throws As `set`.
    */
-  fill(value: Element<D>): this {
+  fill(value: ElementOf<D>): this {
     binding.arrayFill(this.#target(), this.#geometry, this.#operand(value));
     return this;
   }
@@ -416,8 +416,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * exact up to 2^53; of floats in double precision.
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
    */
-  sum(): Element<D> {
-    return binding.arraySum(this.#source(), this.#geometry) as Element<D>;
+  sum(): ElementOf<D> {
+    return binding.arraySum(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
   /** The sum by the number of elements; NaN where there are none. Throws as `sum`. */
@@ -429,13 +429,13 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * The least element; NaN where there is one.
    * @throws `ERR_OUT_OF_RANGE` where there are no elements; else as `sum`.
    */
-  min(): Element<D> {
-    return binding.arrayMin(this.#source(), this.#geometry) as Element<D>;
+  min(): ElementOf<D> {
+    return binding.arrayMin(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
   /** The greatest element; NaN where there is one. Throws as `min`. */
-  max(): Element<D> {
-    return binding.arrayMax(this.#source(), this.#geometry) as Element<D>;
+  max(): ElementOf<D> {
+    return binding.arrayMax(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
   /** Where the first least element is, or the first NaN: how many come before it in C order. Throws as `min`. */
@@ -453,15 +453,15 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
    * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
    */
-  dot(other: SharedArray<D>): Element<D> {
-    return binding.arrayDot(this.#source(), this.#geometry, ...sourceOf(other)) as Element<D>;
+  dot(other: SharedArray<D>): ElementOf<D> {
+    return binding.arrayDot(this.#source(), this.#geometry, ...sourceOf(other)) as ElementOf<D>;
   }
 
   /**
    * Multiplies all elements in place. Integers wrap around.
    * @throws As `set`.
    */
-  scale(factor: Element<D>): this {
+  scale(factor: ElementOf<D>): this {
     binding.arrayScale(this.#target(), this.#geometry, this.#operand(factor));
     return this;
   }
@@ -471,7 +471,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * Integers wrap around.
    * @throws As `set`, and as `copyFrom`.
    */
-  add(other: Element<D> | SharedArray<D>): this {
+  add(other: ElementOf<D> | SharedArray<D>): this {
     const target = this.#target();
     if (other instanceof SharedArray) binding.arrayAdd(target, this.#geometry, ...sourceOf(other));
     else binding.arrayAddNumber(target, this.#geometry, this.#operand(other));
@@ -493,7 +493,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     let next = 0;
     const nest = (axis: number): Nested<D> =>
       axis === this.ndim
-        ? (load(copy, access, next++) as Element<D>)
+        ? (load(copy, access, next++) as ElementOf<D>)
         : Array.from({ length: this.shape[axis]! }, () => nest(axis + 1));
     return this.size === 0 ? [] : nest(0); // there may be any number of lists without elements
   }

@@ -26,7 +26,7 @@ export interface DTypes {
 export type DType = keyof DTypes;
 
 /** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
-export type Element<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+export type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
 
 /** A typed array that says by its class what its elements are. */
 export type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];

@@ -16,7 +16,7 @@ export interface Layout {
 export type Order = 'C' | 'F';
 
 /** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
-export type Range =
+export type SliceRange =
   | number
   | readonly [
       start?: number | null | undefined,

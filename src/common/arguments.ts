@@ -32,17 +32,28 @@ export function checkMode(mode: unknown): number {
   return mode;
 }
 
-/** An object with no other options than these: a misspelt `readOnly` must not be a writable handle. */
+/** No options. Without a prototype: a property that something added to `Object.prototype` is not an option. */
+const NONE: Record<string, never> = Object.freeze(Object.create(null) as Record<string, never>);
+
+/**
+ * The own properties of an options object, each of which must be known: a misspelt `readOnly` must not give a writable
+ * handle. The result has no prototype.
+ */
 export function checkOptions<T extends object>(
   options: T | undefined,
   known: readonly string[],
 ): T | Record<string, never> {
-  if (options === undefined) return {};
+  if (options === undefined) return NONE;
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
-  for (const key of Object.keys(options)) {
+  const own = ownProperties(options);
+  for (const key in own) {
     if (!known.includes(key)) throw unknownOption(key, known);
   }
-  return options;
+  return own;
+}
+
+function ownProperties<T extends object>(object: T): T {
+  return { __proto__: null, ...object } as unknown as T;
 }
 
 /** The options of what has a name of its own, which they may say once more. */
@@ -55,7 +66,7 @@ export function checkNamed<T extends { name?: string }>(
   if (given.name !== undefined && given.name !== name) {
     throw wrongType('the option name', 'left out, or what the first argument is', given.name);
   }
-  return { ...(given as T), name: checkName(name) };
+  return Object.assign(ownProperties(given as T), { name: checkName(name) });
 }
 
 /** A whole number from 0 to `limit`. */
@@ -94,12 +105,14 @@ export function checkTarget(
   return { name, ...(readOnly !== undefined && { readOnly }), ...(id !== undefined && { id }) };
 }
 
-export function checkDescriptor(value: unknown): Descriptor {
-  if (typeof value !== 'object' || value === null || !('kind' in value) || !('name' in value)) {
+/** The own properties of a descriptor. The result has no prototype. */
+export function checkDescriptor(given: unknown): Descriptor {
+  const value = typeof given === 'object' && given !== null ? ownProperties(given) : undefined;
+  if (value === undefined || !('kind' in value) || !('name' in value)) {
     throw wrongType(
       'what to attach to',
       "a shared object's toJSON(), or with the attach() of its class a name",
-      value,
+      given,
     );
   }
   if (typeof value.kind !== 'string') throw wrongType("the descriptor's kind", 'a string', value.kind);

@@ -63,6 +63,9 @@ export interface DictAttachOptions {
 }
 
 const OPTIONS = ['name', 'mode', 'track', 'byteLength', 'maxByteLength', 'lockTimeout', 'cacheSize'];
+const ATTACH_OPTIONS = ['readOnly', 'foreign', 'lockTimeout', 'cacheSize'];
+const TXN_OPTIONS = [...WAIT_OPTIONS, 'readOnly'];
+const TXN_SYNC_OPTIONS = [...SYNC_WAIT_OPTIONS, 'readOnly'];
 const LOCK_TIMEOUT = 10_000;
 const CACHE_SIZE = 10_000;
 const MOST_CACHED = 2 ** 20;
@@ -140,7 +143,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V> {
     const named = checkTarget(target, 'dict');
-    const given = checkOptions(options, ['readOnly', 'foreign', 'lockTimeout', 'cacheSize', 'reserve']);
+    const given = checkOptions(options, ATTACH_OPTIONS);
     const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
     const foreign = checkBoolean('foreign', given.foreign, false);
     const kept = checkKept(given);
@@ -428,8 +431,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * `set`.
    */
   async txn<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnOptions): Promise<T> {
-    const { timeout, signal } = waitOptions(options, [...WAIT_OPTIONS, 'readOnly']);
-    const readOnly = checkBoolean('readOnly', options?.readOnly, false);
+    const given = checkOptions(options, TXN_OPTIONS);
+    const { timeout, signal } = waitOptions(given, TXN_OPTIONS);
+    const readOnly = checkBoolean('readOnly', given.readOnly, false);
     checkBody(body);
     this.#checkOpen();
     signal?.throwIfAborted();
@@ -458,7 +462,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
   txnSync<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnSyncOptions): T {
-    const given = checkOptions(options, [...SYNC_WAIT_OPTIONS, 'readOnly']);
+    const given = checkOptions(options, TXN_SYNC_OPTIONS);
     const readOnly = checkBoolean('readOnly', given.readOnly, false);
     checkBody(body);
     this.#checkOpen();

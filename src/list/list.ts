@@ -1,3 +1,4 @@
+import { checkOptions } from '../common/arguments.js';
 import { Buffer } from 'node:buffer';
 import { inspect, types } from 'node:util';
 import type { InspectOptions } from 'node:util';
@@ -157,8 +158,9 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
-    const [name, mode, reserve, populate, track] = creation(options, LIST_CREATE_OPTIONS);
-    const trailingNul = checkTrailingNul(options?.trailingNul);
+    const given = checkOptions(options, LIST_CREATE_OPTIONS);
+    const [name, mode, reserve, populate, track] = creation(given, LIST_CREATE_OPTIONS);
+    const trailingNul = checkTrailingNul(given.trailingNul);
     if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
       throw wrongType('values', 'iterable', values);
     }
@@ -174,8 +176,9 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
    * `SharedMemory.attach`.
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
-    const trailingNul = checkTrailingNul(options?.trailingNul);
-    return over(attachKind('list', target, options, LIST_ATTACH_OPTIONS), trailingNul);
+    const given = checkOptions(options, LIST_ATTACH_OPTIONS);
+    const trailingNul = checkTrailingNul(given.trailingNul);
+    return over(attachKind('list', target, given, LIST_ATTACH_OPTIONS), trailingNul);
   }
 
   static {

@@ -182,17 +182,17 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * The names of what the manager owns, in the order in which it came to own it.
+   * The names of the segments that the manager owns, in the order in which it became their owner.
    * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_START` where it could not
    * start; `ERR_SHM_MANAGER` with what it says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
    */
-  async list(): Promise<string[]> {
+  async names(): Promise<string[]> {
     return [...((await this.#ready().ask('list_segments')) ?? [])];
   }
 
   /**
    * Has the manager unlink one of its segments now. Whoever is attached stays attached.
-   * @throws As `list`; `ERR_SHM_MANAGER` where the manager does not own it.
+   * @throws As `names`; `ERR_SHM_MANAGER` where the manager does not own it.
    */
   async release(target: string | { readonly name: string }): Promise<void> {
     const name = typeof target === 'object' && target !== null ? target.name : target;

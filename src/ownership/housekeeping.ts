@@ -33,6 +33,20 @@ export interface CollectOptions {
   python?: boolean;
 }
 
+/** How to reach the resource tracker of a Python parent. */
+export interface PythonTrackerOptions {
+  /**
+   * The file descriptor of the pipe that the parent lets this process inherit:
+   * `multiprocessing.resource_tracker.getfd()`. It is duplicated.
+   */
+  fd: number;
+  /**
+   * The format in which CPython writes to it. All versions understand `colon`, for ASCII names without a colon; 3.13.10,
+   * 3.14.1 and later understand `json`, for any name. Default `colon`.
+   */
+  format?: 'colon' | 'json';
+}
+
 /** Every segment of the system, whoever made it, by name. */
 export function segments(): SegmentInfo[] {
   return binding.listSegments().map((facts) => ({
@@ -95,18 +109,16 @@ export function unlink(name: string): void {
  * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
  * it neither removes a segment that was handed over nor complains about one that is gone.
  *
- * `descriptor` is the number of the pipe that the parent lets this process inherit
- * (`multiprocessing.resource_tracker.getfd()`); it is copied. `format` is how CPython writes: `colon` is understood
- * by all versions, for ASCII names without a colon; `json` by 3.13.10, 3.14.1 and later, for any name.
- * @throws `EBADF`, `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+ * @throws `EBADF`; `ERR_INVALID_ARG_VALUE` if `fd` is not a pipe that can be written to.
  */
-export function joinPythonTracker(descriptor: number, options?: { format?: 'colon' | 'json' }): void {
-  if (typeof descriptor !== 'number') throw wrongType('descriptor', 'a number', descriptor);
-  if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > 0x7fffffff)
-    throw outOfRange('descriptor', 'an open file descriptor', descriptor);
-  const { format = 'colon' } = checkOptions(options, ['format']);
+export function joinPythonTracker(options: PythonTrackerOptions): void {
+  if (options === undefined) throw wrongType('options', 'an object with the number fd', options);
+  const { fd, format = 'colon' } = checkOptions(options, ['fd', 'format']);
+  if (typeof fd !== 'number') throw wrongType('fd', 'a number', fd);
+  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff)
+    throw outOfRange('fd', 'an open file descriptor', fd);
   if (format !== 'colon' && format !== 'json') throw wrongType('format', "'colon' or 'json'", format);
-  binding.joinPythonTracker(descriptor, format === 'json');
+  binding.joinPythonTracker(fd, format === 'json');
 }
 
 const warn = (why: string): void =>

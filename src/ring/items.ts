@@ -23,15 +23,18 @@ export interface ItemClass<D extends DType> extends TypedClass {
 }
 
 /** How to make a ring of items of one size. */
-export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'mode' | 'reserve'> {
-  /** Room for so many items. */
+export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'reserve'> {
+  /** Number of slots, each of which holds one item. */
   slots: number;
   /** Dimensions of an item, whose product is its length. Default: one element. */
   shape?: readonly number[];
   /** Type of the elements, by numpy's name. Default `float64`. */
   dtype?: D;
-  /** Permission bits, set exactly. Who takes part must be allowed to read and to write. Default `0o600`. */
-  permissions?: number;
+  /**
+   * Permission bits, set exactly: the umask has no effect. Every process that takes part needs read and write permission.
+   * Default `0o600`.
+   */
+  mode?: number;
 }
 
 /** How to attach to a ring of items. What you say of the items must agree with it. */
@@ -45,7 +48,7 @@ export interface RingAttachOptions<D extends DType = DType> {
 }
 
 /** @internal */
-export const RING_OPTIONS = ['name', 'permissions', 'populate', 'track', 'slots', 'shape', 'dtype'];
+export const RING_OPTIONS = ['name', 'mode', 'populate', 'track', 'slots', 'shape', 'dtype'];
 
 /** @internal Options, checked. */
 export interface RingArguments {
@@ -53,21 +56,21 @@ export interface RingArguments {
   readonly dtype: string;
   readonly shape: number[];
   readonly name: string | undefined;
-  readonly permissions: number;
+  readonly mode: number;
   readonly populate: boolean;
   readonly track: boolean;
 }
 
 /** @internal */
 export function ringArguments(options: RingOptions<DType>): RingArguments {
-  const { name, permissions, populate, track, slots, shape, dtype } = options;
+  const { name, mode, populate, track, slots, shape, dtype } = options;
   return {
     track: checkBoolean('track', track, true),
     slots: checkSlots(slots),
     dtype: dtype === undefined ? 'float64' : checkType(dtype).name,
     shape: checkShape(shape),
     name: name === undefined ? undefined : checkName(name),
-    permissions: checkMode(permissions),
+    mode: checkMode(mode),
     populate: checkBoolean('populate', populate, false),
   };
 }
@@ -77,11 +80,11 @@ export function agreedWhole<R extends AnyRing>(
   ring: R,
   kind: string,
   { slots, dtype, shape }: RingArguments,
-  how: readonly [found: string, wanted: string],
+  [found, wanted]: readonly [found: string, wanted: string],
 ): R {
   return agreed(ring, kind, checkWanted({ dtype, shape }), [
-    ring.capacity !== slots && `it has ${ring.capacity} slots, not ${slots}`,
-    how[0] !== how[1] && `it is '${how[0]}', not '${how[1]}'`,
+    ring.slots !== slots && `it has ${ring.slots} slots, not ${slots}`,
+    found !== wanted && `it is ${found}, not ${wanted}`,
   ]);
 }
 
@@ -123,7 +126,7 @@ export function agreed<R extends AnyRing>(
 
 interface AnyRing {
   readonly name: string;
-  readonly capacity: number;
+  readonly slots: number;
   readonly dtype: string;
   readonly shape: readonly number[];
   close(): void;

@@ -135,15 +135,17 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * As `create`, with the memory reserved off the event loop's thread: worth it from a few MB on.
+   * As `create`, with the memory reserved off the event loop's thread, which pays from a few MB on. It never waits for
+   * another process: its twin is `create`, which takes as long and holds the event loop meanwhile.
    * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
    */
   static async createAsync(
     size: number,
     options?: CreateOptions & { signal?: AbortSignal },
   ): Promise<SharedMemory> {
-    const [name, mode, reserve, populate, track] = creation(options, ASYNC_OPTIONS);
-    const signal = checkSignal(options?.signal);
+    const given = checkOptions(options, ASYNC_OPTIONS);
+    const [name, mode, reserve, populate, track] = creation(given, ASYNC_OPTIONS);
+    const signal = checkSignal(given.signal);
     checkSize(size);
     signal?.throwIfAborted();
     const flag = new binding.CancelFlag();

@@ -44,11 +44,11 @@ export class SegmentPool implements Disposable {
 
   /**
    * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
-   * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool was disposed of.
+   * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool is closed.
    */
   acquire(size: number): SharedMemory {
     const room = roomFor(checkSize(size));
-    if (this.#closed) throw shmError('ERR_SHM_CLOSED', 'the pool of segments was disposed of');
+    if (this.#closed) throw shmError('ERR_SHM_CLOSED', 'the segment pool is closed');
     const segment = this.#take(room) ?? SharedMemory.create(room);
     this.#lent.add(segment);
     return segment;
@@ -91,13 +91,18 @@ export class SegmentPool implements Disposable {
     }
   }
 
-  /** Removes all that nobody has; what is lent is removed when it is released. */
-  [Symbol.dispose](): void {
+  /** Unlinks the idle segments; the others are unlinked when they are released. Idempotent. */
+  close(): void {
     this.#closed = true;
     for (const segment of this.#idle) {
       this.#forget(segment);
       remove(segment);
     }
+  }
+
+  /** `close()` */
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 import { checkOptions } from '../common/arguments.js';
 import { closedError, outOfRange, shmError, wrongType } from '../common/errors.js';
 import type { Hold, Left, Lock, Owner } from './lock.js';
-import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, waitOptions } from './waits.js';
+import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, checkSignal } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
 
 /** A synchronous body's result. */
@@ -164,7 +164,6 @@ export class SegmentTxn implements Txn, Hold {
 
 const TXN_OPTIONS = [...WAIT_OPTIONS, 'readOnly'];
 const TXN_SYNC_OPTIONS = [...SYNC_WAIT_OPTIONS, 'readOnly'];
-const NONE: TxnSyncOptions = {};
 
 function txnOf(target: TxnTarget, readOnly: unknown): SegmentTxn {
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
@@ -179,7 +178,7 @@ function txnOf(target: TxnTarget, readOnly: unknown): SegmentTxn {
 
 /** @internal */
 export function beginSync(target: TxnTarget, options: TxnSyncOptions | undefined): SegmentTxn {
-  const { timeout, spin, readOnly } = options === undefined ? NONE : checkOptions(options, TXN_SYNC_OPTIONS);
+  const { timeout, spin, readOnly } = checkOptions(options, TXN_SYNC_OPTIONS);
   const txn = txnOf(target, readOnly);
   const lock = target.lock();
   const limit = checkTimeout(timeout);
@@ -189,10 +188,12 @@ export function beginSync(target: TxnTarget, options: TxnSyncOptions | undefined
 
 /** @internal */
 export async function begin(target: TxnTarget, options: TxnOptions | undefined): Promise<SegmentTxn> {
-  const { timeout, signal } = waitOptions(options, TXN_OPTIONS);
-  const txn = txnOf(target, options?.readOnly);
+  const { timeout, signal, readOnly } = checkOptions(options, TXN_OPTIONS);
+  const limit = checkTimeout(timeout);
+  checkSignal(signal);
+  const txn = txnOf(target, readOnly);
   const lock = target.lock();
-  const ownerDied = await lock.wait(txn, !txn.readOnly, timeout, signal);
+  const ownerDied = await lock.wait(txn, !txn.readOnly, limit, signal);
   if (target.closed) throw closedError(target.name); // and so it was let go of
   return txn.begin(lock, ownerDied);
 }

@@ -32,7 +32,7 @@ def sleeps(at):
 def a_broadcast_passes_bytes_without_numpy():
     without_numpy()
     b = broadcast_of(3, (), "int64")
-    assert (b.name, b.capacity, b.shape, b.dtype, b.on_slow) == ("b", 3, (), "int64", "block")
+    assert (b.name, b.slots, b.shape, b.dtype, b.on_slow) == ("b", 3, (), "int64", "block")
     assert (b.published, b.subscribers, b.ended, b.closed) == (0, 0, False, False)
     b.publish(number(0))
     one, two = b.subscribe(), b.subscribe(oldest=True)
@@ -60,7 +60,7 @@ def a_broadcast_passes_bytes_without_numpy():
         raises(shmkit.ShmError, act, "ERR_SHM_CLOSED")
     b.close()
     b.close()
-    assert b.closed and one.closed and "closed" in repr(b) and "closed" in repr(one) and b.capacity == 3
+    assert b.closed and one.closed and "closed" in repr(b) and "closed" in repr(one) and b.slots == 3
     for act in (one.next, one.try_next, lambda: len(one), b.subscribe, b.end, b.adopt, lambda: b.published,
                 lambda: b.subscribers, lambda: b.ended, lambda: b.publish(number(1)), lambda: pickle.dumps(b)):
         raises(shmkit.ShmError, act, "ERR_SHM_CLOSED")
@@ -83,7 +83,7 @@ def what_a_broadcast_cannot_be():
         raises(shmkit.ShmError, lambda: shmkit.SharedBroadcast.attach("b"), "ERR_SHM_NOT_A_BROADCAST")
         raises(shmkit.ShmError, lambda: shmkit.SharedBroadcast.attach(queue.to_json()), "ERR_SHM_KIND")
         queue.unlink()
-    b = broadcast_of(3, permissions=0o640)
+    b = broadcast_of(3, mode=0o640)
     assert os.stat("/dev/shm/b").st_mode & 0o777 == 0o640
     again = pickle.loads(pickle.dumps(b))
     assert again.to_json() == b.to_json() == shmkit.attach(b.to_json()).to_json() and b.to_json()["kind"] == "broadcast"

@@ -47,7 +47,7 @@ def ended(queue):
 def a_queue_passes_bytes_without_numpy():
     without_numpy()
     q = queue_of(3, (), "int64")
-    assert (q.name, q.capacity, q.shape, q.dtype, len(q), q.lost, q.ended) == ("q", 3, (), "int64", 0, 0, False)
+    assert (q.name, q.slots, q.shape, q.dtype, len(q), q.lost, q.ended) == ("q", 3, (), "int64", 0, 0, False)
     assert q.try_pop() is None and q.try_take() is None
     q.push(number(1))
     q.push(bytearray(number(2)))
@@ -78,7 +78,7 @@ def a_queue_passes_bytes_without_numpy():
     assert (q.pop(), q.try_pop(), q.take(), q.try_take(), q.pop_many(), list(q.batches())) == (*[None] * 5, [])
     q.close()
     q.close()
-    assert q.closed and "closed" in repr(q) and q.capacity == 3
+    assert q.closed and "closed" in repr(q) and q.slots == 3
     for act in (q.pop, q.try_pop, lambda: q.push(number(1)), q.claim, lambda: len(q), lambda: q.lost, q.end):
         raises(shmkit.ShmError, act, "ERR_SHM_CLOSED")
     raises(shmkit.ShmError, lambda: pickle.dumps(q), "ERR_SHM_CLOSED")
@@ -100,7 +100,7 @@ def what_a_queue_cannot_be():
     with shmkit.SharedMemory.create(8, name="q") as shm:
         raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach("q"), "ERR_SHM_NOT_A_QUEUE")
         shm.unlink()
-    q = queue_of(3, permissions=0o640)
+    q = queue_of(3, mode=0o640)
     assert os.stat("/dev/shm/q").st_mode & 0o777 == 0o640
     raises(FileExistsError, lambda: queue_of(3), "EEXIST")
     details = q.to_json()
@@ -121,7 +121,7 @@ def what_a_queue_cannot_be():
     handles.pop().close()
     shmkit.SharedQueue.attach("q").adopt()
     q.unlink()
-    single = queue_of(3, mode="spsc")
+    single = queue_of(3, spsc=True)
     single.push(b"12345678")
     other = shmkit.SharedQueue.attach("q")
     raises(shmkit.ShmError, lambda: other.push(b"12345678"), "ERR_SHM_TOO_MANY")
@@ -185,8 +185,9 @@ def slots_are_given_back_once():
     q.close()
     for each in (taken, left):
         raises(shmkit.ShmError, lambda: each.data, "ERR_SHM_CLOSED")
-        raises(shmkit.ShmError, each.commit, "ERR_SHM_CLOSED")
         each.release()
+    raises(TypeError, taken.commit)
+    raises(shmkit.ShmError, left.commit, "ERR_SHM_CLOSED")
     view[:] = number(7)  # of no use, and no harm
     with shmkit.SharedQueue.attach("q") as again:
         assert again.lost == 0 and again.try_pop() is None
@@ -406,7 +407,7 @@ def a_forked_child_takes_part_for_itself():
         peer.end()
     q.close()
 
-    single = queue_of(4, (), "int64", "spsc")
+    single = queue_of(4, (), "int64", spsc=True)
     single.push(number(1))
     consumer = fork(lambda peer: peer.tell([value(item) for item in single]))
     single.push_many(b"".join(map(number, range(2, 100))))

@@ -23,7 +23,9 @@ export const run: Run = async (harness, rounds, options) => {
   const mode = options['spsc'] === true ? 'spsc' : 'mpmc';
   const { python } = options;
   const [producers, consumers] = [Number(options['producers']), Number(options['consumers'])];
-  const queue = harness.own(SharedQueue.create({ slots: 1000, dtype: 'int32', shape: [16], mode }));
+  const queue = harness.own(
+    SharedQueue.create({ slots: 1000, dtype: 'int32', shape: [16], spsc: mode === 'spsc' }),
+  );
   /** No item takes longer than this, in milliseconds, or it hangs. */
   const limit = 60_000 + rounds / 10;
 

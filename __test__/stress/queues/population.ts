@@ -40,13 +40,13 @@ export class Population {
     readonly withPython: boolean,
   ) {
     const name = (this.#name = `shmkit-queues-${process.pid}-${mode}`);
-    const queue = SharedQueue.create({ name, slots, dtype: 'uint32', shape: [200], mode });
+    const queue = SharedQueue.create({ name, slots, dtype: 'uint32', shape: [200], spsc: mode === 'spsc' });
     this.#queue = harness.own(queue);
     const state = harness.own(SharedMemory.create(4 * rowAt(rows), { name: `${name}-state` }));
     const got = harness.own(SharedMemory.create(areaAt(rows), { name: `${name}-got` }));
     this.#state = new Int32Array(state.buffer);
     this.#items = new Uint8Array(got.buffer);
-    harness.describe = () => `${mode}, ${queue.length} of ${queue.capacity} slots are full`;
+    harness.describe = () => `${mode}, ${queue.length} of ${queue.slots} slots are full`;
   }
 
   async start(role: Role): Promise<Actor> {

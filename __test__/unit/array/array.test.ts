@@ -17,7 +17,7 @@ import {
   tuple,
 } from 'fast-check';
 import { attach, Pool, ShareableList, SharedArray, SharedMemory } from 'shmkit';
-import type { DType, Order, Range } from 'shmkit';
+import type { DType, Order, SliceRange } from 'shmkit';
 
 import { arrayOf, bits, DTYPES, SAMPLES } from '../../fixtures/arrays.js';
 import { Program } from '../../fixtures/program.js';
@@ -377,7 +377,7 @@ interface Model {
 }
 
 /** A range as Python's slice has it, told by trying every index. */
-function picked(range: Range | undefined, length: number): number[] {
+function picked(range: SliceRange | undefined, length: number): number[] {
   const [start, end, step] = Array.isArray(range) ? (range as (number | null | undefined)[]) : [];
   const by = step ?? 1;
   const place = (index: number | null | undefined, fallback: number) => {
@@ -395,7 +395,7 @@ function picked(range: Range | undefined, length: number): number[] {
   return indexes;
 }
 
-function sliceModel(model: Model, ranges: readonly Range[]): Model {
+function sliceModel(model: Model, ranges: readonly SliceRange[]): Model {
   const picks = model.shape.map((length, axis) => {
     const range = ranges[axis];
     return typeof range === 'number' ? (range < 0 ? range + length : range) : picked(range, length);
@@ -423,7 +423,7 @@ const step = option(
   { nil: undefined },
 );
 const range = oneof(constant(null), integer({ min: -9, max: 9 }), tuple(bound, bound, step), tuple(bound));
-type Step = { readonly ranges: Range[] } | 'T' | 'flat';
+type Step = { readonly ranges: SliceRange[] } | 'T' | 'flat';
 const steps = lists(
   oneof(
     record({ ranges: lists(range, { maxLength: 3 }) }),

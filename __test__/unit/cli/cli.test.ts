@@ -262,12 +262,12 @@ test.serial('inspect shows how full a queue is, and who has slots of it', async 
   t.deepEqual(contents, {
     dtype: 'uint8',
     shape: [2, 4],
-    capacity: 3,
+    slots: 3,
     length: 1,
     lost: 0,
     ended: true,
     held: 0,
-    slots: [],
+    holders: [],
   });
 
   const one = await world.node(`
@@ -297,7 +297,7 @@ test.serial('inspect shows how full a queue is, and who has slots of it', async 
     length: 3,
     lost: 0,
     held: 3,
-    slots: [
+    holders: [
       { slot: 0, state: 'taken', pid: one.pid, died: false },
       { slot: 2, state: 'claimed', pid: one.pid, died: false },
       { slot: 3, state: 'claimed', pid: other.pid, died: true },
@@ -326,7 +326,7 @@ test.serial('inspect shows what was published and who reads it', async (t) => {
   t.deepEqual(contents, {
     dtype: 'float64',
     shape: [4],
-    capacity: 3,
+    slots: 3,
     onSlow: 'drop',
     published: 5,
     subscribers: 1,

@@ -36,7 +36,7 @@ for (const [what, bytes] of Object.entries(bad)) {
     const stranger = new Raw(t, manager.address);
     stranger.send(bytes);
     await stranger.end();
-    t.deepEqual(await manager.list(), []);
+    t.deepEqual(await manager.names(), []);
   });
 }
 
@@ -56,11 +56,11 @@ test('a client that stops in the middle holds up nobody, and is let go of', asyn
   deaf.socket.pause();
   for (let i = 0; i < 40_000; i++) deaf.send(request('list_segments'));
   const { name } = await manager.sharedMemory(1);
-  t.deepEqual(await manager.list(), [name]);
+  t.deepEqual(await manager.names(), [name]);
   const idle = new Raw(t, manager.address);
   await idle.introduce(KEY);
   await Promise.all([silent.end(), half.end(), met.end(), friend.end()]);
-  t.deepEqual(await manager.list(), [name]);
+  t.deepEqual(await manager.names(), [name]);
   idle.send(request('list_segments'));
   t.true((await idle.message())!.includes(name), 'who has nothing to do may stay');
 });
@@ -71,7 +71,7 @@ test('a thousand connections do not take a manager down', async (t) => {
   await Promise.all(many.map((one) => one.message()));
   const { name } = await manager.sharedMemory(1);
   await using client = await new SharedMemoryManager({ address: manager.address, authkey: KEY }).connect();
-  t.deepEqual(await client.list(), [name]);
+  t.deepEqual(await client.names(), [name]);
 });
 
 test('a pickle that is a program is not carried out', async (t) => {
@@ -101,7 +101,7 @@ test('a pickle that is a program is not carried out', async (t) => {
   client.send(framed('x'.repeat(70_000)));
   await client.end();
   t.false(exists(file));
-  t.deepEqual(await manager.list(), [name]);
+  t.deepEqual(await manager.names(), [name]);
 });
 
 test('what a mad client names is no path', async (t) => {
@@ -130,7 +130,7 @@ test('what a mad client names is no path', async (t) => {
     client.send(request('track_segment', `/${theirs.name}`));
     t.true((await client.message())!.includes('#RETURN'));
   }
-  t.deepEqual(await manager.list(), [theirs.name]);
+  t.deepEqual(await manager.names(), [theirs.name]);
   theirs.unlink();
 });
 
@@ -252,7 +252,7 @@ test('an answer that nobody asked for is not taken for the next one', async (t) 
     raw.send(++met === 1 ? Buffer.concat([answer('one'), answer('old')]) : answer('two'));
   });
   const client = await new SharedMemoryManager(options).connect();
-  t.deepEqual(await client.list(), ['two']);
+  t.deepEqual(await client.names(), ['two']);
 });
 
 test('an address that cannot be had is an error, and the manager may be started after it', async (t) => {
@@ -260,7 +260,7 @@ test('an address that cannot be had is an error, and the manager may be started 
   const { address } = manager;
   const start = (options: ManagerOptions) => new SharedMemoryManager(options).start();
   await t.throwsAsync(start({ address }), { code: 'EADDRINUSE', message: /another process listens/ });
-  t.deepEqual(await manager.list(), [], 'the one that was there is unharmed');
+  t.deepEqual(await manager.names(), [], 'the one that was there is unharmed');
   const file = `${String(address)}.file`;
   writeFileSync(file, 'kept');
   await t.throwsAsync(start({ address: file }), { code: 'EADDRINUSE' });
@@ -341,7 +341,7 @@ test('what a manager makes takes no options that mean nothing', async (t) => {
   }
   const array = manager.array(2, { name: 'mine' } as object);
   await t.throwsAsync(array, { code: 'ERR_INVALID_ARG_TYPE', message: /; there are: dtype$/ });
-  t.is((await manager.list()).length, 3);
+  t.is((await manager.names()).length, 3);
 });
 
 test('the key is copied', async (t) => {
@@ -352,5 +352,5 @@ test('the key is copied', async (t) => {
   await manager.start();
   const options = { address: manager.address, authkey: 'key of the test' };
   await using client = await new SharedMemoryManager(options).connect();
-  t.deepEqual(await client.list(), []);
+  t.deepEqual(await client.names(), []);
 });

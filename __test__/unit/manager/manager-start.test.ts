@@ -86,9 +86,9 @@ for (const [what, script, expected] of impostors) {
       const code = `
         await manager.start();
         const path = manager.address;
-        const requests = [manager.sharedMemory(8), manager.list(), manager.dict()];
+        const requests = [manager.sharedMemory(8), manager.names(), manager.dict()];
         for (const one of await Promise.allSettled(requests)) say(one.reason.code);
-        say(await manager.list().catch(({ code }) => code));
+        say(await manager.names().catch(({ code }) => code));
         say(path);
         await manager.shutdown();
         say('shut down');
@@ -110,7 +110,7 @@ for (const [what, script, expected] of impostors) {
 
 test('a server that does not come to serve is an error after the timeout', async (t) => {
   const code = `await manager.start();
-    say(await manager.list().catch(({ code }) => code));
+    say(await manager.names().catch(({ code }) => code));
     await told();`;
   const program = starting(t, impostor(t, 'exec sleep 60'), code, '{ timeout: 200 }');
   t.is(await program.says(), 'ERR_SHM_TIMEOUT');
@@ -267,7 +267,7 @@ input()`,
   const managers = options.map((one) => managerOf(t, one));
   await new Promise((resolve) => setImmediate(resolve));
   holder.tell('let go');
-  for (const manager of managers) t.deepEqual(await (await manager).list(), []);
+  for (const manager of managers) t.deepEqual(await (await manager).names(), []);
 });
 
 test('a manager that is shut down at once is gone', async (t) => {

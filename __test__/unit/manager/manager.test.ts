@@ -56,7 +56,7 @@ test('what a manager hands out is its own, and goes with it', async (t) => {
     () => manager.shareableList([]),
     () => manager.dict(),
     () => manager.array(1),
-    () => manager.list(),
+    () => manager.names(),
     () => manager.release('x'),
   ]) {
     await t.throwsAsync(act, { code: 'ERR_SHM_NOT_STARTED' });
@@ -76,7 +76,7 @@ test('what a manager hands out is its own, and goes with it', async (t) => {
   t.deepEqual([...SharedArray.attach(array.name).shape], [2, 3]);
   const made = [shm, large, list, dict, array];
   const names = made.map(({ name }) => name);
-  t.deepEqual(await manager.list(), names);
+  t.deepEqual(await manager.names(), names);
   t.true(names.every(exists));
 
   const infos = segments().filter(({ name }) => names.includes(name));
@@ -92,7 +92,7 @@ test('what a manager hands out is its own, and goes with it', async (t) => {
   t.true(isGone(server));
   for (const { name } of made) t.throws(() => SharedMemory.attach(name), { code: 'ENOENT' });
   t.is(list.get(8), 8, 'who is attached stays attached');
-  await t.throwsAsync(manager.list(), { code: 'ERR_SHM_CLOSED' });
+  await t.throwsAsync(manager.names(), { code: 'ERR_SHM_CLOSED' });
   await t.throwsAsync(manager.start(), { code: 'ERR_SHM_CLOSED' });
   await manager.shutdown();
 });
@@ -129,9 +129,9 @@ for (const kind of ['a socket', 'a port']) {
       await using manager = await new SharedMemoryManager({ address, authkey: 'key' }).start();
       address = manager.address as typeof address;
       await using client = await new SharedMemoryManager({ address, authkey: 'key' }).connect();
-      t.deepEqual(await client.list(), []);
+      t.deepEqual(await client.names(), []);
       const { name } = await client.sharedMemory(10);
-      t.deepEqual(await manager.list(), [name]);
+      t.deepEqual(await manager.names(), [name]);
     }
   });
 }
@@ -163,9 +163,9 @@ test('one segment is released, or unlinked by who has it', async (t) => {
   await manager.release(a!);
   t.false(exists(a!.name));
   b!.unlink();
-  t.deepEqual(await manager.list(), [c!.name]);
+  t.deepEqual(await manager.names(), [c!.name]);
   await manager.release(c!.name);
-  t.deepEqual(await manager.list(), []);
+  t.deepEqual(await manager.names(), []);
   await t.throwsAsync(manager.release(c!), { code: 'ERR_SHM_MANAGER', message: /none of this manager's/ });
   await t.throwsAsync(manager.release(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
 });
@@ -173,7 +173,7 @@ test('one segment is released, or unlinked by who has it', async (t) => {
 test('many requests at a time', async (t) => {
   const manager = await managerOf(t);
   const made = await Promise.all(Array.from({ length: 300 }, () => manager.sharedMemory(8)));
-  t.deepEqual((await manager.list()).sort(), made.map(({ name }) => name).sort());
+  t.deepEqual((await manager.names()).sort(), made.map(({ name }) => name).sort());
 });
 
 test('what cannot be made is an error, and the manager goes on', async (t) => {
@@ -182,7 +182,7 @@ test('what cannot be made is an error, and the manager goes on', async (t) => {
   await t.throwsAsync(manager.sharedMemory(2 ** 52));
   await t.throwsAsync(manager.array([1], { dtype: 'float65' as never }));
   await t.throwsAsync(manager.shareableList([{} as never]), { code: 'ERR_INVALID_ARG_TYPE' });
-  t.deepEqual(await manager.list(), []);
+  t.deepEqual(await manager.names(), []);
 });
 
 test('a client has the same objects, and leaves them to the manager when it ends', async (t) => {
@@ -200,14 +200,14 @@ test('a client has the same objects, and leaves them to the manager when it ends
     program.tell(how);
     t.is(await program.ends(), how === 'end' ? 0 : 'SIGKILL');
     t.is(ShareableList.attach(name).get(0), 5);
-    t.true((await manager.list()).includes(name));
+    t.true((await manager.names()).includes(name));
   }
   await using client = await new SharedMemoryManager({ address: manager.address, authkey: 'key' }).connect();
   const { name } = await client.sharedMemory(1);
   await client[Symbol.asyncDispose]();
-  await t.throwsAsync(client.list(), { code: 'ERR_SHM_CLOSED' });
+  await t.throwsAsync(client.names(), { code: 'ERR_SHM_CLOSED' });
   t.true(exists(name), 'disposing of a client leaves the manager alone');
-  t.is((await manager.list()).length, 3);
+  t.is((await manager.names()).length, 3);
 });
 
 test('a descriptor of what it owns goes anywhere', async (t) => {
@@ -222,7 +222,7 @@ test('SIGINT does nothing to the server', async (t) => {
     t,
     `process.on('SIGINT', () => {});
      await told();
-     say((await manager.list()).length);
+     say((await manager.names()).length);
      await manager.shutdown();`,
   );
   const { names, server } = await facts(program);
@@ -291,13 +291,13 @@ test.serial('of a server that is killed nothing stays, and the next request says
   const before = segments().filter(({ owners }) => owners.includes(process.pid)).length;
   await isOver(t, manager.sharedMemory(1));
   await t.throwsAsync(manager.dict(), { code: 'ECONNREFUSED' });
-  await t.throwsAsync(manager.list(), { code: 'ECONNREFUSED' });
+  await t.throwsAsync(manager.names(), { code: 'ECONNREFUSED' });
   t.is(segments().filter(({ owners }) => owners.includes(process.pid)).length, before, 'nothing is left');
 
   // Its socket is: the next manager takes its place.
   t.true(statSync(address).isSocket());
   await using next = await new SharedMemoryManager({ address }).start();
-  t.deepEqual(await next.list(), []);
+  t.deepEqual(await next.names(), []);
 });
 
 test.serial(
@@ -362,7 +362,7 @@ test.serial('a client that is killed while it makes segments leaves none that no
     await program.kill();
     await until('it owns nothing', () => !segments().some(({ owners }) => owners.includes(pid)));
   }
-  const names = await manager.list();
+  const names = await manager.names();
   t.true(names.length > 0);
   t.deepEqual(
     segments()

@@ -38,7 +38,7 @@ for (const onSlow of ['block', 'drop'] as const) {
       const other = SharedBroadcast.attach<'float64'>(broadcast.name);
       hold(t, other);
       const [one, two] = [broadcast.subscribe(), other.subscribe()];
-      t.deepEqual([broadcast.capacity, broadcast.subscribers, other.onSlow], [slots, 2, onSlow]);
+      t.deepEqual([broadcast.slots, broadcast.subscribers, other.onSlow], [slots, 2, onSlow]);
       const item = new Float64Array(6);
       let [published, read] = [0, 0];
       for (let round = 0; round < 40; round++) {
@@ -332,7 +332,7 @@ test('a closed one refuses everything, and a detached one too', async (t) => {
 
 test('bad input is refused', async (t) => {
   const create = (options: unknown) => () => SharedBroadcast.create(options as BroadcastOptions<'int8'>);
-  for (const options of [undefined, {}, { slots: '4' }, { slots: 4, shape: 3 }, { slots: 4, mode: 'spsc' }])
+  for (const options of [undefined, {}, { slots: '4' }, { slots: 4, shape: 3 }, { slots: 4, spsc: true }])
     t.throws(create(options), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' });
   for (const options of [
     { slots: 0 },

@@ -9,7 +9,13 @@ const CODES = new Set(['ERR_SHM_CORRUPT', 'ERR_SHM_LOST', 'ERR_SHM_ENDED', 'ERR_
 
 for (const mode of ['mpmc', 'spsc'] as const) {
   test(`a queue that another process writes to at random is an error or gives garbage, at once (${mode})`, async (t) => {
-    using queue = SharedQueue.create({ name: freshName(t), slots: 3, dtype: 'int32', shape: [2], mode });
+    using queue = SharedQueue.create({
+      name: freshName(t),
+      slots: 3,
+      dtype: 'int32',
+      shape: [2],
+      spsc: mode === 'spsc',
+    });
     using memory = SharedMemory.attach(queue.name);
     const words = new Int32Array(memory.buffer);
     const below = random(mode.length);

@@ -5,7 +5,7 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { attach, Pool, segments, SharedQueue } from 'shmkit';
-import type { DType, DTypes, QueueAttachOptions, QueueOptions, Slot } from 'shmkit';
+import type { ClaimedSlot, DType, DTypes, QueueAttachOptions, QueueOptions } from 'shmkit';
 
 import { hold } from '../../fixtures/hold.js';
 import { Program } from '../../fixtures/program.js';
@@ -26,8 +26,8 @@ const number = (value: number): Float64Array => Float64Array.of(value);
 for (const mode of ['mpmc', 'spsc'] as const) {
   test(`items come out as they went in, as often as the ring goes round (${mode})`, (t) => {
     for (const slots of [1, 2, 3, 5, 8]) {
-      const queue = queueOf(t, { slots, shape: [2, 3], mode });
-      t.is(queue.capacity, slots);
+      const queue = queueOf(t, { slots, shape: [2, 3], spsc: mode === 'spsc' });
+      t.is(queue.slots, slots);
       const item = new Float64Array(6);
       let [pushed, popped] = [0, 0];
       for (let round = 0; round < 40; round++) {
@@ -44,7 +44,7 @@ for (const mode of ['mpmc', 'spsc'] as const) {
   });
 
   test(`a slot is written and read in place (${mode})`, async (t) => {
-    const queue = queueOf(t, { mode });
+    const queue = queueOf(t, { spsc: mode === 'spsc' });
     const other = attach(queue.toJSON()) as SharedQueue<'float64'>;
     hold(t, other);
     const slot = queue.claimSync();
@@ -68,7 +68,7 @@ for (const mode of ['mpmc', 'spsc'] as const) {
   });
 
   test(`a claim that comes to nothing is passed over, and not lost (${mode})`, (t) => {
-    const queue = queueOf(t, { mode });
+    const queue = queueOf(t, { spsc: mode === 'spsc' });
     for (let i = 0; i < 10; i++) {
       const slot = queue.tryClaim()!;
       t.true(queue.tryPush(number(i)));
@@ -132,7 +132,7 @@ test('what waits goes on, first come, first served', async (t) => {
   const [first, second, third] = await popped;
   t.deepEqual([first, third], [number(0), number(2)]);
   t.is(second!.data[0], 1);
-  second!.commit();
+  second!.release();
   queue.pushSync(number(3));
   queue.pushSync(number(4));
   const item = number(5);
@@ -140,7 +140,7 @@ test('what waits goes on, first come, first served', async (t) => {
   item[0] = 99; // it was copied
   t.deepEqual([queue.popSync(), queue.popSync()], [number(3), number(4)]);
   await pushed[0];
-  const slot = (await pushed[1]) as Slot<'float64'>;
+  const slot = (await pushed[1]) as ClaimedSlot<'float64'>;
   slot.data[0] = 6;
   slot.commit();
   t.deepEqual([await queue.pop(), await queue.pop()], [number(5), number(6)]);
@@ -250,7 +250,7 @@ test('one that is popped again and again leaves the event loop its turns', async
 });
 
 test('a spsc queue refuses a second one on a side, until the first is closed', (t) => {
-  const queue = queueOf(t, { mode: 'spsc' });
+  const queue = queueOf(t, { spsc: true });
   const other = SharedQueue.attach<'float64'>(queue.name);
   queue.pushSync(number(1));
   t.throws(() => other.tryPush(number(2)), { code: 'ERR_SHM_TOO_MANY', message: /mpmc/ });
@@ -445,18 +445,18 @@ test('a pool’s workers get it attached', async (t) => {
 
 test('createOrAttach makes what is not there, and attaches to what is as it was asked for', async (t) => {
   const name = freshName(t);
-  const options = { slots: 4, dtype: 'int32', shape: [2], mode: 'spsc' } as const;
+  const options = { slots: 4, dtype: 'int32', shape: [2], spsc: true } as const;
   using first = SharedQueue.createOrAttach(name, options);
   using second = SharedQueue.createOrAttach(name, options);
   const typed: SharedQueue<'int32'> = second;
   first.pushSync(Int32Array.of(1, 2));
   t.deepEqual(typed.popSync(), Int32Array.of(1, 2));
-  t.deepEqual([first.mode, second.mode, second.capacity], ['spsc', 'spsc', 4]);
+  t.deepEqual([first.spsc, second.spsc, second.slots], [true, true, 4]);
   for (const [other, message] of [
     [{ dtype: 'float64' }, /are int32, not float64/],
     [{ shape: [3] }, /is \[2\], not \[3\]/],
     [{ slots: 5 }, /has 4 slots, not 5/],
-    [{ mode: undefined }, /is 'spsc', not 'mpmc'/],
+    [{ spsc: undefined }, /is for one producer and one consumer \(spsc\), not for any number of both/],
   ] as const) {
     leavesNothing(t, () => {
       const expected = { code: 'ERR_SHM_MISMATCH', message };

@@ -60,8 +60,8 @@ const OPTIONS = [...RING_OPTIONS, 'onSlow'];
  */
 export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   readonly name: string;
-  /** Room for so many items. */
-  readonly capacity: number;
+  /** Number of slots, each of which holds one item. */
+  readonly slots: number;
   /** Type of the elements. */
   readonly dtype: D;
   /** Dimensions of an item. */
@@ -86,7 +86,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     const facts = binding.broadcastFacts(native);
     const { ring } = facts;
     this.name = ring.name;
-    this.capacity = ring.slots;
+    this.slots = ring.slots;
     this.dtype = ring.dtype as D;
     this.shape = Object.freeze(ring.shape);
     this.onSlow = facts.blocks ? 'block' : 'drop';
@@ -120,20 +120,22 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     const { onSlow = 'block' } = options;
     if (onSlow !== 'block' && onSlow !== 'drop') throw outOfRange('onSlow', "'block' or 'drop'", onSlow);
     const given = ringArguments(options);
-    const { slots, dtype, shape, name, permissions, populate, track } = given;
+    const { slots, dtype, shape, name, mode, populate, track } = given;
     const blocks = onSlow === 'block';
     const native = binding.createBroadcast(
       { slots, dtype, shape },
       blocks,
       name,
-      permissions,
+      mode,
       populate,
       track,
       attach,
     );
     if (track) warnWhereUntracked();
     const broadcast = new SharedBroadcast<D>(native);
-    return attach ? agreedWhole(broadcast, 'broadcast', given, [broadcast.onSlow, onSlow]) : broadcast;
+    return attach
+      ? agreedWhole(broadcast, 'broadcast', given, [`onSlow: '${broadcast.onSlow}'`, `onSlow: '${onSlow}'`])
+      : broadcast;
   }
 
   /**

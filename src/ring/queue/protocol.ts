@@ -34,13 +34,14 @@ export const OVER = -2;
 const CLOSED = new Int32Array(SLOTS);
 CLOSED[ENDED] = 1;
 
-/** Who has a slot. */
-export interface Holding {
+/** A slot that is held, and its holder. */
+export interface SlotHolder {
+  /** Index of the slot. */
   slot: number;
   state: 'claimed' | 'taken';
-  /** In its own PID namespace; 0 where it is not known. */
+  /** The process id of the holder, in its own PID namespace; 0 if unknown. */
   pid: number;
-  /** The next one who comes across the slot gets it. */
+  /** Whether the holder has died: the slot goes to the next thread that needs it. */
   died: boolean;
 }
 
@@ -106,27 +107,27 @@ export class Ring {
     return length >= 0 && length <= this.#slots ? length : 0;
   }
 
-  /** The slots that somebody has: how many, and who has the first `most` of them, from the oldest position on. */
-  holdings(most: number): { count: number; holdings: Holding[] } {
+  /** The number of slots that are held, and the holders of the first `limit` of them, the oldest position first. */
+  holders(limit: number): { count: number; holders: SlotHolder[] } {
     this.checkOpen();
     const words = this.words;
     const oldest = load(words, TAIL) & this.#indexMask; // as the next one to be claimed was, a lap ago
-    const holdings: Holding[] = [];
+    const holders: SlotHolder[] = [];
     let count = 0;
     for (let i = 0; i < this.#slots; i++) {
       const slot = (oldest + i) % this.#slots;
       const word = load(words, SLOTS + slot * this.#stride);
       const state = word & STATE;
       if (state !== CLAIMED && state !== TAKEN) continue;
-      if (++count > most) continue;
+      if (++count > limit) continue;
       const owner = (word & ((1 << LAP_AT) - 1)) >> OWNER_AT;
-      holdings.push({
+      holders.push({
         slot,
         state: state === CLAIMED ? 'claimed' : 'taken',
         ...binding.queueHolder(this.#native, owner),
       });
     }
-    return { count, holdings };
+    return { count, holders };
   }
 
   /** Its items, as `Slot(…)` shows them. */

@@ -2,10 +2,10 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkNamed, checkOptions } from '../../common/arguments.js';
+import { checkBoolean, checkIndex, checkNamed, checkOptions } from '../../common/arguments.js';
 import { checkType } from '../../array/dtype.js';
 import type { DType, DTypes } from '../../array/dtype.js';
-import { closedError, outOfRange, shmError, wrongType } from '../../common/errors.js';
+import { closedError, shmError, wrongType } from '../../common/errors.js';
 import { warnWhereUntracked } from '../../ownership/housekeeping.js';
 import {
   agreed,
@@ -19,8 +19,9 @@ import {
 import type { ItemClass, RingAttachOptions, RingOptions } from '../items.js';
 import { Line } from '../wait-queue.js';
 import { NOTHING, OVER, Ring } from './protocol.js';
-import { HeldSlot } from './slot.js';
-import type { Slot } from './slot.js';
+import type { SlotHolder } from './protocol.js';
+import { Claimed, Taken } from './slot.js';
+import type { ClaimedSlot, TakenSlot } from './slot.js';
 import { batchesOf, itemsOf } from '../stream.js';
 import type { BatchOptions, Stream } from '../stream.js';
 import { UNCLONEABLE } from '../../common/shared-object.js';
@@ -30,19 +31,19 @@ import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
 /** How to make a queue. */
 export interface QueueOptions<D extends DType> extends RingOptions<D> {
-  /** Any number on both sides, or one producer and one consumer, which is faster. Default `mpmc`. */
-  mode?: 'spsc' | 'mpmc';
+  /**
+   * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads may push and
+   * take. Default false.
+   */
+  spsc?: boolean;
 }
 
 /** How to attach to a queue. What you say of its items must agree with it. */
 export type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
-const OPTIONS = [...RING_OPTIONS, 'mode'];
+const OPTIONS = [...RING_OPTIONS, 'spsc'];
 /** Views of slots are kept where there are no more than these. */
 const FEW = 4096;
-
-/** @internal Who has slots of a queue, for `shm inspect`. */
-export let holdingsOf: (queue: SharedQueue, most: number) => ReturnType<Ring['holdings']>;
 
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
@@ -59,14 +60,14 @@ export let holdingsOf: (queue: SharedQueue, most: number) => ReturnType<Ring['ho
  */
 export class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
   readonly name: string;
-  /** Room for so many items. */
-  readonly capacity: number;
+  /** Number of slots, each of which holds one item. */
+  readonly slots: number;
   /** Type of the elements. */
   readonly dtype: D;
   /** Dimensions of an item. */
   readonly shape: readonly number[];
-  /** Whether any number push and take, or one each. */
-  readonly mode: 'spsc' | 'mpmc';
+  /** Whether the queue is for one producer and one consumer. */
+  readonly spsc: boolean;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
   readonly #native: binding.QueueHandle;
@@ -92,20 +93,16 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   #all: DTypes[D];
   #closed = false;
 
-  static {
-    holdingsOf = (queue, most) => queue.#ring.holdings(most);
-  }
-
   private constructor(native: binding.QueueHandle) {
     if (!types.isExternal(native)) throw wrongType('a SharedQueue', 'made by create() or attach()', native);
     this.#native = native;
     const facts = binding.queueFacts(native);
     const { ring } = facts;
     this.name = ring.name;
-    this.capacity = ring.slots;
+    this.slots = ring.slots;
     this.dtype = ring.dtype as D;
     this.shape = Object.freeze(ring.shape);
-    this.mode = facts.single ? 'spsc' : 'mpmc';
+    this.spsc = facts.single;
     this.#id = ring.id;
     this.#Class = checkType(ring.dtype).Class as ItemClass<D>;
     this.#length = ring.elements;
@@ -143,24 +140,13 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   static #made<D extends DType>(options: QueueOptions<D>, attach: boolean): SharedQueue<D> {
-    const { mode = 'mpmc' } = options;
-    if (mode !== 'spsc' && mode !== 'mpmc')
-      throw outOfRange('mode', "'spsc' or 'mpmc'; permission bits are the option permissions", mode);
+    const spsc = checkBoolean('spsc', options.spsc, false);
     const given = ringArguments(options);
-    const { slots, dtype, shape, name, permissions, populate, track } = given;
-    const single = mode === 'spsc';
-    const native = binding.createQueue(
-      { slots, dtype, shape },
-      single,
-      name,
-      permissions,
-      populate,
-      track,
-      attach,
-    );
+    const { slots, dtype, shape, name, mode, populate, track } = given;
+    const native = binding.createQueue({ slots, dtype, shape }, spsc, name, mode, populate, track, attach);
     if (track) warnWhereUntracked();
     const queue = new SharedQueue<D>(native);
-    return attach ? agreedWhole(queue, 'queue', given, [queue.mode, mode]) : queue;
+    return attach ? agreedWhole(queue, 'queue', given, [sides(queue.spsc), sides(spsc)]) : queue;
   }
 
   /**
@@ -195,6 +181,15 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   /** How many claimed or taken slots were lost with a thread that died. */
   get lost(): number {
     return this.#ring.lost;
+  }
+
+  /**
+   * The slots that are claimed or taken at this moment: their number, and the holders of the first `limit` of them, the
+   * oldest first. Default 100.
+   * @throws `ERR_SHM_CLOSED`, `ERR_OUT_OF_RANGE`.
+   */
+  holders(limit = 100): { count: number; holders: SlotHolder[] } {
+    return this.#ring.holders(checkIndex('limit', limit, 2 ** 32));
   }
 
   // ---- items, copied
@@ -275,10 +270,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * committed.
    * @throws As `push`.
    */
-  async claim(options?: WaitOptions): Promise<Slot<D>> {
+  async claim(options?: WaitOptions): Promise<ClaimedSlot<D>> {
     const { timeout, signal } = waitOptions(options);
     signal?.throwIfAborted();
-    const attempt = (): { value: Slot<D> } | undefined => {
+    const attempt = (): { value: ClaimedSlot<D> } | undefined => {
       const value = this.tryClaim();
       return value && { value };
     };
@@ -287,35 +282,35 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /** Blocks the thread for the same. */
-  claimSync(options?: SyncWaitOptions): Slot<D> {
-    return this.tryClaim() ?? this.#slot(this.#claimSync(options), true);
+  claimSync(options?: SyncWaitOptions): ClaimedSlot<D> {
+    return this.tryClaim() ?? this.#claimed(this.#claimSync(options));
   }
 
   /** A slot to write the next item to; undefined where the queue is full. Throws as `tryPush`. */
-  tryClaim(): Slot<D> | undefined {
+  tryClaim(): ClaimedSlot<D> | undefined {
     const slot = this.#ring.claim();
-    return slot < 0 ? (this.#mayPush(slot), undefined) : this.#slot(slot, true);
+    return slot < 0 ? (this.#mayPush(slot), undefined) : this.#claimed(slot);
   }
 
   /**
-   * The slot of the next item, to be read in place until it is disposed; undefined once the queue has ended and everything
+   * The slot of the next item, to be read in place until it is released; undefined once the queue has ended and everything
    * was taken.
    * @throws As `pop`.
    */
-  async take(options?: WaitOptions): Promise<Slot<D> | undefined> {
-    return this.#takeLater(options, (slot) => this.#slot(slot, false));
+  async take(options?: WaitOptions): Promise<TakenSlot<D> | undefined> {
+    return this.#takeLater(options, (slot) => this.#taken(slot));
   }
 
   /** Blocks the thread for the same. */
-  takeSync(options?: SyncWaitOptions): Slot<D> | undefined {
+  takeSync(options?: SyncWaitOptions): TakenSlot<D> | undefined {
     const slot = this.#takeSync(options);
-    return slot < 0 ? undefined : this.#slot(slot, false);
+    return slot < 0 ? undefined : this.#taken(slot);
   }
 
   /** The slot of the next item; undefined where there is none now. Throws as `tryPop`. */
-  tryTake(): Slot<D> | undefined {
+  tryTake(): TakenSlot<D> | undefined {
     const slot = this.#ring.take();
-    return slot < 0 ? undefined : this.#slot(slot, false);
+    return slot < 0 ? undefined : this.#taken(slot);
   }
 
   // ---- all that comes
@@ -377,7 +372,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     options: InspectOptions & { stylize(text: string, style: string): string },
   ): string {
     const what = describeItem(this.dtype, this.shape);
-    const state = this.#closed ? 'closed' : `${this.length} of ${this.capacity}`;
+    const state = this.#closed ? 'closed' : `${this.length} of ${this.slots}`;
     return `SharedQueue(${options.stylize(`'${this.name}'`, 'string')}, ${what}, ${state})`;
   }
 
@@ -389,12 +384,16 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const known = this.#views[index];
     if (known !== undefined) return known;
     const view = new this.#Class(this.#buffer, slot * 4 + this.#itemAt, this.#length);
-    if (this.capacity <= FEW) this.#views[index] = view;
+    if (this.slots <= FEW) this.#views[index] = view;
     return view;
   }
 
-  #slot(slot: number, claimed: boolean): Slot<D> {
-    return new HeldSlot<D>(this.#ring, slot, this.#view(slot), claimed);
+  #claimed(slot: number): ClaimedSlot<D> {
+    return new Claimed<D>(this.#ring, slot, this.#view(slot));
+  }
+
+  #taken(slot: number): TakenSlot<D> {
+    return new Taken<D>(this.#ring, slot, this.#view(slot));
   }
 
   #write(slot: number, item: DTypes[D]): void {
@@ -459,4 +458,9 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     if (this.#closed) throw closedError(this.name);
     checkItem(this.name, this.#Class, this.#length, item);
   }
+}
+
+/** In a message: what a queue is for. */
+function sides(spsc: boolean): string {
+  return spsc ? 'for one producer and one consumer (spsc)' : 'for any number of both (not spsc)';
 }

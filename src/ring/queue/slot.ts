@@ -4,79 +4,107 @@ import type { DType, DTypes } from '../../array/dtype.js';
 import { shmError } from '../../common/errors.js';
 import type { Ring } from './protocol.js';
 
-/** A slot that this thread has: to write to once it is claimed, to read from once it is taken. */
+/** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
 export interface Slot<D extends DType = DType> extends Disposable {
   /**
-   * The item, in place. It must not be used once the slot is given back: the memory is the next one's by then.
-   * @throws `ERR_SHM_CLOSED` once the slot was given back.
+   * The item, in place. Do not use it after the slot is given back: the memory may then belong to the next holder.
+   * @throws `ERR_SHM_CLOSED` after the slot was given back or the queue was closed.
    */
   readonly data: DTypes[D];
-  /**
-   * Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more. Idempotent.
-   * @throws `ERR_SHM_CLOSED` where it was abandoned before; `ERR_SHM_LOST` where it was taken from this thread.
-   */
-  commit(): void;
-  /** Abandons a claimed slot that was not committed; frees a taken one. Idempotent. */
-  [Symbol.dispose](): void;
 }
 
-const HELD = 0;
-const COMMITTED = 1;
-const ABANDONED = 2;
+/** A claimed slot, to write the next item to. Disposing of it abandons the item, unless it was committed. */
+export interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
+  /**
+   * Publishes the item. Idempotent.
+   * @throws `ERR_SHM_CLOSED` if the slot was abandoned before; `ERR_SHM_LOST` if another thread took it from this one.
+   */
+  commit(): void;
+}
 
-/** @internal */
-export class HeldSlot<D extends DType> implements Slot<D> {
-  readonly #ring: Ring;
+/** A taken slot, to read an item in place. Disposing of it releases it. */
+export interface TakenSlot<D extends DType = DType> extends Slot<D> {
+  /**
+   * Gives the slot back: its memory is free for the next item. Idempotent.
+   * @throws `ERR_SHM_LOST` if another thread took it from this one.
+   */
+  release(): void;
+}
+
+abstract class HeldSlot<D extends DType> implements Slot<D> {
+  protected readonly ring: Ring;
+  protected readonly at: number;
+  protected readonly lap: number;
+  protected isHeld = true;
+  protected abstract readonly state: string;
   readonly #view: DTypes[D];
-  readonly #at: number;
-  readonly #lap: number;
-  readonly #claimed: boolean;
-  #state = HELD;
 
-  /** What the ring has just claimed or taken. */
-  constructor(ring: Ring, at: number, view: DTypes[D], claimed: boolean) {
-    this.#ring = ring;
-    this.#at = at;
-    this.#lap = ring.lap;
+  /** Of the slot that the ring has just claimed or taken. */
+  constructor(ring: Ring, at: number, view: DTypes[D]) {
+    this.ring = ring;
+    this.at = at;
+    this.lap = ring.lap;
     this.#view = view;
-    this.#claimed = claimed;
   }
 
   get data(): DTypes[D] {
-    if (this.#state !== HELD) throw this.#gone();
-    this.#ring.checkOpen();
+    if (!this.isHeld) throw goneError();
+    this.ring.checkOpen();
     return this.#view;
   }
 
-  commit(): void {
-    if (this.#state === COMMITTED) return;
-    if (this.#state === ABANDONED) throw this.#gone();
-    this.#state = COMMITTED;
-    if (this.#claimed) this.#ring.commit(this.#at, this.#lap);
-    else this.#ring.free(this.#at, this.#lap);
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#state !== HELD) return;
-    this.#state = ABANDONED;
-    if (this.#ring.isClosed) return; // which gave it back
-    if (this.#claimed) this.#ring.abandon(this.#at, this.#lap);
-    else this.#ring.free(this.#at, this.#lap);
-  }
+  abstract [Symbol.dispose](): void;
 
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,
     options: InspectOptions & { stylize(text: string, style: string): string },
   ): string {
-    const { name, item, isClosed } = this.#ring;
-    const state = this.#state !== HELD || isClosed ? 'given back' : this.#claimed ? 'claimed' : 'taken';
+    const { name, item, isClosed } = this.ring;
+    const state = !this.isHeld || isClosed ? 'given back' : this.state;
     return `Slot(${options.stylize(`'${name}'`, 'string')}, ${item}, ${state})`;
   }
+}
 
-  #gone(): Error {
-    return shmError(
-      'ERR_SHM_CLOSED',
-      'this slot was given back, and its memory may be the next one’s by now',
-    );
+/** @internal */
+export class Claimed<D extends DType> extends HeldSlot<D> implements ClaimedSlot<D> {
+  protected override readonly state = 'claimed';
+  #isCommitted = false;
+
+  commit(): void {
+    if (this.#isCommitted) return;
+    if (!this.isHeld) throw goneError();
+    this.isHeld = false;
+    this.#isCommitted = true;
+    this.ring.commit(this.at, this.lap);
   }
+
+  override [Symbol.dispose](): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    if (!this.ring.isClosed) this.ring.abandon(this.at, this.lap); // close() gave it back
+  }
+}
+
+/** @internal */
+export class Taken<D extends DType> extends HeldSlot<D> implements TakenSlot<D> {
+  protected override readonly state = 'taken';
+
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.ring.free(this.at, this.lap);
+  }
+
+  override [Symbol.dispose](): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    if (!this.ring.isClosed) this.ring.free(this.at, this.lap); // close() gave it back
+  }
+}
+
+function goneError(): Error {
+  return shmError(
+    'ERR_SHM_CLOSED',
+    'this slot was given back, and its memory may belong to the next holder by now',
+  );
 }

@@ -112,7 +112,7 @@ impl SharedBroadcast {
     /// Makes one with room for `slots` items of this shape and type, of which nothing was published.
     #[staticmethod]
     #[pyo3(signature = (
-        slots, shape = None, dtype = None, on_slow = "block", *, name = None, permissions = 0o600, track = true,
+        slots, shape = None, dtype = None, on_slow = "block", *, name = None, mode = 0o600, track = true,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn create(
@@ -122,7 +122,7 @@ impl SharedBroadcast {
         dtype: Option<&Bound<'_, PyAny>>,
         on_slow: &str,
         name: Option<&str>,
-        permissions: u32,
+        mode: u32,
         track: bool,
     ) -> PyResult<Self> {
         let layout = Layout {
@@ -136,7 +136,7 @@ impl SharedBroadcast {
             },
             items: items_of("broadcast", slots, shape, dtype)?,
         };
-        let options = create_options(py, name, permissions, track)?;
+        let options = create_options(py, name, mode, track)?;
         let broadcast = py.detach(|| Broadcast::create(&layout, &options)).raise(py)?;
         Ok(Self::new(broadcast, false))
     }
@@ -181,9 +181,9 @@ impl SharedBroadcast {
         self.name.as_str()
     }
 
-    /// Room for so many items.
+    /// Number of slots, each of which holds one item.
     #[getter]
-    fn capacity(&self) -> u32 {
+    fn slots(&self) -> u32 {
         self.items().slots
     }
 

@@ -18,7 +18,7 @@ use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::expected::{Expected, refuse_other};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
-use crate::numpy::{out_of_range, shown, tuple};
+use crate::numpy::{shown, tuple};
 use crate::opening::{create_options, ledger};
 use crate::ring::{BATCH, Found, ItemIterator, Ring, checked_max, ended, find, items_of, late, locked, many};
 use crate::view;
@@ -31,6 +31,7 @@ pub(crate) struct SharedQueue {
     name: Name,
     id: Identity,
     items: Items,
+    single: bool,
     foreign: bool,
     open: Mutex<Option<Arc<Queue>>>,
     /// Who is in the way of those who try to push, and to take.
@@ -69,6 +70,7 @@ impl SharedQueue {
             name: queue.segment().name().clone(),
             id: queue.segment().id(),
             items: queue.layout().items.clone(),
+            single: queue.layout().single,
             foreign,
             open: Mutex::new(Some(Arc::new(queue))),
             suspects: Default::default(),
@@ -174,7 +176,7 @@ impl SharedQueue {
     /// Makes an empty queue with room for `slots` items of this shape and type.
     #[staticmethod]
     #[pyo3(signature = (
-        slots, shape = None, dtype = None, mode = "mpmc", *, name = None, permissions = 0o600, track = true,
+        slots, shape = None, dtype = None, *, spsc = false, name = None, mode = 0o600, track = true,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn create(
@@ -182,25 +184,13 @@ impl SharedQueue {
         slots: &Bound<'_, PyAny>,
         shape: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
-        mode: &str,
+        spsc: bool,
         name: Option<&str>,
-        permissions: u32,
+        mode: u32,
         track: bool,
     ) -> PyResult<Self> {
-        let layout = Layout {
-            single: match mode {
-                "mpmc" => false,
-                "spsc" => true,
-                _ => {
-                    let message = format!(
-                        "mode must be 'spsc' or 'mpmc', not '{mode}'; permission bits are the argument permissions"
-                    );
-                    return Err(out_of_range(py, message));
-                }
-            },
-            items: items_of("queue", slots, shape, dtype)?,
-        };
-        let options = create_options(py, name, permissions, track)?;
+        let layout = Layout { single: spsc, items: items_of("queue", slots, shape, dtype)? };
+        let options = create_options(py, name, mode, track)?;
         let queue = py.detach(|| Queue::create(&layout, &options)).raise(py)?;
         Ok(Self::new(queue, false))
     }
@@ -245,10 +235,16 @@ impl SharedQueue {
         self.name.as_str()
     }
 
-    /// Room for so many items.
+    /// Number of slots, each of which holds one item.
     #[getter]
-    fn capacity(&self) -> u32 {
+    fn slots(&self) -> u32 {
         self.items.slots
+    }
+
+    /// Whether the queue is for one producer and one consumer.
+    #[getter]
+    fn spsc(&self) -> bool {
+        self.single
     }
 
     /// Dimensions of an item.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::queue::{Held, SharedQueue as Queue};
@@ -99,9 +100,11 @@ impl Slot {
         view::interface(&self.0.memory(py)?, &items.shape, items.dtype.typestr())
     }
 
-    /// Of a claimed slot: the item is there for others from now on. Of a taken one: it is not needed any more. Nothing
-    /// the second time.
+    /// Publishes the item of a claimed slot. Idempotent.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.0.claimed {
+            return Err(PyTypeError::new_err("a taken slot has nothing to commit; release() gives it back"));
+        }
         match self.0.state.load(Ordering::Acquire) {
             COMMITTED => Ok(()),
             _ if self.0.is_held() => self.0.give_back(COMMITTED).raise(py),
@@ -109,7 +112,7 @@ impl Slot {
         }
     }
 
-    /// Gives it back: nothing comes of a claimed slot that was not committed. Nothing the second time.
+    /// Gives the slot back; the item of a claimed slot that was not committed is abandoned. Idempotent.
     fn release(&self, py: Python<'_>) -> PyResult<()> {
         match self.0.give_back(RELEASED) {
             Err(error) if error.code == "ERR_SHM_CLOSED" => Ok(()), // which gave it back
