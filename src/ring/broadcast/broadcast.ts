@@ -134,7 +134,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     if (track) warnWhereUntracked();
     const broadcast = new SharedBroadcast<D>(native);
     return attach
-      ? agreedWhole(broadcast, 'broadcast', given, [`onSlow: '${broadcast.onSlow}'`, `onSlow: '${onSlow}'`])
+      ? agreedWhole(broadcast, 'broadcast', given, [`'${broadcast.onSlow}'`, `'${onSlow}'`])
       : broadcast;
   }
 
