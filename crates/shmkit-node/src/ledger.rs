@@ -1,6 +1,5 @@
 //! Who owns what, and what there is.
 
-use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
@@ -12,6 +11,7 @@ use shmkit::census::{abandoned_by_python, census, stray_locks};
 use shmkit::ledger::{self, Home, Ledger, PATIENCE, orphans, reap};
 use shmkit::python_tracker::{self, Format};
 use shmkit::segment::{Claim, Name};
+use shmkit::sys::module;
 use shmkit::tracker;
 
 use crate::errors::to_js;
@@ -119,26 +119,11 @@ pub(crate) fn program() -> (std::result::Result<PathBuf, String>, bool) {
 }
 
 fn beside_this_module() -> std::result::Result<PathBuf, String> {
-    let mut info: libc::Dl_info = no_info();
-    let here = beside_this_module as *const ();
-    // SAFETY: looks an address of this module up, into a struct of this frame.
-    let found = unsafe { libc::dladdr(here.cast(), &mut info) } != 0 && !info.dli_fname.is_null();
-    if !found {
+    let Some(file) = module::path_of(beside_this_module as *const ()) else {
         return Err("this module cannot tell where it was loaded from".into());
-    }
-    // SAFETY: the loader's own string, which lives as long as the module, and that is never unloaded.
-    let file = unsafe { CStr::from_ptr(info.dli_fname) };
+    };
     let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));
     Ok(file.with_file_name(PROGRAM))
-}
-
-fn no_info() -> libc::Dl_info {
-    libc::Dl_info {
-        dli_fname: std::ptr::null(),
-        dli_fbase: std::ptr::null_mut(),
-        dli_sname: std::ptr::null(),
-        dli_saddr: std::ptr::null_mut(),
-    }
 }
 
 /// A segment, as others can see it.

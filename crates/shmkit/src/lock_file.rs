@@ -17,14 +17,15 @@
 //! first byte on. It lives as long as the segment does, not as long as whoever made it, and it is told from one of an
 //! earlier segment of that name by the inode in it.
 
-use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::bytes::SharedBytes;
+use crate::error::system_error;
 use crate::segment::{Identity, Name};
+use crate::sys::file;
 use crate::{Error, Result};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"SHMLOCK\0");
@@ -91,9 +92,9 @@ pub(crate) fn write(bytes: SharedBytes<'_>, kind: Kind) -> Result<()> {
 ///
 /// # Errors
 /// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; what the system says.
-pub(crate) fn read(file: impl AsFd) -> Result<Kind> {
+pub(crate) fn read(of: impl AsFd) -> Result<Kind> {
     let mut header = [0; HEADER];
-    let read = rustix::io::pread(file, &mut header, 0).map_err(crate::segment::os("read"))?;
+    let read = file::read_at(of, &mut header, 0).map_err(system_error("read"))?;
     parse(&header[..read])
 }
 
@@ -125,8 +126,7 @@ pub(crate) fn not_a_lock(message: &str) -> Error {
 
 /// What the file at `path` holds, and which one it is; `None` where it is no lock.
 pub(crate) fn look(path: &Path) -> Option<(Kind, Identity)> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let mut file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    let mut file = file::open_untrusted(path).ok()?;
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mut header = [0; HEADER];
     file.read_exact(&mut header).ok()?;

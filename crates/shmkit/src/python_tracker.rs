@@ -10,22 +10,23 @@
 //!
 //! CPython's is a set of names: registering twice is once, and forgetting what is not in it prints a traceback.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr, write};
 
-use crate::fork::PerProcess;
+use crate::error::system_error;
 use crate::segment::Name;
+use crate::sys::per_process::PerProcess;
+use crate::sys::pipe::{self, Refused};
+use crate::sys::{Errno, lock, poll};
 use crate::{Class, Error, Result};
 
 /// CPython's limit, so that a line is written at once by whoever shares the pipe.
 const LINE_MAX: usize = 512;
 /// For a reader that is stopped.
-const STALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const STALL: Duration = Duration::from_millis(100);
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,19 +65,11 @@ pub fn join(descriptor: i32, format: Format) -> Result<()> {
     if descriptor < 0 {
         return refuse("it is negative");
     }
-    // SAFETY: borrowed for this call alone; a number that is no open descriptor is EBADF.
-    let given = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    let os = |errno: rustix::io::Errno| Error::os(errno.raw_os_error(), "fstat");
-    if FileType::from_raw_mode(fstat(given).map_err(os)?.st_mode) != FileType::Fifo {
-        return refuse("it is no pipe");
-    }
-    if (fcntl_getfl(given).map_err(os)? & OFlags::RWMODE) == OFlags::RDONLY {
-        return refuse("it cannot be written to");
-    }
-    // An open file of our own: whether writing to it waits is not to be the others' business.
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let own = || rustix::fs::open(format!("/proc/self/fd/{descriptor}"), flags, Mode::empty());
-    let pipe = own().or_else(|_| fcntl_dupfd_cloexec(given, 3)).map_err(os)?;
+    let pipe = match pipe::open_writer(descriptor) {
+        Ok(pipe) => pipe,
+        Err(Refused::System(errno)) => return Err(system_error("fstat")(errno)),
+        Err(why) => return refuse(&why.to_string()),
+    };
     *JOINED.lock() = Some(Joined { pipe, format, stalled: false });
     Ok(())
 }
@@ -117,13 +110,12 @@ impl Joined {
     /// Writes it, and says whether somebody reads. A pipe that is full because its reader was stopped is given a
     /// moment, once: this is an event loop's thread.
     fn tell(&mut self, bytes: &[u8]) -> bool {
-        let mut waited = [PollFd::new(&self.pipe, PollFlags::OUT)];
-        let wait = if self.stalled { Timespec::default() } else { STALL };
-        let ready = retry_on_intr(|| poll(&mut waited, Some(&wait)));
+        let time = if self.stalled { Duration::ZERO } else { STALL };
+        let ready = lock::retry(|| poll::wait_writable(&self.pipe, time));
         // At most PIPE_BUF bytes, which a pipe takes whole or not at all.
         let written = match ready {
-            Ok(0) => Err(Errno::AGAIN),
-            Ok(_) => retry_on_intr(|| write(&self.pipe, bytes)).map(drop),
+            Ok(false) => Err(Errno::AGAIN),
+            Ok(true) => pipe::write_once(&self.pipe, bytes).map(drop),
             Err(errno) => Err(errno),
         };
         self.stalled = written == Err(Errno::AGAIN);

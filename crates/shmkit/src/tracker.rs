@@ -23,14 +23,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::fstat;
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-
-use crate::fork::Descriptor;
 use crate::ledger::{Home, PATIENCE, Token, reap};
-use crate::spawn::{Child, spawn};
+use crate::sys::fork::Descriptor;
+use crate::sys::spawn::{Child, spawn};
+use crate::sys::{Errno, file, poll, socket};
 
 /// The tracker's socket in the directory of the ledgers.
 pub const SOCKET: &str = "tracker";
@@ -181,11 +177,8 @@ impl Watch {
     fn call(&self) -> Result<UnixStream, String> {
         let path = self.socket();
         let call = || -> io::Result<UnixStream> {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-            connect(&socket, &SocketAddrUnix::new(&path)?)?;
-            let mut stream = UnixStream::from(socket);
-            CONNECTED.note(stream.as_raw_fd(), inode(&stream));
+            let mut stream = UnixStream::from(socket::connect(&path)?);
+            CONNECTED.set(stream.as_raw_fd(), inode(&stream));
             stream.write_all(self.token.as_bytes())?;
             Ok(stream)
         };
@@ -195,8 +188,7 @@ impl Watch {
     /// The same socket, if a tracker is at the other end.
     fn greet(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
         let mut greet = || -> io::Result<()> {
-            let peer = rustix::net::sockopt::socket_peercred(&stream)?;
-            if peer.uid.as_raw() != self.home.uid() {
+            if socket::peer_user(&stream)? != self.home.uid() {
                 return Err(io::Error::other("it is another user's"));
             }
             stream.set_nonblocking(false)?;
@@ -256,11 +248,9 @@ fn last_words(mut stdout: File) -> String {
     let mut chunk = [0; 256];
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).unwrap_or_default();
-        let mut waited = [PollFd::new(&stdout, PollFlags::IN)];
-        match poll(&mut waited, Some(&timeout)) {
+        match poll::wait_readable(&stdout, left) {
             Err(Errno::INTR) => continue,
-            Ok(count) if count > 0 => {}
+            Ok(true) => {}
             _ => break,
         }
         match stdout.read(&mut chunk) {
@@ -296,7 +286,7 @@ fn wait_for_end(mut stream: UnixStream) {
             _ => {}
         }
     }
-    CONNECTED.note(-1, 0);
+    CONNECTED.set(-1, 0);
     if inode(&stream) != own {
         // Somebody closed it who should not have, and the number is another file's by now.
         let _ = stream.into_raw_fd();
@@ -304,5 +294,5 @@ fn wait_for_end(mut stream: UnixStream) {
 }
 
 fn inode(stream: &UnixStream) -> u64 {
-    fstat(stream).map_or(0, |stat| stat.st_ino)
+    file::stat(stream).map_or(0, |stat| stat.id.inode)
 }

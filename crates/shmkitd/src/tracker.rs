@@ -4,19 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, epoll};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-use rustix::process::geteuid;
 use shmkit::ledger::{Home, Probe, Token, if_nobody_is_left, reap};
+use shmkit::sys::poll::{Interest, Poller};
+use shmkit::sys::process::user;
+use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
 use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
-
-use crate::{descriptors, detach, signals};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
@@ -36,14 +33,14 @@ const TRIES: u32 = 40;
 /// Descriptors that are not for clients: the tracker's own, and those of a look at the ledgers.
 const SPARE_DESCRIPTORS: usize = 96;
 
-/// What epoll's events carry: a client's descriptor, or one of these.
+/// The keys of the poller: a client's descriptor, or one of these.
 const LISTENER: u64 = u64::MAX;
 const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    detach::detach(detach::Kept::Nothing)?;
-    let termination = signals::terminations()?;
+    daemon::detach(daemon::Kept::Nothing)?;
+    let termination = signal::terminations()?;
     let home = Home::default();
     let Some(post) = Post::take(&home)? else { return Ok(()) };
     let served = serve(&home, &post, &termination);
@@ -55,7 +52,7 @@ pub(crate) fn run() -> io::Result<()> {
 
 fn serve(home: &Home, post: &Post, termination: &OwnedFd) -> io::Result<()> {
     let mut tracker = Tracker::new(home.clone(), post, termination)?;
-    detach::report(READY)?;
+    daemon::report(READY)?;
     tracker.serve(post)
 }
 
@@ -113,21 +110,13 @@ fn inode(file: &File) -> u64 {
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let open = || {
-        File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags)
-            .open(path)
-    };
-    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == geteuid().as_raw());
+    let open = || file::open_or_create_untrusted(path);
+    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == user());
     let file = match open() {
         Ok(file) if usable(&file) => file,
-        Err(error) if !matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR | libc::ENXIO)) => {
+        Err(error)
+            if !matches!(Errno::from_io_error(&error), Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO)) =>
+        {
             return Err(error);
         }
         // A link, a folder or a fifo in its place is nobody's lock.
@@ -136,7 +125,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
             open()?
         }
     };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock::exclude(&file) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(errno) => Err(errno.into()),
@@ -175,7 +164,7 @@ struct Dying {
 
 struct Tracker {
     home: Home,
-    epoll: OwnedFd,
+    poller: Poller,
     clients: HashMap<u64, Client>,
     most_clients: usize,
     /// Whether the listener is listened to.
@@ -189,18 +178,17 @@ struct Tracker {
 
 impl Tracker {
     fn new(home: Home, post: &Post, termination: &OwnedFd) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, &post.listener, epoll::EventData::new_u64(LISTENER), readable)?;
-        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
+        let poller = Poller::new()?;
+        poller.add(&post.listener, LISTENER, Interest::Read)?;
+        poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
-        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS);
+        let most_clients = descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS);
         Ok(Tracker {
             most_clients,
             accepting: true,
             home,
-            epoll,
+            poller,
             clients: HashMap::new(),
             dying: Vec::new(),
             round,
@@ -209,16 +197,12 @@ impl Tracker {
     }
 
     fn serve(&mut self, post: &Post) -> io::Result<()> {
-        let mut events = Vec::with_capacity(64);
+        let mut ready = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(wait).unwrap_or_default();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            for event in events.drain(..) {
-                match event.data.u64() {
+            self.poller.wait(&mut ready, Some(wait))?;
+            for key in ready.drain(..) {
+                match key {
                     LISTENER => self.accept(&post.listener),
                     TERMINATION => return Ok(()), // its clients start another
                     client => self.hear(client),
@@ -258,25 +242,24 @@ impl Tracker {
         }
         // Not now, and not to be asked again at once. Those who wait are found by the rounds, which need descriptors
         // too, and are let in when one has gone.
-        let _ = epoll::delete(&self.epoll, listener);
+        let _ = self.poller.remove(listener);
         self.accepting = false;
     }
 
     fn accept_again(&mut self, listener: &UnixListener) {
         if !self.accepting && self.clients.len() < self.most_clients {
-            let data = epoll::EventData::new_u64(LISTENER);
-            self.accepting = epoll::add(&self.epoll, listener, data, epoll::EventFlags::IN).is_ok();
+            self.accepting = self.poller.add(listener, LISTENER, Interest::Read).is_ok();
         }
     }
 
     fn welcome(&mut self, mut stream: UnixStream) -> io::Result<()> {
-        if rustix::net::sockopt::socket_peercred(&stream)?.uid != geteuid() {
+        if socket::peer_user(&stream)? != user() {
             return Ok(());
         }
         stream.set_nonblocking(true)?;
         stream.write_all(&GREETING)?;
         let id = stream.as_raw_fd() as u64;
-        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        self.poller.add(&stream, id, Interest::Read)?;
         self.clients.insert(id, Client { stream, token: Vec::new() });
         self.alone_since = None;
         Ok(())

@@ -20,9 +20,9 @@ pub use wait::{Awaited, BroadcastWait, Suspect};
 use layout::{PARTICIPANTS, corrupt, not_a_broadcast};
 use steps::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, TRIES, Writer};
 
-use crate::fork::Turn;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sync::members::Member;
+use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
 
 impl From<Damaged> for Error {
@@ -39,7 +39,7 @@ pub struct SharedBroadcast {
     /// Where this handle is the writer, and publishes by `try_publish`.
     writer: Mutex<Option<Writer>>,
     /// One thread of this handle at a time puts in order what the dead left.
-    recovering: Turn,
+    recovering: PerProcessLock,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -85,8 +85,12 @@ impl SharedBroadcast {
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
         let member = Member::new(segment, mapping, PARTICIPANTS);
-        let mut broadcast =
-            SharedBroadcast { member, layout, writer: Mutex::new(None), recovering: Turn::default() };
+        let mut broadcast = SharedBroadcast {
+            member,
+            layout,
+            writer: Mutex::new(None),
+            recovering: PerProcessLock::default(),
+        };
         let number = broadcast.member.take("broadcast", |number| {
             steps::clear_away(&broadcast, number)?;
             Ok(true)
@@ -128,7 +132,7 @@ impl SharedBroadcast {
     /// Takes no part any more: reads no more, and publishes no more.
     pub fn leave(&self) {
         let Some(me) = self.member.leaving() else { return };
-        let _one = self.recovering.take();
+        let _one = self.recovering.lock();
         self.member.left(me, steps::clear_away(self, me).is_ok());
     }
 
@@ -308,7 +312,7 @@ impl SharedBroadcast {
     /// # Errors
     /// `ERR_SHM_CORRUPT`; what the system says.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
-        let Some(_one) = self.recovering.try_take() else { return Ok(false) };
+        let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
         steps::recover(self, (index, seen), |other| self.member.is_dead(other, me))
     }
@@ -319,7 +323,7 @@ impl SharedBroadcast {
     /// # Errors
     /// As `recover`.
     pub fn settle(&self) -> Result<bool> {
-        let Some(_one) = self.recovering.try_take() else { return Ok(false) };
+        let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?;
         steps::settle(self, me, |other| self.member.is_dead(other, me))
     }

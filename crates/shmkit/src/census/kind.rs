@@ -2,11 +2,12 @@
 //! meanwhile.
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::lock_file;
 use crate::segment::Identity;
+use crate::sys::file::open_untrusted;
 
 /// What is in a segment, as its bytes have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +57,7 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
         Some(_) => return Kind::Lock(None),
         None => {}
     }
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    match File::options().read(true).custom_flags(flags).open(path) {
+    match open_untrusted(path) {
         Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
         Ok(file) if starts_with(&file, DICT) => Kind::Dict,
         Ok(file) if starts_with(&file, QUEUE) => Kind::Queue,

@@ -1,6 +1,5 @@
 //! What there is: every segment of the system, what is in it, who owns it, who has it open.
 
-mod attached;
 mod kind;
 
 use std::collections::{HashMap, HashSet};
@@ -12,6 +11,7 @@ pub use kind::Kind;
 
 use crate::ledger::{Home, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
+use crate::sys::{Errno, attached};
 use crate::{Error, Result};
 
 /// How CPython names segments on its own.
@@ -50,7 +50,7 @@ pub struct Info {
 /// # Errors
 /// Where the shared-memory directory cannot be read.
 pub fn census(home: &Home) -> Result<Vec<Info>> {
-    let error = |error: std::io::Error| Error::os(error.raw_os_error().unwrap_or(5), "opendir");
+    let error = |error: std::io::Error| Error::io(&error, Errno::IO, "opendir");
     // Ledgers that cannot be believed say nothing.
     let owners = Owners::of(survey(home).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
@@ -64,11 +64,11 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
         found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
     }
     let there: HashSet<Identity> = found.iter().map(|(id, ..)| *id).collect();
-    let mut attached = attached::to(found.iter().map(|(id, ..)| *id), home.segments());
+    let mut processes = attached::processes(found.iter().map(|(id, ..)| *id), home.segments());
     let mut infos: Vec<Info> = found
         .into_iter()
         .map(|(id, name, meta)| {
-            let attached = attached.remove(&id).unwrap_or_default();
+            let attached = processes.remove(&id).unwrap_or_default();
             let kind = kind::of(&home.segments().join(name.as_str()), meta.len());
             // A lock beside a segment is that one's in everything.
             let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
@@ -80,7 +80,7 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
                 id,
                 size: meta.len(),
                 kind,
-                leaked: orphan || (abandoned && attached::sees(meta.uid())),
+                leaked: orphan || (abandoned && attached::can_see(meta.uid())),
                 owners: pids,
                 attached,
                 uid: meta.uid(),

@@ -25,7 +25,9 @@ pub use read::Look;
 use memory::Memory;
 
 use crate::Result;
+use crate::error::system_error;
 use crate::segment::{AttachOptions, CreateOptions, Mapping, Name, Segment};
+use crate::sys::shm;
 
 /// The longest key, in bytes of UTF-8.
 pub const KEY_MAX: usize = 1 << 16;
@@ -98,8 +100,7 @@ impl SharedDict {
     /// # Errors
     /// What the system says.
     pub fn default_max() -> Result<usize> {
-        let room = rustix::fs::statvfs("/dev/shm").map_err(crate::segment::os("statvfs"))?;
-        let free = if room.f_blocks == 0 { MOST as u64 } else { room.f_bavail.saturating_mul(room.f_frsize) };
+        let free = shm::free_space().map_err(system_error("statvfs"))?.unwrap_or(MOST as u64);
         Ok(usize::try_from(free / 4).unwrap_or(MOST).clamp(1 << 20, MOST))
     }
 

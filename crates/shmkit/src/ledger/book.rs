@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use rustix::fs::fstat;
-
 use super::format::{self, Entry, FREE, Token};
 use super::home::{Home, Lock, Locked, There, busy, write_at};
 use super::reap::{self, Owners};
-use crate::fork::Descriptor;
-use crate::process::Process;
-use crate::segment::{self, Identity, Name, identity, os};
+use crate::error::system_error;
+use crate::segment::{self, Identity, Name};
+use crate::sys::fork::Descriptor;
+use crate::sys::process::Process;
+use crate::sys::{Errno, file};
 use crate::{Error, Result, python_tracker};
 
 /// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
@@ -133,7 +133,7 @@ impl Ledger {
 
     fn note(&self, book: &Book) {
         if let Some(descriptor) = self.descriptor {
-            descriptor.note(book.file.as_raw_fd(), book.id.inode);
+            descriptor.set(book.file.as_raw_fd(), book.id.inode);
         }
     }
 
@@ -179,7 +179,7 @@ impl Ledger {
             There::Segment { id: there, mine: true } if there == id => {}
             // Its own user's ledgers would not know of this owner, and would unlink it all the same.
             There::Segment { id: there, mine: false } if there == id => {
-                let error = Error::os(1, "shm_unlink");
+                let error = system_error("shm_unlink")(Errno::PERM);
                 return Err(
                     Error { message: "only its user can own a segment".into(), ..error }.about(name.as_str())
                 );
@@ -306,7 +306,7 @@ impl Book {
 
     /// Of a file that has these records.
     fn of(file: OwnedFd, entries: Vec<Entry>) -> Result<Self> {
-        let id = identity(&fstat(&file).map_err(os("fstat"))?);
+        let id = file::stat(&file).map_err(system_error("fstat"))?.id;
         let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
         let records = entries.into_iter().map(Some).collect();
         Ok(Book { file, id, records, slots, free: Vec::new(), sweep_at: SWEPT_FROM, pending: HashSet::new() })
@@ -315,7 +315,7 @@ impl Book {
     /// Whether the file is still the one that others see. A session manager may have removed it (logind's
     /// RemoveIPC), and whoever closes descriptors that are not his may have closed this one.
     fn is_there(&self) -> bool {
-        fstat(&self.file).is_ok_and(|stat| stat.st_nlink > 0 && identity(&stat) == self.id)
+        file::stat(&self.file).is_ok_and(|stat| stat.links > 0 && stat.id == self.id)
     }
 
     /// Has a file again: the same, where somebody closed the descriptor, or a new one of the same token, with what is
@@ -337,7 +337,7 @@ impl Book {
             }
         };
         ledger.note(self);
-        if fstat(&old).is_ok_and(|stat| identity(&stat) == old_id) {
+        if file::stat(&old).is_ok_and(|stat| stat.id == old_id) {
             drop(old);
         } else {
             // Somebody closed it, and the number may be another file's by now.

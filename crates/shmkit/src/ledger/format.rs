@@ -21,8 +21,8 @@
 
 use std::fmt;
 
-use crate::process::Process;
 use crate::segment::{Identity, Name};
+use crate::sys::process::Process;
 use crate::{Error, Result};
 
 const MAGIC: [u8; 8] = *b"SHMLEDGR";

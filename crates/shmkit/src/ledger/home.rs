@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{
-    self, Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat,
-    openat, renameat_with, unlinkat,
-};
-use rustix::io::{Errno, read, retry_on_intr};
-use rustix::process::geteuid;
-
 use super::format::{self, Contents, Token};
 use super::room::Room;
-use crate::segment::{Identity, LEDGERS, Name, identity, link_nameless, os};
+use crate::error::system_error;
+use crate::segment::{Identity, LEDGERS, Name};
+use crate::sys::file::{FileKind, Stat};
+use crate::sys::{Errno, dir, file, lock, process, shm};
 use crate::{Error, Result};
 
 const LEDGER: &str = ".ledger";
@@ -29,10 +25,6 @@ const LEDGER_MAX: u64 = 1 << 30;
 const LOCK_SPINS: u32 = 50;
 /// The longest pause between two tries after those.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
-
-pub(super) fn is_a(kind: FileType, stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == kind
-}
 
 /// What has a segment's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,14 +51,14 @@ pub struct Home {
 impl Default for Home {
     /// The system's shared-memory directory, and the ledgers of this process's user.
     fn default() -> Self {
-        Self::at("/dev/shm")
+        Self::at(shm::DIRECTORY)
     }
 }
 
 impl Home {
     /// Segments in another directory; for tests.
     pub fn at(segments: impl Into<PathBuf>) -> Self {
-        let (segments, uid) = (segments.into(), geteuid().as_raw());
+        let (segments, uid) = (segments.into(), process::user());
         let directory = segments.join(format!("{LEDGERS}{uid}"));
         Home { segments, directory, uid }
     }
@@ -116,18 +108,17 @@ impl Home {
     /// # Errors
     /// `ERR_SHM_UNSAFE_LEDGERS` where others could write to it: what it says is not to be believed.
     pub fn open(&self) -> Result<Option<Directory>> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = match fs::open(&self.directory, flags, Mode::empty()) {
+        let fd = match dir::open(&self.directory) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(self.unsafe_because("it is not a directory")),
-            Err(errno) => return Err(os("open")(errno)),
+            Err(errno) => return Err(system_error("open")(errno)),
         };
-        let stat = fstat(&fd).map_err(os("fstat"))?;
-        if stat.st_uid != self.uid {
+        let stat = file::stat(&fd).map_err(system_error("fstat"))?;
+        if stat.uid != self.uid {
             return Err(self.unsafe_because("it belongs to another user"));
         }
-        if stat.st_mode & 0o022 != 0 {
+        if stat.mode & 0o022 != 0 {
             return Err(self.unsafe_because("others can write to it"));
         }
         Ok(Some(Directory { home: self.clone(), fd }))
@@ -138,9 +129,9 @@ impl Home {
     /// # Errors
     /// What the system says.
     pub fn make(&self) -> Result<()> {
-        match fs::mkdir(&self.directory, Mode::RWXU) {
+        match dir::make(&self.directory) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(os("mkdir")(errno)),
+            Err(errno) => Err(system_error("mkdir")(errno)),
         }
     }
 
@@ -188,9 +179,9 @@ impl Home {
 
     /// What has the name now.
     pub(super) fn look(&self, name: &Name) -> There {
-        match fs::lstat(self.place(name)) {
-            Ok(stat) if is_a(FileType::Directory, &stat) => There::Directory,
-            Ok(stat) => There::Segment { id: identity(&stat), mine: stat.st_uid == self.uid },
+        match file::stat_path(&self.place(name)) {
+            Ok(stat) if stat.kind == FileKind::Directory => There::Directory,
+            Ok(stat) => There::Segment { id: stat.id, mine: stat.uid == self.uid },
             Err(_) => There::Nothing,
         }
     }
@@ -263,12 +254,12 @@ impl Directory {
     /// # Errors
     /// `ERR_SHM_BUSY` where it took too long.
     fn lock(self, lock: Lock, until: Instant) -> Result<Option<Locked>> {
-        let operation = match lock {
-            Lock::Shared => FlockOperation::NonBlockingLockShared,
-            Lock::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        let attempt = || match lock {
+            Lock::Shared => lock::share(&self.fd),
+            Lock::Exclusive => lock::exclude(&self.fd),
         };
         for tries in 0u32.. {
-            match flock(&self.fd, operation) {
+            match attempt() {
                 Ok(()) => break,
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) if tries < LOCK_SPINS => yield_now(),
@@ -276,13 +267,13 @@ impl Directory {
                 Err(Errno::WOULDBLOCK) => {
                     sleep(LOCK_PAUSE.min(Duration::from_micros(20) * (tries - LOCK_SPINS)))
                 }
-                Err(errno) => return Err(os("flock")(errno)),
+                Err(errno) => return Err(system_error("flock")(errno)),
             }
         }
         let mut locked = Locked { directory: self, last: false, room: Room::default() };
         let Directory { home, fd } = &locked.directory;
-        match (fstat(fd), fs::lstat(&home.directory)) {
-            (Ok(ours), Ok(there)) if identity(&ours) == identity(&there) => {
+        match (file::stat(fd), file::stat_path(&home.directory)) {
+            (Ok(ours), Ok(there)) if ours.id == there.id => {
                 locked.last = lock == Lock::Exclusive;
                 Ok(Some(locked))
             }
@@ -300,14 +291,7 @@ impl Directory {
 
     /// The names of what is in it.
     fn names(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.fd).map_err(os("getdents"))? {
-            let entry = entry.map_err(os("getdents"))?;
-            if let Ok(name) = entry.file_name().to_str() {
-                names.push(name.to_owned());
-            }
-        }
-        Ok(names)
+        dir::names(&self.fd).and_then(Iterator::collect).map_err(system_error("getdents"))
     }
 
     /// Every ledger.
@@ -322,7 +306,7 @@ impl Directory {
             Ok(None) => return Probe::None,
             Err(_) => return Probe::Unknown,
         };
-        match retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockShared)) {
+        match lock::retry(|| lock::share(&file)) {
             // Closing the file lets go of the lock.
             Ok(()) => Probe::Dead,
             Err(Errno::WOULDBLOCK) => Probe::Alive,
@@ -332,7 +316,7 @@ impl Directory {
 
     /// Whether there is a ledger of this token, of a process that lives or not.
     pub(super) fn has(&self, token: Token) -> bool {
-        fs::accessat(&self.fd, format!("{token}{LEDGER}"), Access::EXISTS, AtFlags::empty()).is_ok()
+        dir::exists_at(&self.fd, &format!("{token}{LEDGER}"))
     }
 
     /// What a ledger says; `None` where there is no such file of this user.
@@ -341,14 +325,14 @@ impl Directory {
     /// What the system says: then nobody knows what it owns.
     pub(super) fn read(&self, token: Token) -> Result<Option<Contents>> {
         let Some(file) = self.open_ledger(token)? else { return Ok(None) };
-        let length = u64::try_from(fstat(&file).map_err(os("fstat"))?.st_size).unwrap_or(0);
+        let length = file::stat(&file).map_err(system_error("fstat"))?.size;
         if length > LEDGER_MAX {
-            return Err(os("read")(Errno::FBIG));
+            return Err(system_error("read")(Errno::FBIG));
         }
         let mut bytes = vec![0; length as usize];
         let mut filled = 0;
         while filled < bytes.len() {
-            match retry_on_intr(|| read(&file, &mut bytes[filled..])).map_err(os("read"))? {
+            match file::read(&file, &mut bytes[filled..]).map_err(system_error("read"))? {
                 0 => break,
                 count => filled += count,
             }
@@ -358,26 +342,24 @@ impl Directory {
 
     /// A regular file of this user; never through a symbolic link, and without waiting for a fifo.
     fn open_ledger(&self, token: Token) -> Result<Option<OwnedFd>> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&self.fd, format!("{token}{LEDGER}"), flags, Mode::empty()) {
+        let file = match dir::open_file_at(&self.fd, &format!("{token}{LEDGER}")) {
             Ok(file) => file,
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-            Err(errno) => return Err(os("open")(errno)),
+            Err(errno) => return Err(system_error("open")(errno)),
         };
-        let stat = fstat(&file).map_err(os("fstat"))?;
-        Ok((is_a(FileType::RegularFile, &stat) && stat.st_uid == self.home.uid).then_some(file))
+        let stat: Stat = file::stat(&file).map_err(system_error("fstat"))?;
+        Ok((stat.kind == FileKind::Regular && stat.uid == self.home.uid).then_some(file))
     }
 
     /// Opens the ledger of this token for writing and locks it, if it is the file `id`.
     pub(super) fn relock(&self, token: Token, id: Identity) -> Option<OwnedFd> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&self.fd, format!("{token}{LEDGER}"), flags, Mode::empty()).ok()?;
-        if !fstat(&file).is_ok_and(|stat| identity(&stat) == id) {
+        let file = dir::open_file_for_writing_at(&self.fd, &format!("{token}{LEDGER}")).ok()?;
+        if !file::stat(&file).is_ok_and(|stat| stat.id == id) {
             return None;
         }
         // Somebody may be probing it.
         for _ in 0..LOCK_SPINS {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match lock::exclude(&file) {
                 Ok(()) => return Some(file),
                 Err(_) => sleep(LOCK_PAUSE),
             }
@@ -387,8 +369,8 @@ impl Directory {
 
     /// Removes a ledger whose process is gone, or is going.
     pub(super) fn remove(&self, token: Token) {
-        let _ = unlinkat(&self.fd, format!("{token}{MANAGER}"), AtFlags::empty());
-        let _ = unlinkat(&self.fd, format!("{token}{LEDGER}"), AtFlags::empty());
+        let _ = dir::unlink_at(&self.fd, &format!("{token}{MANAGER}"));
+        let _ = dir::unlink_at(&self.fd, &format!("{token}{LEDGER}"));
     }
 }
 
@@ -413,11 +395,11 @@ impl std::ops::Deref for Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         if self.last {
-            let _ = unlinkat(&self.directory.fd, MOVED, AtFlags::REMOVEDIR);
-            let _ = fs::rmdir(&self.directory.home.directory);
+            let _ = dir::remove_at(&self.directory.fd, MOVED);
+            let _ = dir::remove(&self.directory.home.directory);
         }
         // Not by closing alone: a process forked meanwhile has the same open file, and would keep the lock.
-        let _ = flock(&self.directory.fd, FlockOperation::Unlock);
+        let _ = lock::unlock(&self.directory.fd);
     }
 }
 
@@ -431,26 +413,25 @@ impl Locked {
     /// Makes the ledger of this token, with these contents, locked before anybody can see it.
     pub(super) fn create(&self, token: Token, contents: &[u8]) -> Result<OwnedFd> {
         let directory = &self.directory.fd;
-        let (mode, flags) = (Mode::RUSR | Mode::WUSR, OFlags::RDWR | OFlags::CLOEXEC);
         let name = format!("{token}{LEDGER}");
-        match openat(directory, ".", flags | OFlags::TMPFILE, mode) {
+        match dir::create_nameless_at(directory) {
             Ok(file) => {
                 prepare(&file, contents)?;
-                link_nameless(&file, directory, &name).map_err(os("linkat"))?;
+                dir::link_nameless_at(&file, directory, &name).map_err(system_error("linkat"))?;
                 Ok(file)
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let unfinished = format!("{token}{UNFINISHED}");
-                let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-                let file = openat(directory, &unfinished, flags, mode).map_err(os("open"))?;
-                let rename =
-                    || renameat_with(directory, &unfinished, directory, &name, RenameFlags::NOREPLACE);
-                prepare(&file, contents).and_then(|()| rename().map_err(os("rename"))).inspect_err(|_| {
-                    let _ = unlinkat(directory, &unfinished, AtFlags::empty());
-                })?;
+                let file = dir::create_file_at(directory, &unfinished).map_err(system_error("open"))?;
+                let rename = || dir::rename_new_at(directory, &unfinished, &name);
+                prepare(&file, contents)
+                    .and_then(|()| rename().map_err(system_error("rename")))
+                    .inspect_err(|_| {
+                        let _ = dir::unlink_at(directory, &unfinished);
+                    })?;
                 Ok(file)
             }
-            Err(errno) => Err(os("open")(errno)),
+            Err(errno) => Err(system_error("open")(errno)),
         }
     }
 
@@ -462,22 +443,22 @@ impl Locked {
             if is_token(&name, UNFINISHED).is_some()
                 || is_token(&name, MANAGER).is_some_and(|token| !self.has(token))
             {
-                let _ = unlinkat(&self.directory.fd, &name, AtFlags::empty());
+                let _ = dir::unlink_at(&self.directory.fd, &name);
             }
         }
     }
 }
 
 fn prepare(file: &OwnedFd, contents: &[u8]) -> Result<()> {
-    retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(os("flock"))?;
+    lock::retry(|| lock::exclude(file)).map_err(system_error("flock"))?;
     write_at(file, contents, 0)
 }
 
 /// Writes all of `bytes` at `at`.
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<()> {
     while !bytes.is_empty() {
-        match retry_on_intr(|| rustix::io::pwrite(file, bytes, at)).map_err(os("write"))? {
-            0 => return Err(os("write")(Errno::NOSPC)),
+        match file::write_at(file, bytes, at).map_err(system_error("write"))? {
+            0 => return Err(system_error("write")(Errno::NOSPC)),
             count => {
                 bytes = &bytes[count..];
                 at += count as u64;

@@ -27,7 +27,7 @@ mod reap;
 mod room;
 mod take;
 
-pub use crate::process::{Process, this_pid_namespace};
+pub use crate::sys::process::{Process, this_pid_namespace};
 pub use book::{Ledger, PATIENCE, Prepared};
 pub use format::Token;
 pub use home::{Directory, Home, Probe};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::geteuid;
-
 use super::book::{Ledger, PATIENCE};
 use super::format::Token;
 use super::home::{Home, Lock, There};
-use crate::fork::{Descriptor, PerProcess};
 use crate::lock_file;
 use crate::segment::{self, Identity, Name};
+use crate::sys::fork::{self, Descriptor};
+use crate::sys::per_process::PerProcess;
+use crate::sys::process::user;
 use crate::{Result, python_tracker};
 
 /// At the end of a process: longer than a reaper holds the lock, and short enough for a user.
@@ -32,7 +32,7 @@ static HOOKED: AtomicBool = AtomicBool::new(false);
 pub fn process() -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     if let Some(ledger) = &*held {
-        if ledger.home().uid() == geteuid().as_raw() {
+        if ledger.home().uid() == user() {
             return Ok(Arc::clone(ledger));
         }
         // What it made as another user stays on that one's ledger, which lives as long as this process.
@@ -56,11 +56,8 @@ pub fn take_over(token: Token, file: OwnedFd) -> Result<Arc<Ledger>> {
 
 fn hook() {
     if !HOOKED.swap(true, Ordering::AcqRel) {
-        // SAFETY: both take functions that live as long as the process does: the addon is never unloaded.
-        unsafe {
-            libc::pthread_atfork(None, None, Some(in_a_forked_child));
-            libc::atexit(at_exit);
-        }
+        fork::in_forked_child(in_forked_child);
+        fork::at_exit(at_exit);
     }
 }
 
@@ -143,7 +140,7 @@ fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
 
 /// What the parent owns is not the child's, and the parent must be dead when it is, although the child has its
 /// open files. Only what is safe in a child of a process with threads: stores and system calls.
-extern "C" fn in_a_forked_child() {
+extern "C" fn in_forked_child() {
     CURRENT.forget();
     LOCKED.close();
     crate::tracker::forget();

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::format::{Contents, Entry, Token};
 use super::home::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
 use crate::lock_file;
-use crate::process::Process;
 use crate::segment::{Identity, Name};
+use crate::sys::process::Process;
 use crate::{Error, Result};
 
 /// For so long the lock is held at a time, about: others wait for it on their event loops.

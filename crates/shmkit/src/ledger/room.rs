@@ -1,8 +1,8 @@
 //! Memory that is given back after the lock.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags, Stat, openat};
+use crate::sys::{self, file::Stat};
 
 /// The memory of segments from this size on is given back when the lock is not held any more.
 pub(super) const LARGE: u64 = 1 << 20;
@@ -31,9 +31,6 @@ impl Room {
 }
 
 /// A descriptor that keeps a large segment's memory until it is closed.
-pub(super) fn open_large(directory: impl AsFd, path: impl rustix::path::Arg, stat: &Stat) -> Option<OwnedFd> {
-    let bytes = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    let open =
-        || openat(directory, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).ok();
-    (bytes >= LARGE).then(open).flatten()
+pub(super) fn hold_if_large(stat: &Stat, hold: impl FnOnce() -> sys::Result<OwnedFd>) -> Option<OwnedFd> {
+    (stat.allocated >= LARGE).then(|| hold().ok()).flatten()
 }

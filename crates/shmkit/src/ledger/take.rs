@@ -2,16 +2,13 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{
-    self, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, mkdirat, openat, renameat_with,
-    statat, unlinkat,
-};
-use rustix::io::Errno;
-
-use super::home::{Directory, Locked, MOVED, There, is_a};
-use super::room::open_large;
+use super::home::{Locked, MOVED, There};
+use super::room::hold_if_large;
 use crate::Result;
-use crate::segment::{Identity, Name, identity, os};
+use crate::error::system_error;
+use crate::segment::{Identity, Name};
+use crate::sys::file::{FileKind, Stat};
+use crate::sys::{self, Errno, dir, file};
 
 impl Locked {
     /// Removes the segment's name if it still belongs to `id`, and says whether it did.
@@ -55,33 +52,31 @@ impl Locked {
             return self.take_in_place(name);
         }
         let place = self.home().place(name);
-        let exchange = |it: &Directory| renameat_with(CWD, &place, it.fd(), &aside, RenameFlags::EXCHANGE);
-        let remove = |it: &Directory, flags| unlinkat(it.fd(), &aside, flags);
-        if let Err(errno) = exchange(self) {
-            let _ = remove(self, AtFlags::REMOVEDIR);
+        if let Err(errno) = dir::exchange_at(&place, self.fd(), &aside) {
+            let _ = dir::remove_at(self.fd(), &aside);
             return match errno {
                 Errno::NOENT => Ok(false),
                 Errno::INVAL | Errno::NOSYS => self.take_in_place(name), // a filesystem that knows no exchange
-                errno => Err(os("shm_unlink")(errno)),
+                errno => Err(system_error("shm_unlink")(errno)),
             };
         }
-        let stat = statat(self.fd(), &aside, AtFlags::SYMLINK_NOFOLLOW).map_err(os("shm_unlink"))?;
-        if identity(&stat) == id {
-            let _ = fs::rmdir(&place);
-            let segment = open_large(self.fd(), &aside, &stat);
-            remove(self, AtFlags::empty()).map_err(os("shm_unlink"))?;
+        let stat = dir::stat_at(self.fd(), &aside).map_err(system_error("shm_unlink"))?;
+        if stat.id == id {
+            let _ = dir::remove(&place);
+            let segment = hold_if_large(&stat, || dir::hold_at(self.fd(), &aside));
+            dir::unlink_at(self.fd(), &aside).map_err(system_error("shm_unlink"))?;
             self.room.keep(segment);
             return Ok(true);
         }
-        exchange(self).map_err(os("shm_unlink"))?;
-        let _ = remove(self, AtFlags::REMOVEDIR);
+        dir::exchange_at(&place, self.fd(), &aside).map_err(system_error("shm_unlink"))?;
+        let _ = dir::remove_at(self.fd(), &aside);
         Ok(false)
     }
 
-    fn make_aside(&self, aside: &str) -> rustix::io::Result<()> {
-        let make = || mkdirat(self.fd(), aside, Mode::RWXU);
+    fn make_aside(&self, aside: &str) -> sys::Result<()> {
+        let make = || dir::make_at(self.fd(), aside);
         match make() {
-            Err(Errno::NOENT) => mkdirat(self.fd(), MOVED, Mode::RWXU).and_then(|()| make()),
+            Err(Errno::NOENT) => dir::make_at(self.fd(), MOVED).and_then(|()| make()),
             Err(Errno::EXIST) => {
                 self.recover();
                 make()
@@ -92,43 +87,37 @@ impl Locked {
 
     fn take_in_place(&mut self, name: &Name) -> Result<bool> {
         let place = self.home().place(name);
-        let segment = fs::lstat(&place).ok().and_then(|stat| open_large(CWD, &place, &stat));
-        match fs::unlink(&place) {
+        let stat = file::stat_path(&place).ok();
+        let segment = stat.and_then(|stat| hold_if_large(&stat, || dir::hold(&place)));
+        match file::unlink(&place) {
             Ok(()) => {
                 self.room.keep(segment);
                 Ok(true)
             }
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(os("shm_unlink")(errno)),
+            Err(errno) => Err(system_error("shm_unlink")(errno)),
         }
     }
 
     /// Undoes, or does, what a process was in the middle of when it was killed.
     pub(super) fn recover(&self) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(moved) = openat(self.fd(), MOVED, flags, Mode::empty()) else { return };
-        let Ok(entries) = Dir::read_from(&moved) else { return };
-        for entry in entries.flatten() {
-            if let Ok(name) = entry.file_name().to_str()
-                && name != "."
-                && name != ".."
-            {
-                self.recover_name(&moved, name);
-            }
+        let Ok(moved) = dir::open_at(self.fd(), MOVED) else { return };
+        let Ok(names) = dir::names(&moved) else { return };
+        for name in names.flatten().filter(|name| name != "." && name != "..") {
+            self.recover_name(&moved, &name);
         }
     }
 
     /// See the table at `take`.
     fn recover_name(&self, moved: &OwnedFd, name: &str) {
         let place = self.home().segments().join(name);
-        let is_directory = |stat: Stat| is_a(FileType::Directory, &stat);
-        let aside = statat(moved, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_directory);
-        let there = fs::lstat(&place).is_ok_and(is_directory);
+        let is_directory = |stat: Stat| stat.kind == FileKind::Directory;
+        let aside = dir::stat_at(moved, name).is_ok_and(is_directory);
+        let there = file::stat_path(&place).is_ok_and(is_directory);
         let _ = match (there, aside) {
-            (_, true) => unlinkat(moved, name, AtFlags::REMOVEDIR),
-            (false, false) => unlinkat(moved, name, AtFlags::empty()),
-            (true, false) => renameat_with(CWD, &place, moved, name, RenameFlags::EXCHANGE)
-                .and_then(|()| unlinkat(moved, name, AtFlags::REMOVEDIR)),
+            (_, true) => dir::remove_at(moved, name),
+            (false, false) => dir::unlink_at(moved, name),
+            (true, false) => dir::exchange_at(&place, moved, name).and_then(|()| dir::remove_at(moved, name)),
         };
     }
 }

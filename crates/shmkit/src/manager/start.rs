@@ -16,7 +16,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -24,16 +24,14 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
 use super::frame::{Frames, frame};
 use super::listener::{Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
 use crate::ledger::{Home, PATIENCE, Prepared, Token};
-use crate::spawn::{Child, spawn_told};
+use crate::sys::process::Killable;
+use crate::sys::spawn::{Child, spawn_with_socket};
+use crate::sys::{Errno, poll};
 use crate::{Error, Result};
 
 /// A server is given this long to start.
@@ -149,7 +147,7 @@ pub struct Server {
     /// The server ends when this does.
     line: Arc<UnixStream>,
     /// It and no other process that is given its id later; older systems have no such thing.
-    process: Option<OwnedFd>,
+    process: Option<Killable>,
 }
 
 /// What is left to do for somebody who can wait: to see a server start, and end.
@@ -183,8 +181,9 @@ impl Place {
         self.file = listener.file().cloned();
         let Settings { key, tracked, .. } = settings.clone();
         let told = Instructions { file: self.file.clone(), token: self.token, key, tracked }.message();
-        let (child, line) = spawn_told(program, c"manager", &told, &[listener.as_fd(), ledger.as_fd()])
-            .map_err(|error| failed(program, &format!("cannot be started: {error}")))?;
+        let (child, line) =
+            spawn_with_socket(program, c"manager", &told, &[listener.as_fd(), ledger.as_fd()])
+                .map_err(|error| failed(program, &format!("cannot be started: {error}")))?;
         Ok((address, child, line))
     }
 
@@ -211,9 +210,7 @@ impl Server {
         let opened = place.open(&ledger, program, settings, patience);
         let (address, child, line) = opened.inspect_err(|_| place.give_up(patience))?;
         let (pid, line) = (child.pid(), Arc::new(line));
-        let process =
-            Pid::from_raw(pid.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        let server = Server { address, pid, line: Arc::clone(&line), process };
+        let server = Server { address, pid, line: Arc::clone(&line), process: Killable::new(pid) };
         Ok((server, Watch { program: program.to_owned(), child: Some(child), line, place }))
     }
 
@@ -225,7 +222,7 @@ impl Server {
     /// Ends it by force, where it does not end by itself.
     pub fn kill(&self) {
         if let Some(process) = &self.process {
-            let _ = pidfd_send_signal(process, Signal::KILL);
+            process.kill();
         }
     }
 }
@@ -304,10 +301,9 @@ fn read_report(mut line: &UnixStream) -> Option<Vec<u8>> {
             return Some(message.to_vec());
         }
         let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).unwrap_or_default();
-        match poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&timeout)) {
+        match poll::wait_readable(line, left) {
             Err(Errno::INTR) => continue,
-            Ok(count) if count > 0 => {}
+            Ok(true) => {}
             _ => return None,
         }
         match line.read(&mut chunk) {

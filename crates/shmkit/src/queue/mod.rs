@@ -21,9 +21,9 @@ pub use wait::{QueueWait, Suspect};
 use layout::{PARTICIPANTS, corrupt, not_a_queue};
 use ring::{Damaged, Field, Found, Ring, Shape, Side};
 
-use crate::fork::Turn;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sync::members::Member;
+use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
 
 impl From<Damaged> for Error {
@@ -42,7 +42,7 @@ pub struct SharedQueue {
     member: Member,
     layout: Layout,
     /// One thread of this handle at a time puts in order what the dead left.
-    recovering: Turn,
+    recovering: PerProcessLock,
 }
 
 impl SharedQueue {
@@ -84,7 +84,7 @@ impl SharedQueue {
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
         let member = Member::new(segment, mapping, PARTICIPANTS);
-        let mut queue = SharedQueue { member, layout, recovering: Turn::default() };
+        let mut queue = SharedQueue { member, layout, recovering: PerProcessLock::default() };
         let number = queue.join()?;
         queue.member.joined(number);
         Ok(queue)
@@ -136,7 +136,7 @@ impl SharedQueue {
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
         let Some(me) = self.member.leaving() else { return };
-        let _ring = self.recovering.take();
+        let _ring = self.recovering.lock();
         let cleared = if died {
             ring::clear_away(self, me, |other| self.member.is_dead(other, me))
         } else {
@@ -154,7 +154,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CORRUPT`; what the system says.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
-        let Some(_one) = self.recovering.try_take() else { return Ok(false) };
+        let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
         ring::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
     }

@@ -19,9 +19,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::platform;
 use crate::Result;
 use crate::bytes::SharedBytes;
+use crate::error::system_error;
+use crate::sys::map::{Range, Span};
 
 /// How long a range stays mapped at least after its finalizer ran.
 const QUARANTINE: Duration = Duration::from_secs(60);
@@ -38,13 +39,13 @@ const ABANDONED: u8 = 2;
 #[derive(Debug)]
 pub struct Mapping {
     /// Taken only by `drop`.
-    range: Option<platform::Range>,
+    range: Option<Range>,
     state: AtomicU8,
     blanked: AtomicBool,
 }
 
 impl Mapping {
-    pub(super) fn new(range: platform::Range) -> Self {
+    pub(super) fn new(range: Range) -> Self {
         Mapping { range: Some(range), state: AtomicU8::new(PRIVATE), blanked: AtomicBool::new(false) }
     }
 
@@ -78,14 +79,14 @@ impl Mapping {
     /// # Errors
     /// What the system says.
     pub fn refresh(&self) -> Result<()> {
-        self.range.as_ref().map_or(Ok(()), platform::Range::refresh)
+        self.range.as_ref().map_or(Ok(()), Range::refresh).map_err(system_error("madvise"))
     }
 
     /// Gives the memory back and leaves private zero pages at its address. Idempotent.
     pub fn blank(&self) {
         if let Some(range) = &self.range
             && !self.blanked.swap(true, Ordering::AcqRel)
-            && range.blank().is_err()
+            && range.zero_map().is_err()
         {
             // The system is out of mappings: the old pages stay, valid memory still. `drop` tries again.
             self.blanked.store(false, Ordering::Release);
@@ -112,7 +113,7 @@ impl Drop for Mapping {
 /// million segments is one entry, not a million.
 struct Kept {
     since: Instant,
-    span: platform::Span,
+    span: Span,
 }
 
 struct Quarantine {
@@ -123,7 +124,7 @@ struct Quarantine {
 static QUARANTINED: Mutex<Quarantine> = Mutex::new(Quarantine { kept: VecDeque::new(), bytes: 0 });
 
 /// Keeps a blanked range.
-fn quarantine(range: platform::Range) {
+fn quarantine(range: Range) {
     let since = Instant::now();
     let span = range.into_span();
     let mut all = QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

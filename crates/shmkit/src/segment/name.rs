@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::platform;
+use crate::sys::shm;
 use crate::{Error, Result};
 
 /// How names begin that `Name::random` draws, and how long they are with the digits that follow.
@@ -42,8 +42,8 @@ impl Name {
         if name.contains('/') {
             return refuse("a segment's name must not contain '/'; the leading one is added for you".into());
         }
-        if name.len() > platform::NAME_MAX {
-            let (len, max) = (name.len(), platform::NAME_MAX);
+        if name.len() > shm::NAME_MAX {
+            let (len, max) = (name.len(), shm::NAME_MAX);
             return refuse(format!("the name has {len} bytes, and the system allows {max}"));
         }
         Ok(Name(name.to_owned()))
@@ -83,10 +83,10 @@ impl Name {
     /// a digest in place of what is cut off.
     pub fn sidecar(&self) -> Name {
         let name = &self.0;
-        if name.len() + SIDECAR.len() <= platform::NAME_MAX {
+        if name.len() + SIDECAR.len() <= shm::NAME_MAX {
             return Name(format!("{name}{SIDECAR}"));
         }
-        let mut kept = platform::NAME_MAX - SIDECAR.len() - 17;
+        let mut kept = shm::NAME_MAX - SIDECAR.len() - 17;
         while !name.is_char_boundary(kept) {
             kept -= 1;
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::word::lock::SLOTS;
-use crate::fork::Reopened;
 use crate::ledger;
 use crate::lock_file::{self, Kind, PAGE, PARTICIPANT, PARTICIPANTS, not_a_lock};
 use crate::segment::{self, Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
+use crate::sys::fork::Reopened;
 use crate::{Error, Result};
 
 /// All that the file can grow to is mapped at once: addresses cost nothing, and they never move.
@@ -124,7 +124,7 @@ impl LockFile {
             return Err(about(Error::own("ERR_SHM_CORRUPT", "somebody cut the lock's file short")));
         }
         let mapping = Arc::new(segment.map_reaching(MAPPED)?);
-        let reopened = Reopened::note(segment.as_fd().as_raw_fd(), segment.id().inode);
+        let reopened = Reopened::new(segment.as_fd().as_raw_fd(), segment.id().inode);
         Ok(LockFile { _reopened: reopened, segment, kind, mapping })
     }
 

@@ -8,9 +8,9 @@ use super::file::LockFile;
 use super::wait::{Place, Progress, Wait};
 use super::word::lock::{self, Attempt, Left, OWNER, Step};
 use super::word::{Word, reading};
-use crate::fork::Number;
 use crate::lock_file::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
+use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
 /// Who has waited for so long does not let those go first who have just come.
@@ -30,7 +30,7 @@ pub enum Want {
 #[derive(Debug)]
 pub struct SharedLock {
     file: LockFile,
-    me: Number,
+    me: PerProcessNumber,
 }
 
 impl SharedLock {
@@ -61,7 +61,7 @@ impl SharedLock {
 
     fn joined(file: LockFile) -> Result<Self> {
         let me = file.join()?;
-        Ok(SharedLock { file, me: Number::new(me) })
+        Ok(SharedLock { file, me: PerProcessNumber::new(me) })
     }
 
     /// Its file.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::presence::Presence;
 use super::word::role::NUMBERS;
-use crate::fork::{Number, Reopened};
 use crate::segment::{Mapping, Segment};
+use crate::sys::fork::Reopened;
+use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
 /// Bytes of what is written down of one.
@@ -21,13 +22,13 @@ pub(crate) struct Member {
     mapping: Arc<Mapping>,
     /// Where it is written down who has which number.
     table: usize,
-    me: Number,
+    me: PerProcessNumber,
 }
 
 impl Member {
     pub(crate) fn new(segment: Segment, mapping: Arc<Mapping>, table: usize) -> Self {
-        let reopened = Reopened::note(segment.as_fd().as_raw_fd(), segment.id().inode);
-        Member { _reopened: reopened, segment, mapping, table, me: Number::new(0) }
+        let reopened = Reopened::new(segment.as_fd().as_raw_fd(), segment.id().inode);
+        Member { _reopened: reopened, segment, mapping, table, me: PerProcessNumber::new(0) }
     }
 
     pub(crate) fn segment(&self) -> &Segment {
@@ -44,7 +45,7 @@ impl Member {
 
     /// Has this number from now on, which it took.
     pub(crate) fn joined(&mut self, number: u32) {
-        self.me = Number::new(number);
+        self.me = PerProcessNumber::new(number);
     }
 
     /// The number; in a forked child, to which its parent's is nothing, what `join` takes.

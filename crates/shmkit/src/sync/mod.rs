@@ -20,13 +20,12 @@
 
 mod event;
 mod file;
-#[cfg(target_os = "linux")]
-mod futex;
 mod lock;
 mod look;
 pub(crate) mod members;
 mod participants;
 pub(crate) mod presence;
+mod shared_word;
 mod sleepers;
 mod wait;
 pub mod word;

@@ -14,8 +14,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Result;
-use crate::process::Process;
 use crate::segment::{Mapping, Segment};
+use crate::sys::attached::has_mapped_at;
+use crate::sys::process::Process;
 
 pub(super) const PID: usize = 8;
 const STARTED: usize = 16;
@@ -73,7 +74,7 @@ impl<'s> Presence<'s> {
     pub(crate) fn lives(&self) -> bool {
         let address = self.mapping.bytes().load_word(self.at + ADDRESS);
         let process = self.process().zip(address);
-        process.is_some_and(|(process, address)| process.has_mapped_at(self.segment.id(), address))
+        process.is_some_and(|(process, address)| has_mapped_at(&process, self.segment.id(), address))
     }
 
     /// Whether nobody lives who has the number; for another handle than this one.

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::futex::{self, Spot};
 use super::wait::{Place, Progress, SLICE, Wait, note_if_late};
 use super::word::Word;
+use crate::sys::Errno;
+use crate::sys::wait::{Expected, WAIT_ANY_MAX, can_wait_any, wait_any};
 use crate::{Error, Result};
 
 /// How a wait ended: as `Progress::Done` has it.
@@ -156,7 +157,7 @@ impl Desk {
 
     /// How long it would sleep at most, where there is a limit.
     fn sleep(&self, seen: u32, places: &[Place], capacity: usize) -> Option<Duration> {
-        let news = Spot { word: &self.news, expected: seen };
+        let news = Expected { word: &self.news, value: seen };
         match places {
             [] => {
                 self.news.wait(seen, Duration::MAX);
@@ -164,13 +165,13 @@ impl Desk {
             }
             [place] if capacity == 1 => {
                 if let Some(spot) = place.spot() {
-                    spot.word.wait(spot.expected, SLICE);
+                    spot.word.wait(spot.value, SLICE);
                 }
                 Some(SLICE)
             }
             _ => {
                 let spots: Vec<_> = [news].into_iter().chain(places.iter().filter_map(Place::spot)).collect();
-                futex::wait_any(&spots, SLICE);
+                wait_any(&spots, SLICE);
                 Some(SLICE)
             }
         }
@@ -230,7 +231,7 @@ impl Sleepers {
     /// One that is not full.
     fn desk(&mut self) -> Result<&Arc<Desk>> {
         if self.capacity == 0 {
-            self.capacity = if futex::can_wait_for_any() { futex::MANY - 1 } else { 1 };
+            self.capacity = if can_wait_any() { WAIT_ANY_MAX - 1 } else { 1 };
         }
         let capacity = self.capacity;
         let free = |sleeper: &Sleeper| sleeper.desk.load.load(Ordering::Acquire) < capacity;
@@ -243,9 +244,7 @@ impl Sleepers {
                     .name("shmkit-wait".into())
                     .stack_size(256 << 10)
                     .spawn(move || work.work(capacity))
-                    .map_err(|error| {
-                        Error::os(error.raw_os_error().unwrap_or(libc::EAGAIN), "pthread_create")
-                    })?;
+                    .map_err(|error| Error::io(&error, Errno::AGAIN, "pthread_create"))?;
                 self.all.push(Sleeper { desk, thread: Some(thread) });
                 self.all.len() - 1
             }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::futex::Spot;
 use super::word::Word;
 use crate::Result;
 use crate::segment::Mapping;
+use crate::sys::wait::Expected;
 
 /// How far a wait has come.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl Place {
         self.mapping.bytes().atomic(self.offset)
     }
 
-    pub(super) fn spot(&self) -> Option<Spot<'_>> {
-        self.word().map(|word| Spot { word, expected: self.expected })
+    pub(super) fn spot(&self) -> Option<Expected<'_>> {
+        self.word().map(|word| Expected { word, value: self.expected })
     }
 }
 

@@ -3,10 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
 use shmkit::manager::{PATIENCE, Reply, Request, Session};
+use shmkit::sys::{Errno, poll, socket};
 
 /// Read at a time from one of them: the others have their turn after that.
 const CHUNK: usize = 16 << 10;
@@ -99,9 +97,9 @@ impl Client {
 
     fn read(&mut self, key: &[u8], answer: &mut impl FnMut(Request) -> Reply) -> Next {
         let mut chunk = [0; CHUNK];
-        let mut arrived: &[u8] = match recv(&self.socket, &mut chunk, RecvFlags::empty()) {
-            Ok((_, 0)) => return Next::End,
-            Ok((_, count)) => {
+        let mut arrived: &[u8] = match socket::receive(&self.socket, &mut chunk) {
+            Ok(0) => return Next::End,
+            Ok(count) => {
                 self.heard = Instant::now();
                 &chunk[..count.min(CHUNK)]
             }
@@ -126,7 +124,7 @@ impl Client {
     /// Sends as much as there is room for.
     fn flush(&mut self) -> Next {
         while self.sent < self.out.len() {
-            match send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
+            match socket::send(&self.socket, &self.out[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Next::Write,
@@ -143,9 +141,8 @@ impl Client {
         let until = Instant::now() + patience;
         while self.flush() == Next::Write {
             let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).unwrap_or_default();
-            let ready = poll(&mut [PollFd::new(&self.socket, PollFlags::OUT)], Some(&timeout));
-            if !matches!(ready, Ok(1..) | Err(Errno::INTR)) {
+            let ready = poll::wait_writable(&self.socket, left);
+            if !matches!(ready, Ok(true) | Err(Errno::INTR)) {
                 return;
             }
         }

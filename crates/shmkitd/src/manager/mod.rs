@@ -11,13 +11,12 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, epoll};
-use rustix::io::Errno;
 use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, report, report_failure};
+use shmkit::sys::poll::{Interest, Poller};
+use shmkit::sys::{Errno, daemon, descriptors, signal};
 use shmkit::{Error, ledger, tracker};
 
 use self::client::{Client, Next};
-use crate::{descriptors, detach, signals};
 
 /// Descriptors that are not for clients.
 const SPARE_DESCRIPTORS: usize = 96;
@@ -30,7 +29,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What epoll's events carry: a client's number, or one of these.
+/// The keys of the poller: a client's number, or one of these.
 const LISTENER: u64 = u64::MAX;
 const TERMINATION: u64 = u64::MAX - 1;
 const STARTER: u64 = u64::MAX - 2;
@@ -51,9 +50,9 @@ pub(crate) fn run() -> ExitCode {
 fn serve() -> Result<(), Error> {
     let Instructions { file, token, key, tracked } = Instructions::read(&mut io::stdin().lock())?;
     let program = program();
-    let [socket, ledger] = detach::handed().map_err(failure)?;
-    detach::detach(detach::Kept::Handed).map_err(failure)?;
-    let termination = signals::terminations().map_err(failure)?;
+    let [socket, ledger] = daemon::passed().map_err(failure)?;
+    daemon::detach(daemon::Kept::Passed).map_err(failure)?;
+    let termination = signal::terminations().map_err(failure)?;
     let ledger = ledger::take_over(token, ledger)?;
     let listener = Listener::handed(socket, file);
     let mut manager =
@@ -80,11 +79,11 @@ fn program() -> Result<PathBuf, String> {
 }
 
 fn failure(error: io::Error) -> Error {
-    Error::os(error.raw_os_error().unwrap_or(5), "manager")
+    Error::os(error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()), "manager")
 }
 
 struct Manager {
-    epoll: OwnedFd,
+    poller: Poller,
     key: Vec<u8>,
     holdings: Holdings,
     clients: HashMap<u64, Client>,
@@ -97,31 +96,26 @@ struct Manager {
 
 impl Manager {
     fn new(listener: &Listener, termination: &OwnedFd, key: Vec<u8>, holdings: Holdings) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, listener, epoll::EventData::new_u64(LISTENER), readable)?;
-        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
-        epoll::add(&epoll, io::stdin(), epoll::EventData::new_u64(STARTER), readable)?;
-        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS).clamp(1, MOST_CLIENTS);
-        Ok(Manager { epoll, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
+        let poller = Poller::new()?;
+        poller.add(listener, LISTENER, Interest::Read)?;
+        poller.add(termination, TERMINATION, Interest::Read)?;
+        poller.add(io::stdin(), STARTER, Interest::Read)?;
+        let most_clients =
+            descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS).clamp(1, MOST_CLIENTS);
+        Ok(Manager { poller, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
     }
 
     fn serve(&mut self, listener: &Listener, settle: impl FnOnce()) -> io::Result<()> {
-        let mut events = Vec::with_capacity(64);
+        let mut ready = Vec::with_capacity(64);
         let settling = Instant::now() + SETTLING;
         let mut settle = Some(settle);
         loop {
             let settling = settle.is_some().then_some(settling);
             let next = [self.next_deadline(), settling].into_iter().flatten().min();
-            let timeout = next.map(|next| {
-                Timespec::try_from(next.saturating_duration_since(Instant::now())).unwrap_or_default()
-            });
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            for event in events.drain(..) {
-                match event.data.u64() {
+            let time = next.map(|next| next.saturating_duration_since(Instant::now()));
+            self.poller.wait(&mut ready, time)?;
+            for key in ready.drain(..) {
+                match key {
                     LISTENER => self.accept(listener),
                     TERMINATION => return Ok(()),
                     STARTER if self.starter_is_gone() => return Ok(()),
@@ -170,8 +164,7 @@ impl Manager {
         let number = self.next;
         self.next += 1;
         let client = Client::new(socket).map_err(|_| io::ErrorKind::Other)?;
-        let flags = epoll::EventFlags::IN;
-        epoll::add(&self.epoll, client.socket(), epoll::EventData::new_u64(number), flags)?;
+        self.poller.add(client.socket(), number, Interest::Read)?;
         self.clients.insert(number, client);
         self.attend(number);
         Ok(())
@@ -190,12 +183,12 @@ impl Manager {
     }
 
     fn attend(&mut self, number: u64) {
-        let Manager { epoll, key, holdings, clients, ending, .. } = self;
+        let Manager { poller, key, holdings, clients, ending, .. } = self;
         let Some(client) = clients.get_mut(&number) else { return };
         let next = client.attend(key, |request| answer(holdings, request, ending));
-        let flags = match next {
-            Next::Read => epoll::EventFlags::IN,
-            Next::Write => epoll::EventFlags::OUT,
+        let interest = match next {
+            Next::Read => Interest::Read,
+            Next::Write => Interest::Write,
             Next::End => {
                 clients.remove(&number);
                 return;
@@ -204,11 +197,8 @@ impl Manager {
         if *ending {
             client.flush_within(LAST_PATIENCE);
         }
-        if client.turns_to(next) {
-            let data = epoll::EventData::new_u64(number);
-            if epoll::modify(epoll, client.socket(), data, flags).is_err() {
-                clients.remove(&number);
-            }
+        if client.turns_to(next) && poller.modify(client.socket(), number, interest).is_err() {
+            clients.remove(&number);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Letting go of everything that came from whoever started this process.
+//! What a detached process does first: it closes and leaves what it inherited from its starter.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -8,34 +8,42 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{chdir, setsid};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-/// What a starter handed over to a manager: its socket, and its ledger.
-const HANDED: [i32; 2] = [3, 4];
+/// The descriptors that [`spawn_with_socket`](super::spawn::spawn_with_socket) passes.
+const PASSED: [i32; 2] = [3, 4];
 
-/// What is kept of what came from the starter, beside the standard output.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+/// What is kept of what the starter passed, beside the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing more.
     Nothing,
-    /// The standard input, whose end says that the starter has gone, and what was handed over.
-    Handed,
+    /// The standard input, and the passed descriptors.
+    Passed,
 }
 
-/// Takes what was handed over, of which this process's own children are to get nothing. To be called once, before anything is
+/// Takes the passed descriptors, which this process's own children do not inherit. Must be called once, before anything is
 /// opened.
-pub(crate) fn handed() -> io::Result<[OwnedFd; HANDED.len()]> {
-    for number in HANDED {
+///
+/// # Errors
+/// The system's.
+pub fn passed() -> io::Result<[OwnedFd; PASSED.len()]> {
+    for number in PASSED {
         // SAFETY: it is used for this call alone, which fails where it is not open.
         fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC)?;
     }
     // SAFETY: they are open, as was just seen, and nobody else's: nothing of ours is open yet.
-    Ok(HANDED.map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
+    Ok(PASSED.map(|number| unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
-/// Keeps nothing but that, and the standard output for the word that says that all is well.
-pub(crate) fn detach(kept: Kept) -> io::Result<()> {
-    // Refused to the leader of a group only, who has a session of its own as far as signals go.
+/// Enters a session and a working directory of its own, and closes all that is not kept. The standard output stays, for
+/// [`report`].
+///
+/// # Errors
+/// The system's.
+pub fn detach(kept: Kept) -> io::Result<()> {
+    // Refused only to the leader of a group, which has a session of its own as far as signals go.
     let _ = setsid();
     chdir("/")?;
-    close_the_rest(if kept == Kept::Handed { HANDED[HANDED.len() - 1] } else { 2 });
+    close_the_rest(if kept == Kept::Passed { PASSED[PASSED.len() - 1] } else { 2 });
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     if kept == Kept::Nothing {
         dup2_stdin(&null)?;
@@ -44,18 +52,21 @@ pub(crate) fn detach(kept: Kept) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that word, and lets go of the standard output too: whoever waits for its end goes on.
-pub(crate) fn report(word: &str) -> io::Result<()> {
+/// Writes a word to the standard output and closes it: the starter waits for its end.
+///
+/// # Errors
+/// The system's.
+pub fn report(word: &str) -> io::Result<()> {
     use io::Write;
     let mut stdout = io::stdout();
-    // Nobody may be listening.
+    // The starter may be dead.
     let _ = stdout.write_all(word.as_bytes()).and_then(|()| stdout.flush());
     let null = OpenOptions::new().write(true).open("/dev/null")?;
     dup2_stdout(&null)?;
     Ok(())
 }
 
-/// What came after the last that is kept.
+/// Closes the descriptors after `last`.
 fn close_the_rest(last: i32) {
     // SAFETY: closes descriptors that came from the parent; nothing of ours is open yet.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, last + 1, -1, 0) } == 0;

@@ -1,10 +1,14 @@
-//! Signals: SIGTERM is an event among others; a terminal's are not for this process.
+//! Termination signals as a descriptor.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-/// Ignores what a terminal or a broken pipe sends, and gives a descriptor that can be read when SIGTERM came.
-pub(crate) fn terminations() -> io::Result<OwnedFd> {
+/// Ignores the signals of terminals and of broken pipes, and returns a descriptor that is readable once SIGTERM arrived.
+/// Must be called before there are other threads.
+///
+/// # Errors
+/// The system's.
+pub fn terminations() -> io::Result<OwnedFd> {
     // SAFETY: plain calls on signal dispositions and on a set of this frame, before there are other threads.
     unsafe {
         for ignored in

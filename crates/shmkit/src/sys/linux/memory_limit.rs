@@ -1,10 +1,8 @@
-//! What the control group of this process still allows: reserving more than that would not fail, it
-//! would have the process killed.
+//! How much memory this process may still use. Reserving more than its control group allows would not fail: the process
+//! would be killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use crate::{Error, Result};
 
 /// The files that say what a memory control group may use, and does.
 struct Files {
@@ -25,22 +23,12 @@ const V1: Files = Files {
     reclaimable: &["total_inactive_file", "total_active_file"],
 };
 
-/// Refuses `size` bytes that the control group has no room for.
-///
-/// # Errors
-/// `ENOMEM` with both numbers. Whatever cannot be read is no limit.
-pub(super) fn check(size: u64) -> Result<()> {
-    match available(Path::new("/")) {
-        Some(free) if free < size => Err(Error {
-            message: format!("{size} bytes asked for, and this process's control group has {free} left"),
-            ..Error::os(12, "posix_fallocate")
-        }),
-        _ => Ok(()),
-    }
+/// Bytes that the tightest memory control group of this process has left; `None` if there is no limit, or none can be read.
+pub fn available() -> Option<u64> {
+    available_below(Path::new("/"))
 }
 
-/// Bytes that the tightest of this process's memory control groups has left.
-fn available(root: &Path) -> Option<u64> {
+fn available_below(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     groups
         .lines()
@@ -92,7 +80,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("mkdir");
             fs::write(path, text).expect("write");
         }
-        let free = available(&root);
+        let free = available_below(&root);
         fs::remove_dir_all(&root).expect("clean up");
         (root, free)
     }

@@ -1,9 +1,9 @@
-//! How many files this process may have open.
+//! How many descriptors a process may have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// As many as are allowed, of which from now on all may be used.
-pub(crate) fn limit() -> usize {
+/// Raises this process's limit as far as it is allowed to, and returns it.
+pub fn raise_limit() -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     getrlimit(Resource::Nofile)

@@ -1,6 +1,6 @@
-//! Starting a program that belongs to nobody: in a session of its own from its first instruction on, so that whoever
-//! kills the process group of its starter does not kill it too. `std::process` cannot do that without copying the page
-//! tables of what may be a large process.
+//! Starting a detached process: it has a session of its own from its first instruction on, so it does not die if the
+//! process group of its starter is killed. `std::process` cannot do that without copying the page tables of what may be a
+//! large process.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -13,66 +13,76 @@ use std::path::Path;
 use std::ptr;
 
 use rustix::io::fcntl_dupfd_cloexec;
-use rustix::net::{SendFlags, send};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
+use super::socket::send_at_once;
+
 /// A child process, and what it writes to its standard output.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     pid: Pid,
-    /// Its standard output, until somebody takes it.
-    pub(crate) stdout: Option<File>,
+    /// Its standard output, until it is taken.
+    pub stdout: Option<File>,
 }
 
 impl Child {
     /// Its id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// How it ended: its code, `None` for a signal. `None` while it runs.
-    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Option<i32>>> {
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn try_wait(&mut self) -> io::Result<Option<Option<i32>>> {
         let status = waitpid(Some(self.pid), WaitOptions::NOHANG)?;
         Ok(status.map(|(_, status)| status.exit_status()))
     }
 
-    /// Ends it, and waits for that.
-    pub(crate) fn kill(self) {
+    /// Kills it, and waits for its end.
+    pub fn kill(self) {
         let _ = kill_process(self.pid, Signal::KILL);
         let _ = waitpid(Some(self.pid), WaitOptions::empty());
     }
 }
 
-/// The first descriptor of those that a child is handed beside its standard ones.
-const FIRST_HANDED: i32 = 3;
+/// The first descriptor of those that are passed to a child beside its standard ones.
+const FIRST_PASSED: i32 = 3;
 
-/// Starts `program` with one argument and nothing of this process: no environment, no descriptor but a pipe.
-pub(crate) fn spawn(program: &Path, argument: &CStr) -> io::Result<Child> {
+/// Starts `program` with one argument. It inherits nothing: no environment, and no descriptor but a pipe.
+///
+/// # Errors
+/// The system's.
+pub fn spawn(program: &Path, argument: &CStr) -> io::Result<Child> {
     let program = CString::new(program.as_os_str().as_bytes())?;
     let (stdout, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     let pid = spawn_detached(&program, argument, None, theirs.as_fd(), &[])?;
     Ok(Child { pid, stdout: Some(File::from(stdout)) })
 }
 
-/// As `spawn`, with a line to it: the other end is its standard input and output, and what it is `told` is there before it
-/// is. It has what it is handed as descriptors from 3 on.
-pub(crate) fn spawn_told(
+/// As [`spawn`], with a socket to it. The other end is its standard input and output, and `input` is there before it starts.
+/// The files in `passed` are its descriptors from 3 on.
+///
+/// # Errors
+/// The system's.
+pub fn spawn_with_socket(
     program: &Path,
     argument: &CStr,
-    told: &[u8],
-    handed: &[BorrowedFd<'_>],
+    input: &[u8],
+    passed: &[BorrowedFd<'_>],
 ) -> io::Result<(Child, UnixStream)> {
     let program = CString::new(program.as_os_str().as_bytes())?;
-    let (line, theirs) = UnixStream::pair()?;
-    if send(&line, told, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)? < told.len() {
+    let (socket, theirs) = UnixStream::pair()?;
+    if send_at_once(&socket, input)? < input.len() {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    let pid = spawn_detached(&program, argument, Some(theirs.as_fd()), theirs.as_fd(), handed)?;
-    Ok((Child { pid, stdout: None }, line))
+    let pid = spawn_detached(&program, argument, Some(theirs.as_fd()), theirs.as_fd(), passed)?;
+    Ok((Child { pid, stdout: None }, socket))
 }
 
-/// A number for the same file that the child's own do not cover, where this one is among those.
+/// Another number for the same file, if the child's own numbers would replace this one.
 fn clear_of(file: BorrowedFd<'_>, last: i32) -> io::Result<Option<OwnedFd>> {
     if file.as_raw_fd() > last { Ok(None) } else { Ok(Some(fcntl_dupfd_cloexec(file, last + 1)?)) }
 }
@@ -82,10 +92,10 @@ fn spawn_detached(
     argument: &CStr,
     stdin: Option<BorrowedFd<'_>>,
     stdout: BorrowedFd<'_>,
-    handed: &[BorrowedFd<'_>],
+    passed: &[BorrowedFd<'_>],
 ) -> io::Result<Pid> {
     let numbers =
-        (0..).zip([stdin, Some(stdout)]).chain((FIRST_HANDED..).zip(handed.iter().copied().map(Some)));
+        (0..).zip([stdin, Some(stdout)]).chain((FIRST_PASSED..).zip(passed.iter().copied().map(Some)));
     let files: Vec<_> = numbers.filter_map(|(number, file)| Some((number, file?))).collect();
     let last = files.last().map_or(0, |(number, _)| *number);
     let copies = files.iter().map(|(_, file)| clear_of(*file, last)).collect::<io::Result<Vec<_>>>()?;
@@ -158,7 +168,7 @@ mod tests {
         let (mine, other) = (std::io::stdin(), File::open("/proc/self/stat").expect("open"));
         let handed = [mine.as_fd(), other.as_fd()];
         let (mut child, mut line) =
-            spawn_told(Path::new("/bin/cat"), c"-", b"told", &handed).expect("started");
+            spawn_with_socket(Path::new("/bin/cat"), c"-", b"told", &handed).expect("started");
         let file = |number: i32| std::fs::read_link(format!("/proc/{}/fd/{number}", child.pid()));
         let mut said = [0; 4];
         line.read_exact(&mut said).expect("read");
