@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::broadcast::steps::{ACTIVE, Count, Field, Side};
-use shmkit::broadcast::{Awaited, ENTRY, Layout, READERS, SharedBroadcast, at, count_at};
+use shmkit::ring::broadcast::protocol::{ACTIVE, Count, Field, Side};
+use shmkit::ring::broadcast::{Awaited, ENTRY, Layout, READERS, SharedBroadcast, at, count_at};
 use shmkit::segment::Name;
 use shmkit::sync;
 use shmkit::sync::word::bell;

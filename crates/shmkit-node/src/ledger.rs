@@ -7,12 +7,12 @@ use std::time::UNIX_EPOCH;
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::census::{abandoned_by_python, census, stray_locks};
-use shmkit::ledger::{self, Home, Ledger, PATIENCE, orphans, reap};
-use shmkit::python_tracker::{self, Format};
+use shmkit::ownership::inventory::{abandoned_by_python, census, stray_locks};
+use shmkit::ownership::python_tracker::{self, Format};
+use shmkit::ownership::tracker;
+use shmkit::ownership::{self, Home, Ledger, PATIENCE, orphans, reap};
 use shmkit::segment::{Claim, Name};
 use shmkit::sys::module;
-use shmkit::tracker;
 
 use crate::errors::to_js;
 use crate::segment::identity_from;
@@ -66,7 +66,7 @@ fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {
-    let owns = || ledger::process()?.owns(identity_from(&id)?);
+    let owns = || ownership::process()?.owns(identity_from(&id)?);
     owns().map_err(|error| to_js(&env, error))
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
 
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
-    let ledger = ledger::process()?;
+    let ledger = ownership::process()?;
     tracker::ensure(ledger.home(), ledger.token(), || {
         let (program, tracked) = program();
         tracked.then(|| tracker::Start {
@@ -177,11 +177,11 @@ pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<Str
             let mut abandoned = abandoned_by_python(&home)?;
             abandoned.retain(|info| !names.contains(&info.name));
             // That very segment: another of its name is not meant.
-            abandoned.retain(|info| dry_run || ledger::unlink(&info.name, info.id).is_ok());
+            abandoned.retain(|info| dry_run || ownership::unlink(&info.name, info.id).is_ok());
             names.extend(abandoned.into_iter().map(|info| info.name));
         }
         for info in stray_locks(&home)? {
-            if dry_run || ledger::unlink(&info.name, info.id).is_ok() {
+            if dry_run || ownership::unlink(&info.name, info.id).is_ok() {
                 names.push(info.name);
             }
         }
@@ -196,7 +196,7 @@ pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<Str
 /// Removes a name that no handle is open for.
 #[napi]
 pub fn unlink_name(env: Env, name: String) -> Result<()> {
-    let unlink = || ledger::unlink_by_name(&Name::new(&name)?);
+    let unlink = || ownership::unlink_by_name(&Name::new(&name)?);
     unlink().map_err(|error| to_js(&env, error))
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::lock_file::{PAGE, PARTICIPANT, PARTICIPANTS, READ, USED, WORD};
+use shmkit::segment::lock_header::{PAGE, PARTICIPANT, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{CreateOptions, Identity, Name};
 use shmkit::sync::word::{event, lock, reading};
 use shmkit::sync::{self, Left, LockFile, LockWait, SharedEvent, SharedLock, Sleepers, Ticket, Want};
@@ -260,7 +260,7 @@ pub fn close_lock(env: Env, lock: &mut LockHandle, buffer: Unknown<'_>) -> Resul
 /// Removes its name.
 #[napi]
 pub fn unlink_lock(env: Env, lock: &LockHandle) -> Result<()> {
-    shmkit::ledger::unlink(&lock.name, lock.id).map_err(|error| to_js(&env, error))
+    shmkit::ownership::unlink(&lock.name, lock.id).map_err(|error| to_js(&env, error))
 }
 
 /// Makes this process an owner.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::thread::{ThreadId, current};
 
 use pyo3::prelude::*;
-use shmkit::lock_file::WORD;
+use shmkit::segment::lock_header::WORD;
 use shmkit::segment::{Identity, Segment};
 use shmkit::sync::word::Word;
 use shmkit::sync::word::lock::OWNER;

@@ -10,21 +10,15 @@
 compile_error!("shmkit's layouts are native-endian and tested on little-endian machines only");
 
 pub mod array;
-pub mod broadcast;
 pub mod bytes;
-pub mod census;
 pub mod dict;
 pub mod error;
-pub mod items;
-pub mod ledger;
 pub mod list;
-pub mod lock_file;
 pub mod manager;
-pub mod python_tracker;
-pub mod queue;
+pub mod ownership;
+pub mod ring;
 pub mod segment;
 pub mod sync;
 pub mod sys;
-pub mod tracker;
 
 pub use error::{Class, Error, Result};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use shmkit::ledger::{Home, Ledger, Prepared, orphans, reap, survey};
+use shmkit::ownership::{Home, Ledger, Prepared, orphans, reap, survey};
 use shmkit::segment::{Claim, Identity, Name};
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use locks::{Named, PATIENCE, Watchdog};
 use shmkit::array::DType;
-use shmkit::items::Items;
-use shmkit::queue::ring::Side;
-use shmkit::queue::{Got, Layout, SharedQueue};
+use shmkit::ring::items::Items;
+use shmkit::ring::queue::protocol::Side;
+use shmkit::ring::queue::{Got, Layout, SharedQueue};
 use shmkit::sync::{SLICE, Sleepers, sleep};
 
 fn layout(slots: u32, single: bool) -> Layout {

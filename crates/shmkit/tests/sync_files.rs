@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use locks::{Blocking, Named, PATIENCE, Watchdog, take, take_from_the_dead};
-use shmkit::ledger::{Home, Ledger, reap};
-use shmkit::lock_file::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
+use shmkit::ownership::{Home, Ledger, reap};
+use shmkit::segment::lock_header::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{AttachOptions, Claim, CreateOptions, Identity, Name, Segment};
 use shmkit::sync::word::lock;
 use shmkit::sync::{Left, SharedEvent, SharedLock, Want};
@@ -177,7 +177,7 @@ fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
     assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
     assert_eq!(second.try_lock(Want::Write), Ok(None));
     assert_eq!(fs::read(name.path()).expect("read"), [0; 100]);
-    shmkit::ledger::unlink(&name.0, one.id()).expect("unlinked");
+    shmkit::ownership::unlink(&name.0, one.id()).expect("unlinked");
     assert!(!name.sidecar_path().exists(), "it goes with its segment");
     assert_eq!(second.try_lock(Want::Write), Ok(None), "and is a lock to those who have it");
     first.unlock(Left::Consistent).expect("it had it");
@@ -189,7 +189,7 @@ fn two_segments_of_one_name_never_share_a_lock() {
     let name = Named::new();
     let (old, never_locked) = (segment(&name), attach(&name));
     let first = beside(&old);
-    shmkit::ledger::unlink(&name.0, old.id()).expect("unlinked");
+    shmkit::ownership::unlink(&name.0, old.id()).expect("unlinked");
     assert_eq!(SharedLock::beside(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     let new = segment(&name);
     let second = beside(&new);
@@ -235,7 +235,7 @@ fn what_a_user_put_where_the_lock_would_be_is_not_touched() {
     let sidecar = Name::new(&format!("{}.lk", name.0.as_str())).expect("a name");
     fs::write(name.sidecar_path(), b"my own").expect("written");
     assert_eq!(SharedLock::beside(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
-    shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+    shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
     assert_eq!(fs::read(name.sidecar_path()).expect("it is there"), b"my own");
     fs::remove_file(name.sidecar_path()).expect("removed");
     // A mutex of that name is no lock of a segment either.
@@ -243,7 +243,7 @@ fn what_a_user_put_where_the_lock_would_be_is_not_touched() {
     let options = CreateOptions { name: Some(sidecar), ..CreateOptions::default() };
     let mutex = SharedLock::create_or_attach(&options).expect("a mutex");
     assert_eq!(SharedLock::beside(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
-    shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+    shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
     drop(mutex);
     assert!(name.sidecar_path().exists());
 }
@@ -263,7 +263,7 @@ fn nobody_gets_a_lock_of_his_own_while_its_segment_is_unlinked() {
             if round % 2 == 0 {
                 thread::yield_now();
             }
-            shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+            shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
             for outcome in late {
                 match outcome.join().expect("no panic") {
                     Ok(lock) => assert_eq!(lock.file().id(), early.file().id(), "in round {round}"),

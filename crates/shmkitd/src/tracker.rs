@@ -9,11 +9,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use shmkit::ledger::{Home, Probe, Token, if_nobody_is_left, reap};
+use shmkit::ownership::tracker::{GREETING, LOCK, READY, SOCKET};
+use shmkit::ownership::{Home, Probe, Token, if_nobody_is_left, reap};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::process::user;
 use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
-use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);

@@ -309,7 +309,7 @@ pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
 /// Removes its name.
 #[napi]
 pub fn unlink_dict(env: Env, dict: &DictHandle) -> Result<()> {
-    shmkit::ledger::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
+    shmkit::ownership::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
 }
 
 /// Makes this process an owner.

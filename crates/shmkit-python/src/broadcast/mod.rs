@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use shmkit::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
-use shmkit::items::Items;
+use shmkit::ring::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
+use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
@@ -294,7 +294,7 @@ impl SharedBroadcast {
 
     /// Removes the name. Who has the broadcast open goes on with it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

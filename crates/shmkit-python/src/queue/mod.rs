@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyTuple};
-use shmkit::items::Items;
-use shmkit::queue::ring::Side;
-use shmkit::queue::{Got, Layout, SharedQueue as Queue, Suspect};
+use shmkit::ring::items::Items;
+use shmkit::ring::queue::protocol::Side;
+use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
@@ -405,7 +405,7 @@ impl SharedQueue {
 
     /// Removes the name. Who has the queue open goes on with it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::{BLOCKS, CLASSES, FREE, REDO, ROOT, TOP, VERSION, class_size};
 use super::*;
-use crate::ledger;
+use crate::ownership;
 
 thread_local! {
     /// How many steps are left until the writer dies; 0 for never.
@@ -80,7 +80,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        ledger::unlink(self.0.segment().name(), self.0.segment().id()).expect("unlinked");
+        ownership::unlink(self.0.segment().name(), self.0.segment().id()).expect("unlinked");
     }
 }
 
@@ -408,7 +408,7 @@ fn what_is_no_dict_is_refused() {
     assert_eq!(attach(), "ERR_SHM_CORRUPT");
     bytes.store(8, &[1, 0, 0, 0, 2, 0, 0, 0]).expect("room");
     assert_eq!(attach(), "ERR_SHM_VERSION");
-    ledger::unlink(segment.name(), segment.id()).expect("unlinked");
+    ownership::unlink(segment.name(), segment.id()).expect("unlinked");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::start::Address;
-use crate::ledger::{Home, Token};
+use crate::ownership::{Home, Token};
 use crate::sys::process::user;
 use crate::sys::socket::{self, PATH_MAX};
 use crate::sys::{self, Errno};

@@ -28,7 +28,7 @@ use super::frame::{Frames, frame};
 use super::listener::{Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
-use crate::ledger::{Home, PATIENCE, Prepared, Token};
+use crate::ownership::{Home, PATIENCE, Prepared, Token};
 use crate::sys::process::Killable;
 use crate::sys::spawn::{Child, spawn_with_socket};
 use crate::sys::{Errno, poll};

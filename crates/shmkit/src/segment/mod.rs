@@ -3,6 +3,7 @@
 //! A segment is raw bytes from byte 0 on, with no header of ours, under the name that Python's
 //! `shared_memory.SharedMemory` would use. What the system does for it is in [`crate::sys`].
 
+pub mod lock_header;
 mod mapping;
 mod name;
 mod raw;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::file::LockFile;
+use super::lock_file::LockFile;
 use super::wait::{Place, Progress, Wait};
 use super::word::{Word, event};
 use crate::Result;
-use crate::lock_file::{Kind, WORD};
+use crate::segment::lock_header::{Kind, WORD};
 use crate::segment::{CreateOptions, Identity, Name};
 
 /// An open event.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::file::LockFile;
+use super::lock_file::LockFile;
 use super::wait::{Place, Progress, Wait};
 use super::word::lock::{self, Attempt, Left, OWNER, Step};
 use super::word::{Word, reading};
-use crate::lock_file::{Kind, READ, WORD};
+use crate::segment::lock_header::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};

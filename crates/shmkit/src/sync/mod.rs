@@ -19,21 +19,20 @@
 //! others begin, and waits until all who read are done or dead.
 
 mod event;
-mod file;
+mod inspect;
+pub(crate) mod liveness;
 mod lock;
-mod look;
-pub(crate) mod members;
+mod lock_file;
 mod participants;
-pub(crate) mod presence;
 mod shared_word;
-mod sleepers;
 mod wait;
+mod waiter_threads;
 pub mod word;
 
 pub use event::{EventWait, SharedEvent};
-pub use file::LockFile;
+pub use inspect::{LockState, look};
 pub use lock::{LockWait, SharedLock, Want};
-pub use look::{LockState, look};
-pub use sleepers::{Sleepers, Ticket};
+pub use lock_file::LockFile;
 pub use wait::{Place, Progress, SLICE, Suspect, Wait, late, sleep};
+pub use waiter_threads::{Sleepers, Ticket};
 pub use word::lock::Left;

@@ -12,11 +12,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::file::LockFile;
-use super::presence::Presence;
+use super::liveness::Presence;
+use super::lock_file::LockFile;
 use super::word::lock::{self, Left, SLOTS};
 use super::word::reading;
-use crate::lock_file::{PARTICIPANT, PARTICIPANTS, USED, WORD};
+use crate::segment::lock_header::{PARTICIPANT, PARTICIPANTS, USED, WORD};
 use crate::{Error, Result};
 
 pub(super) const GENERATION: usize = 4;

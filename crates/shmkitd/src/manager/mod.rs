@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use shmkit::Error;
 use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, report, report_failure};
+use shmkit::ownership::{self, tracker};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
-use shmkit::{Error, ledger, tracker};
 
 use self::client::{Client, Next};
 
@@ -53,7 +54,7 @@ fn serve() -> Result<(), Error> {
     let [socket, ledger] = daemon::passed().map_err(failure)?;
     daemon::detach(daemon::Kept::Passed).map_err(failure)?;
     let termination = signal::terminations().map_err(failure)?;
-    let ledger = ledger::take_over(token, ledger)?;
+    let ledger = ownership::take_over(token, ledger)?;
     let listener = Listener::handed(socket, file);
     let mut manager =
         Manager::new(&listener, &termination, key, Holdings::new(ledger.clone())).map_err(failure)?;

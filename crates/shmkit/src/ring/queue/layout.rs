@@ -13,10 +13,10 @@
 //!
 //! `ring` says what the words mean.
 
-use super::ring::{Field, OWNERS, Shape};
+use super::protocol::{Field, OWNERS, Shape};
 use crate::bytes::SharedBytes;
-use crate::items::{Form, HEADER, Items, LINE};
-use crate::sync::members::MEMBER;
+use crate::ring::items::{Form, HEADER, Items, LINE};
+use crate::ring::participant::MEMBER;
 use crate::{Error, Result};
 
 const TAIL: usize = 128;

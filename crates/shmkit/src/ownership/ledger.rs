@@ -5,15 +5,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::directory::{Home, Lock, Locked, There, busy, write_at};
 use super::format::{self, Entry, FREE, Token};
-use super::home::{Home, Lock, Locked, There, busy, write_at};
+use super::python_tracker;
 use super::reap::{self, Owners};
 use crate::error::system_error;
 use crate::segment::{self, Identity, Name};
 use crate::sys::fork::Descriptor;
 use crate::sys::process::Process;
 use crate::sys::{Errno, file};
-use crate::{Error, Result, python_tracker};
+use crate::{Error, Result};
 
 /// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(2);

@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
-use super::presence::Presence;
-use super::word::role::NUMBERS;
 use crate::segment::{Mapping, Segment};
+use crate::sync::liveness::Presence;
+use crate::sync::word::role::NUMBERS;
 use crate::sys::fork::Reopened;
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};

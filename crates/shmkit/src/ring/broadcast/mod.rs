@@ -6,22 +6,22 @@
 //! of its own that says whose it is; a handle may have many. Who waits for a dead one's entry takes it from him.
 
 mod layout;
-pub mod steps;
+pub mod protocol;
 mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use crate::items::Got;
+pub use crate::ring::items::Got;
 pub use layout::{ENTRY, Layout, SLOTS, at, count_at};
-pub use steps::{READERS, Reader};
+pub use protocol::{READERS, Reader};
 pub use wait::{Awaited, BroadcastWait, Suspect};
 
 use layout::{PARTICIPANTS, corrupt, not_a_broadcast};
-use steps::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, TRIES, Writer};
+use protocol::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, TRIES, Writer};
 
+use crate::ring::participant::Member;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
-use crate::sync::members::Member;
 use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
 
@@ -92,7 +92,7 @@ impl SharedBroadcast {
             recovering: PerProcessLock::default(),
         };
         let number = broadcast.member.take("broadcast", |number| {
-            steps::clear_away(&broadcast, number)?;
+            protocol::clear_away(&broadcast, number)?;
             Ok(true)
         })?;
         broadcast.member.joined(number);
@@ -133,7 +133,7 @@ impl SharedBroadcast {
     pub fn leave(&self) {
         let Some(me) = self.member.leaving() else { return };
         let _one = self.recovering.lock();
-        self.member.left(me, steps::clear_away(self, me).is_ok());
+        self.member.left(me, protocol::clear_away(self, me).is_ok());
     }
 
     // ---- the writer
@@ -144,7 +144,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_TOO_MANY` where somebody else is; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn enlist(&self) -> Result<Writer> {
         let me = self.me()?;
-        steps::enlist(self, me, |other| self.member.is_dead(other, me))?.map_err(|other| {
+        protocol::enlist(self, me, |other| self.member.is_dead(other, me))?.map_err(|other| {
             let who = self.member.process_of(other);
             let message =
                 format!("a thread{who} publishes here already: a broadcast has one writer at a time");
@@ -163,18 +163,18 @@ impl SharedBroadcast {
             Some(known) => known,
             none => none.insert(self.enlist()?),
         };
-        match steps::claim(self, writer)? {
+        match protocol::claim(self, writer)? {
             Claimed::Yes => {}
             Claimed::Full(..) => return Ok(Got::NotNow),
             Claimed::Ended => return Ok(Got::Ended),
         }
         let item = &item[..item.len().min(self.layout.items.item())];
         self.mapping().bytes().store(self.item_at(writer.next()), item).ok_or(Damaged)?;
-        Ok(Got::Done(steps::commit(self, writer)?))
+        Ok(Got::Done(protocol::commit(self, writer)?))
     }
 
     fn item_at(&self, item: i64) -> usize {
-        self.layout.item(steps::slot(self, item))
+        self.layout.item(protocol::slot(self, item))
     }
 
     /// Nothing is published any more.
@@ -183,7 +183,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
     pub fn end(&self) -> Result<()> {
         self.me()?;
-        Ok(steps::end(self)?)
+        Ok(protocol::end(self)?)
     }
 
     // ---- readers
@@ -194,7 +194,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_TOO_MANY`, `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn subscribe(&self, oldest: bool) -> Result<Reader> {
         let me = self.me()?;
-        let reader = steps::subscribe(self, me, oldest, |other| self.member.is_dead(other, me))?;
+        let reader = protocol::subscribe(self, me, oldest, |other| self.member.is_dead(other, me))?;
         reader.ok_or_else(|| {
             let message = format!("{READERS} read this broadcast, which is as many as can");
             Error::own("ERR_SHM_TOO_MANY", message).about(self.name())
@@ -207,7 +207,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
     pub fn unsubscribe(&self, reader: (u32, u32)) -> Result<()> {
         self.me()?;
-        steps::unsubscribe(self, reader)?;
+        protocol::unsubscribe(self, reader)?;
         Ok(())
     }
 
@@ -240,14 +240,14 @@ impl SharedBroadcast {
     ) -> Result<Got<()>> {
         self.me()?;
         for _ in 0..TRIES {
-            match steps::next(self, reader)? {
+            match protocol::next(self, reader)? {
                 Ready::Item => {}
                 Ready::Over => return Ok(Got::Ended),
-                Ready::Nothing { .. } if steps::is_known(self, reader.entry())? => return Ok(Got::NotNow),
+                Ready::Nothing { .. } if protocol::is_known(self, reader.entry())? => return Ok(Got::NotNow),
                 Ready::Nothing { .. } | Ready::Lapped(_) => return Err(self.forgotten()),
             }
             copy(self.item_at(reader.next())).ok_or(Damaged)?;
-            if steps::confirm(self, reader)? {
+            if protocol::confirm(self, reader)? {
                 return Ok(Got::Done(()));
             }
             if self.layout.blocks {
@@ -278,7 +278,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
     pub fn published(&self) -> Result<i64> {
         self.me()?;
-        Ok(steps::head(self)?)
+        Ok(protocol::head(self)?)
     }
 
     /// How many read it. One that died counts until the writer has come across it.
@@ -287,7 +287,7 @@ impl SharedBroadcast {
     /// As `published`.
     pub fn subscribers(&self) -> Result<u32> {
         self.me()?;
-        Ok(steps::readers(self)?)
+        Ok(protocol::readers(self)?)
     }
 
     /// Whether `end` was called.
@@ -296,7 +296,7 @@ impl SharedBroadcast {
     /// As `published`.
     pub fn ended(&self) -> Result<bool> {
         self.me()?;
-        Ok(steps::has_ended(self)?)
+        Ok(protocol::has_ended(self)?)
     }
 
     /// Wakes all who wait at that side, for one who has changed something himself.
@@ -304,7 +304,7 @@ impl SharedBroadcast {
     /// # Errors
     /// `ERR_SHM_CORRUPT`
     pub fn notify(&self, side: Side) -> Result<()> {
-        Ok(steps::notify(self, side)?)
+        Ok(protocol::notify(self, side)?)
     }
 
     /// Takes its place from a reader that is dead, as its word was `seen`; whether it did.
@@ -314,7 +314,7 @@ impl SharedBroadcast {
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
-        steps::recover(self, (index, seen), |other| self.member.is_dead(other, me))
+        protocol::recover(self, (index, seen), |other| self.member.is_dead(other, me))
     }
 
     /// Of a broadcast that has ended: where the writer is dead, nothing comes of what it has claimed; whether it is
@@ -325,7 +325,7 @@ impl SharedBroadcast {
     pub fn settle(&self) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?;
-        steps::settle(self, me, |other| self.member.is_dead(other, me))
+        protocol::settle(self, me, |other| self.member.is_dead(other, me))
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
+use super::deferred_free::Room;
 use super::format::{self, Contents, Token};
-use super::room::Room;
 use crate::error::system_error;
 use crate::segment::{Identity, LEDGERS, Name};
 use crate::sys::file::{FileKind, Stat};

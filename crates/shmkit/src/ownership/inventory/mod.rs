@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use kind::Kind;
 
-use crate::ledger::{Home, Survey, survey, this_pid_namespace};
+use crate::ownership::{Home, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
 use crate::sys::{Errno, attached};
 use crate::{Error, Result};

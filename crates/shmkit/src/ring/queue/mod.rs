@@ -8,21 +8,21 @@
 //! number clears away what that had before he begins.
 
 mod layout;
-pub mod ring;
+pub mod protocol;
 mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-pub use crate::items::Got;
+pub use crate::ring::items::Got;
 pub use layout::{Layout, SLOTS, at};
 pub use wait::{QueueWait, Suspect};
 
 use layout::{PARTICIPANTS, corrupt, not_a_queue};
-use ring::{Damaged, Field, Found, Ring, Shape, Side};
+use protocol::{Damaged, Field, Found, Ring, Shape, Side};
 
+use crate::ring::participant::Member;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
-use crate::sync::members::Member;
 use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
 
@@ -126,9 +126,9 @@ impl SharedQueue {
 
     /// Clears away what a dead one left who had this number.
     fn clear_after(&self, number: u32) -> Result<bool> {
-        let cleared = ring::clear_away(self, number, |other| self.member.is_dead(other, number))?;
+        let cleared = protocol::clear_away(self, number, |other| self.member.is_dead(other, number))?;
         if cleared {
-            ring::resign(self, number)?;
+            protocol::resign(self, number)?;
         }
         Ok(cleared)
     }
@@ -138,13 +138,13 @@ impl SharedQueue {
         let Some(me) = self.member.leaving() else { return };
         let _ring = self.recovering.lock();
         let cleared = if died {
-            ring::clear_away(self, me, |other| self.member.is_dead(other, me))
+            protocol::clear_away(self, me, |other| self.member.is_dead(other, me))
         } else {
-            ring::give_back(self, me).map(|()| true).map_err(Error::from)
+            protocol::give_back(self, me).map(|()| true).map_err(Error::from)
         };
-        let resigned = cleared.is_ok_and(|cleared| cleared) && ring::resign(self, me).is_ok();
+        let resigned = cleared.is_ok_and(|cleared| cleared) && protocol::resign(self, me).is_ok();
         for side in [Side::Items, Side::Room] {
-            let _ = ring::pass_on(self, side);
+            let _ = protocol::pass_on(self, side);
         }
         self.member.left(me, resigned);
     }
@@ -156,7 +156,7 @@ impl SharedQueue {
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
-        ring::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
+        protocol::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
     }
 
     /// Who has the number that a slot's word says: a pid in its own PID namespace, where that is known, and whether it
@@ -182,7 +182,7 @@ impl SharedQueue {
             Side::Items => (Field::Consumer, "takes from"),
             Side::Room => (Field::Producer, "pushes to"),
         };
-        match ring::enlist(self, role, me, |other| self.member.is_dead(other, me))? {
+        match protocol::enlist(self, role, me, |other| self.member.is_dead(other, me))? {
             Ok(()) => Ok(()),
             Err(other) => {
                 let who = self.member.process_of(other);
@@ -202,7 +202,7 @@ impl SharedQueue {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; as `enlist`.
     pub fn try_claim(&self) -> Result<Got<Held>> {
         self.enlist(Side::Room)?;
-        self.got(ring::claim(self, Some(self.me()?))?)
+        self.got(protocol::claim(self, Some(self.me()?))?)
     }
 
     /// Takes an item, to be read.
@@ -211,7 +211,7 @@ impl SharedQueue {
     /// As `try_claim`.
     pub fn try_take(&self) -> Result<Got<Held>> {
         self.enlist(Side::Items)?;
-        self.got(ring::take(self, Some(self.me()?))?)
+        self.got(protocol::take(self, Some(self.me()?))?)
     }
 
     fn got(&self, found: Found) -> Result<Got<Held>> {
@@ -232,7 +232,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_LOST` where the slot was taken away.
     pub fn commit(&self, held: Held) -> Result<()> {
-        self.had(ring::commit(self, held.0, self.me()?)?)
+        self.had(protocol::commit(self, held.0, self.me()?)?)
     }
 
     /// Nothing comes of the claim.
@@ -240,7 +240,7 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn abandon(&self, held: Held) -> Result<()> {
-        self.had(ring::abandon(self, held.0, self.me()?)?)
+        self.had(protocol::abandon(self, held.0, self.me()?)?)
     }
 
     /// The item is not needed any more.
@@ -248,7 +248,7 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn free(&self, held: Held) -> Result<()> {
-        self.had(ring::free(self, held.0, self.me()?)?)
+        self.had(protocol::free(self, held.0, self.me()?)?)
     }
 
     fn had(&self, had: bool) -> Result<()> {
@@ -301,7 +301,7 @@ impl SharedQueue {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`
     pub fn end(&self) -> Result<()> {
         self.me()?;
-        Ok(ring::end(self)?)
+        Ok(protocol::end(self)?)
     }
 
     /// Wakes one who waits at that side, for one who has changed something himself.
@@ -309,7 +309,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CORRUPT`
     pub fn notify(&self, side: Side) -> Result<()> {
-        Ok(ring::notify(self, side)?)
+        Ok(protocol::notify(self, side)?)
     }
 
     /// Hands a wake-up on to those who wait at that side, if there is anything to be had.
@@ -317,7 +317,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CORRUPT`
     pub fn pass_on(&self, side: Side) -> Result<()> {
-        Ok(ring::pass_on(self, side)?)
+        Ok(protocol::pass_on(self, side)?)
     }
 
     /// How many items there are, those included that are being written.

@@ -8,7 +8,7 @@
 //!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
 //!     TOKEN.manager            where that process listens, if it is a manager           (crate::manager)
 //!     moved/                   segments that are looked at                              (take.rs)
-//!     tracker, tracker.lock    the companion process                            (crate::tracker)
+//!     tracker, tracker.lock    the companion process                            (crate::ownership::tracker)
 //! ```
 //!
 //! - A ledger appears already locked (`flock`). **Dead** is a ledger whose lock can be had; one whose lock
@@ -19,17 +19,20 @@
 //! - A segment that a live ledger lists too stays. Adopting holds the directory's lock shared and reaping holds
 //!   it exclusively, so no owner can appear while somebody decides that there is none.
 
-mod book;
+mod current;
+mod deferred_free;
+mod directory;
 mod format;
-mod home;
-mod process;
+pub mod inventory;
+mod ledger;
+pub mod python_tracker;
 mod reap;
-mod room;
-mod take;
+pub mod tracker;
+mod unlink_if_same;
 
 pub use crate::sys::process::{Process, this_pid_namespace};
-pub use book::{Ledger, PATIENCE, Prepared};
+pub use current::{existing, process, take_over, unlink, unlink_by_name};
+pub use directory::{Directory, Home, Probe};
 pub use format::Token;
-pub use home::{Directory, Home, Probe};
-pub use process::{existing, process, take_over, unlink, unlink_by_name};
+pub use ledger::{Ledger, PATIENCE, Prepared};
 pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::layout::at;
-use super::steps::{self, Ready, Side};
+use super::protocol::{self, Ready, Side};
 use super::{Reader, SharedBroadcast};
 use crate::Result;
 use crate::sync::{Place, Progress, Wait};
@@ -62,14 +62,16 @@ impl SharedBroadcast {
     fn look(&self, awaited: Awaited) -> Result<Found> {
         let item = match awaited {
             Awaited::Room => {
-                let slowest = steps::look_for_room(self)?;
+                let slowest = protocol::look_for_room(self)?;
                 return Ok(slowest.map_or(Found::Something, |reader| Found::InTheWay(Some(reader))));
             }
-            Awaited::Next(reader) if !steps::is_known(self, reader.entry())? => return Ok(Found::Something),
+            Awaited::Next(reader) if !protocol::is_known(self, reader.entry())? => {
+                return Ok(Found::Something);
+            }
             Awaited::Next(reader) => reader.next(),
             Awaited::Item(item) => item,
         };
-        Ok(match steps::look(self, item)? {
+        Ok(match protocol::look(self, item)? {
             Ready::Nothing { in_doubt: false } => Found::Nothing,
             Ready::Nothing { in_doubt: true } => Found::InTheWay(None),
             Ready::Item | Ready::Lapped(_) | Ready::Over => Found::Something,
@@ -92,7 +94,7 @@ impl Wait for BroadcastWait {
             Awaited::Item(_) | Awaited::Next(_) => Side::Items,
             Awaited::Room => Side::Room,
         };
-        let expected = steps::announce(&**broadcast, side)?;
+        let expected = protocol::announce(&**broadcast, side)?;
         if broadcast.is_ready(self.awaited, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }

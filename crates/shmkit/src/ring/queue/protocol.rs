@@ -27,7 +27,7 @@
 
 use std::time::Duration;
 
-use crate::items::MOST_SLOTS;
+use crate::ring::items::MOST_SLOTS;
 pub use crate::sync::word::bell::WAITERS;
 use crate::sync::word::bell::{self, ALL, GENERATION};
 use crate::sync::word::{Word, role, update};

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::ledger::{Home, PATIENCE, Token, reap};
+use crate::ownership::{Home, PATIENCE, Token, reap};
 use crate::sys::fork::Descriptor;
 use crate::sys::spawn::{Child, spawn};
 use crate::sys::{Errno, file, poll, socket};

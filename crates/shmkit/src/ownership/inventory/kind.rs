@@ -5,8 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::lock_file;
 use crate::segment::Identity;
+use crate::segment::lock_header;
 use crate::sys::file::open_untrusted;
 
 /// What is in a segment, as its bytes have it.
@@ -52,8 +52,8 @@ const ITEMS_MAX: u64 = 16 << 20;
 
 /// The kind of the segment in this file, `Memory` where it cannot be read.
 pub(super) fn of(path: &Path, size: u64) -> Kind {
-    match lock_file::look(path) {
-        Some((lock_file::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
+    match lock_header::look(path) {
+        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
         Some(_) => return Kind::Lock(None),
         None => {}
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::book::{Ledger, PATIENCE};
+use super::directory::{Home, Lock, There};
 use super::format::Token;
-use super::home::{Home, Lock, There};
-use crate::lock_file;
+use super::ledger::{Ledger, PATIENCE};
+use super::{python_tracker, tracker};
+use crate::Result;
+use crate::segment::lock_header;
 use crate::segment::{self, Identity, Name};
 use crate::sys::fork::{self, Descriptor};
 use crate::sys::per_process::PerProcess;
 use crate::sys::process::user;
-use crate::{Result, python_tracker};
 
 /// At the end of a process: longer than a reaper holds the lock, and short enough for a user.
 const PATIENCE_AT_EXIT: Duration = Duration::from_millis(500);
@@ -79,7 +80,7 @@ pub fn unlink(name: &Name, id: Identity) -> Result<()> {
     }
     // The lock beside it goes with it, whoever removed it.
     if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
-        && let Some((sidecar, its_id)) = lock_file::beside(Home::default().segments(), name, id)
+        && let Some((sidecar, its_id)) = lock_header::beside(Home::default().segments(), name, id)
     {
         let _ = remove(&sidecar, its_id);
     }
@@ -143,7 +144,7 @@ fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
 extern "C" fn in_forked_child() {
     CURRENT.forget();
     LOCKED.close();
-    crate::tracker::forget();
+    tracker::forget();
     python_tracker::forget();
 }
 

@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::model::{LONG, Model, explore};
-use shmkit::queue::ring::{
+use shmkit::ring::queue::protocol::{
     self, CLAIMED, Damaged, FREE, FULL, Field, Found, LAP_AT, OWNER_AT, Ring, SKIP, Shape, Side, TAKEN,
 };
 use shmkit::sync::word::Word;
@@ -99,24 +99,24 @@ impl Queue {
 
     /// Until there is something to be done at that side, as `QueueWait` has it; of numbers in `dead` nobody lives.
     fn wait(&self, side: Side, me: u32, dead: &[u32]) {
-        let announced = ring::announce(self, side).expect("whole");
-        if let Found::Nothing(in_the_way) = ring::look(self, side).expect("whole") {
+        let announced = protocol::announce(self, side).expect("whole");
+        if let Found::Nothing(in_the_way) = protocol::look(self, side).expect("whole") {
             if let Some(seen) = in_the_way
                 && self.recover(me, seen, dead)
             {
                 return;
             }
-            ring::sleep(self, side, announced, LONG).expect("whole");
+            protocol::sleep(self, side, announced, LONG).expect("whole");
         }
     }
 
     fn recover(&self, me: u32, seen: (u32, u32), dead: &[u32]) -> bool {
-        ring::recover::<_, Damaged>(self, me, seen, |owner| Ok(dead.contains(&owner))).expect("whole")
+        protocol::recover::<_, Damaged>(self, me, seen, |owner| Ok(dead.contains(&owner))).expect("whole")
     }
 
     fn claim(&self, me: u32, dead: &[u32]) -> Option<u32> {
         loop {
-            match ring::claim(self, Some(me)).expect("whole") {
+            match protocol::claim(self, Some(me)).expect("whole") {
                 Found::Position(position) => return Some(position),
                 Found::Ended => return None,
                 Found::Nothing(_) => self.wait(Side::Room, me, dead),
@@ -129,13 +129,13 @@ impl Queue {
         let Some(position) = self.claim(me, dead) else { return false };
         // SAFETY: the slot is claimed; loom checks that nobody else is here.
         self.at(position).with_mut(|it| unsafe { *it = item });
-        assert!(ring::commit(self, position, me).expect("whole"), "it was claimed");
+        assert!(protocol::commit(self, position, me).expect("whole"), "it was claimed");
         true
     }
 
     fn take(&self, me: u32, dead: &[u32]) -> Option<u32> {
         loop {
-            match ring::take(self, Some(me)).expect("whole") {
+            match protocol::take(self, Some(me)).expect("whole") {
                 Found::Position(position) => return Some(position),
                 Found::Ended => return None,
                 Found::Nothing(_) => self.wait(Side::Items, me, dead),
@@ -147,7 +147,7 @@ impl Queue {
         let position = self.take(me, dead)?;
         // SAFETY: the slot is taken; loom checks that nobody writes to it.
         let item = self.at(position).with(|it| unsafe { *it });
-        assert!(ring::free(self, position, me).expect("whole"), "it was taken");
+        assert!(protocol::free(self, position, me).expect("whole"), "it was taken");
         Some(item)
     }
 }
@@ -181,7 +181,7 @@ fn two_producers_and_a_consumer_lose_nothing_on_a_ring_of_two() {
         items.sort_unstable();
         assert_eq!(items, [1, 2]);
         let _ = producers.map(joined);
-        assert_eq!(ring::look(&*queue, Side::Items), Ok(Found::Nothing(None)));
+        assert_eq!(protocol::look(&*queue, Side::Items), Ok(Found::Nothing(None)));
     });
 }
 
@@ -190,7 +190,7 @@ fn a_full_ring_of_two_goes_round_between_two_producers_and_a_consumer() {
     explore(2, || {
         let queue = Queue::with(
             &[slot(0, 0, FULL), slot(0, 0, FULL)],
-            &[(Field::Tail, 2), (Field::Room, ring::WAITERS)],
+            &[(Field::Tail, 2), (Field::Room, protocol::WAITERS)],
         );
         let producers = [1, 2].map(|me| run(&queue, move |queue| assert!(queue.push(me, me, &[]))));
         let mut items: Vec<_> = (0..4).map(|_| queue.pop(3, &[]).expect("an item")).collect();
@@ -222,8 +222,8 @@ fn items_that_are_there_in_another_order_wake_all_who_wait_for_them() {
                 queue.take(me, &[]).expect("an item");
             })
         });
-        assert_eq!(ring::commit(&*queue, second, 1), Ok(true));
-        assert_eq!(ring::commit(&*queue, first, 1), Ok(true));
+        assert_eq!(protocol::commit(&*queue, second, 1), Ok(true));
+        assert_eq!(protocol::commit(&*queue, first, 1), Ok(true));
         let _ = consumers.map(joined);
     });
 }
@@ -238,8 +238,8 @@ fn room_that_is_there_in_another_order_wakes_all_who_wait_for_it() {
                 queue.claim(me, &[]).expect("room");
             })
         });
-        assert_eq!(ring::free(&*queue, 1, 1), Ok(true));
-        assert_eq!(ring::free(&*queue, 0, 1), Ok(true));
+        assert_eq!(protocol::free(&*queue, 1, 1), Ok(true));
+        assert_eq!(protocol::free(&*queue, 0, 1), Ok(true));
         let _ = producers.map(joined);
     });
 }
@@ -249,11 +249,11 @@ fn who_wants_no_more_hands_his_wake_up_on() {
     explore(3, || {
         let queue = Queue::new(2);
         let gives_up = run(&queue, |queue| {
-            let announced = ring::announce(queue, Side::Items).expect("whole");
-            if let Ok(Found::Nothing(_)) = ring::look(queue, Side::Items) {
+            let announced = protocol::announce(queue, Side::Items).expect("whole");
+            if let Ok(Found::Nothing(_)) = protocol::look(queue, Side::Items) {
                 queue.word(Field::Items).expect("a word").wait_for_a_while(announced);
             }
-            ring::pass_on(queue, Side::Items).expect("whole");
+            protocol::pass_on(queue, Side::Items).expect("whole");
         });
         let waits = run(&queue, |queue| queue.pop(3, &[]));
         assert!(queue.push(1, 7, &[]));
@@ -274,7 +274,7 @@ fn nothing_is_left_behind_in_a_queue_that_has_ended() {
             }
             many
         });
-        ring::end(&*queue).expect("whole");
+        protocol::end(&*queue).expect("whole");
         assert_eq!(joined(producer), joined(consumer));
     });
 }
@@ -284,7 +284,7 @@ fn who_waits_for_room_is_told_of_the_end() {
     explore(3, || {
         let queue = Queue::with(&[slot(0, 0, FULL)], &[(Field::Tail, 1)]);
         let producers = [1, 2].map(|me| run(&queue, move |queue| queue.push(me, 1, &[])));
-        ring::end(&*queue).expect("whole");
+        protocol::end(&*queue).expect("whole");
         assert_eq!(producers.map(joined), [false, false]);
     });
 }
@@ -302,7 +302,7 @@ fn of_a_producer_who_was_killed_with_a_claim_the_claim_alone_is_lost() {
                 run(&queue, move |queue| {
                     let item = queue.pop(me, &[9]);
                     if item.is_some() {
-                        ring::end(queue).expect("whole");
+                        protocol::end(queue).expect("whole");
                     }
                     item
                 })
@@ -337,7 +337,7 @@ fn a_slot_that_is_left_empty_is_passed_over() {
         let queue = Queue::new(2);
         let producer = run(&queue, |queue| {
             let position = queue.claim(1, &[]).expect("room");
-            assert_eq!(ring::abandon(queue, position, 1), Ok(true));
+            assert_eq!(protocol::abandon(queue, position, 1), Ok(true));
             assert!(queue.push(1, 6, &[]));
         });
         assert_eq!(queue.pop(2, &[]), Some(6));
@@ -367,7 +367,7 @@ fn what_a_recoverer_left_in_the_middle_is_done_and_counted_once() {
             let others = [1, 2].map(|me| {
                 run(&queue, move |queue| {
                     while let Some(index) =
-                        (0..2).find(|index| ring::owner(queue.get(Field::Slot(*index))) == 9)
+                        (0..2).find(|index| protocol::owner(queue.get(Field::Slot(*index))) == 9)
                     {
                         let seen = queue.get(Field::Slot(index));
                         if !queue.recover(me, (index, seen), dead) {
@@ -378,7 +378,10 @@ fn what_a_recoverer_left_in_the_middle_is_done_and_counted_once() {
             });
             let _ = others.map(joined);
             assert_eq!(queue.get(Field::Lost), 2);
-            assert_eq!((queue.get(Field::Recoverer) & ring::OWNERS, queue.get(Field::JournalSlot)), (0, 0));
+            assert_eq!(
+                (queue.get(Field::Recoverer) & protocol::OWNERS, queue.get(Field::JournalSlot)),
+                (0, 0)
+            );
         });
     }
 }
@@ -396,7 +399,7 @@ fn a_dead_ones_slots_are_cleared_away_before_his_number_is_used_again() {
             let seen = queue.get(Field::Slot(index));
             let is_dead = |owner| Ok(owner == 9 && (me == 9 || !lives.load(Ordering::SeqCst)));
             seen == slot(0, 9, CLAIMED)
-                && ring::recover::<_, Damaged>(queue, me, (index, seen), is_dead).expect("whole")
+                && protocol::recover::<_, Damaged>(queue, me, (index, seen), is_dead).expect("whole")
         };
         let recovers = {
             let lives = Arc::clone(&lives);
@@ -418,7 +421,7 @@ fn there_is_one_producer_and_the_next_one_when_he_is_dead() {
     explore(4, || {
         let queue = Queue::with(&[slot(0, 0, FREE)], &[(Field::Producer, 9)]);
         let enlist = |queue: &Queue, me| {
-            ring::enlist::<_, Damaged>(queue, Field::Producer, me, |owner| Ok(owner == 9))
+            protocol::enlist::<_, Damaged>(queue, Field::Producer, me, |owner| Ok(owner == 9))
                 .expect("whole")
                 .is_ok()
         };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::word::lock::SLOTS;
-use crate::ledger;
-use crate::lock_file::{self, Kind, PAGE, PARTICIPANT, PARTICIPANTS, not_a_lock};
+use crate::ownership;
+use crate::segment::lock_header::{self, Kind, PAGE, PARTICIPANT, PARTICIPANTS, not_a_lock};
 use crate::segment::{self, Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sys::fork::Reopened;
 use crate::{Error, Result};
@@ -29,7 +29,7 @@ pub struct LockFile {
 impl LockFile {
     /// The one of the name in the options, made where there is none.
     pub(super) fn create_or_attach(kind: Kind, options: &CreateOptions) -> Result<Self> {
-        let segment = Segment::create_or_attach_with(PAGE, options, |bytes| lock_file::write(bytes, kind))?;
+        let segment = Segment::create_or_attach_with(PAGE, options, |bytes| lock_header::write(bytes, kind))?;
         Self::open(segment, |found| found == kind)
     }
 
@@ -49,7 +49,7 @@ impl LockFile {
             Error::own("ERR_SHM_UNLINKED", message).about(owner.name().as_str())
         };
         let has_its_name = || match segment::identify(owner.name()) {
-            // Its name may be a directory's for a moment (`ledger::take`), and the segment still there.
+            // Its name may be a directory's for a moment (`ownership::take`), and the segment still there.
             Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" => owner.is_linked(),
             found => Ok(found.is_ok_and(|now| now == id)),
         };
@@ -62,7 +62,7 @@ impl LockFile {
                     let message = format!("'{}' belongs to another user than the segment", name.as_str());
                     return Err(Error::own("ERR_SHM_FOREIGN", message).about(owner.name().as_str()));
                 }
-                Ok(file) => match lock_file::read(file.as_fd()) {
+                Ok(file) => match lock_header::read(file.as_fd()) {
                     Ok(Kind::Sidecar(of)) if of == id => {
                         // Made by one who is about to find the segment unlinked, it would be a second one.
                         let opened = Self::open(file, |found| found == Kind::Sidecar(id))?;
@@ -70,7 +70,7 @@ impl LockFile {
                     }
                     Ok(Kind::Sidecar(_)) if has_its_name()? => {
                         // It is an earlier segment's, whose users have it open if they want it.
-                        match ledger::unlink(&name, file.id()) {
+                        match ownership::unlink(&name, file.id()) {
                             Err(error) if error.code != "ENOENT" => return Err(error),
                             _ => {}
                         }
@@ -93,7 +93,7 @@ impl LockFile {
                             if has_its_name()? {
                                 return Ok(made);
                             }
-                            let _ = ledger::unlink(&name, made.id());
+                            let _ = ownership::unlink(&name, made.id());
                             return Err(unlinked());
                         }
                     }
@@ -108,14 +108,14 @@ impl LockFile {
     fn make_beside(owner: &Segment, name: Name) -> Result<Self> {
         let kind = Kind::Sidecar(owner.id());
         let options = CreateOptions { name: Some(name), mode: owner.mode()?, ..CreateOptions::default() };
-        let fill = |bytes: crate::bytes::SharedBytes<'_>| lock_file::write(bytes, kind);
+        let fill = |bytes: crate::bytes::SharedBytes<'_>| lock_header::write(bytes, kind);
         let segment = Segment::create_with(PAGE, &options, &AtomicBool::new(false), fill)?;
         Self::open(segment, |_| true)
     }
 
     fn open(segment: Segment, wanted: impl Fn(Kind) -> bool) -> Result<Self> {
         let about = |error: Error| error.about(segment.name().as_str());
-        let kind = lock_file::read(segment.as_fd()).map_err(about)?;
+        let kind = lock_header::read(segment.as_fd()).map_err(about)?;
         if !wanted(kind) {
             let message = format!("the segment holds another kind of lock: {}", kind.as_str());
             return Err(about(not_a_lock(&message)));
@@ -166,7 +166,7 @@ impl LockFile {
 
     /// How many slots there are that can be looked at.
     pub(super) fn slots_in_use(&self) -> Result<u32> {
-        let used = self.word(lock_file::USED).load(Ordering::SeqCst).min(SLOTS);
+        let used = self.word(lock_header::USED).load(Ordering::SeqCst).min(SLOTS);
         if used <= ((PAGE - PARTICIPANTS) / PARTICIPANT) as u32 {
             return Ok(used);
         }
@@ -178,8 +178,8 @@ impl LockFile {
     pub(super) fn remove_if_left_over(&self) {
         let Kind::Sidecar(of) = self.kind else { return };
         // Of a name that was cut off nobody can tell whether its segment is gone.
-        if self.name().of_sidecar().is_some() && ledger::Home::default().is_gone_beside(self.name(), of) {
-            let _ = ledger::unlink(self.name(), self.id());
+        if self.name().of_sidecar().is_some() && ownership::Home::default().is_gone_beside(self.name(), of) {
+            let _ = ownership::unlink(self.name(), self.id());
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A lock as it can be seen without taking part in it.
 
+use super::liveness::PID;
 use super::participants::GENERATION;
-use super::presence::PID;
 use super::word::{event, lock};
-use crate::lock_file::{self, Kind, PARTICIPANT, PARTICIPANTS, USED, WORD};
+use crate::segment::lock_header::{self, Kind, PARTICIPANT, PARTICIPANTS, USED, WORD};
 use crate::segment::{Access, AttachOptions, Name, Segment};
 use crate::{Error, Result};
 
@@ -34,7 +34,7 @@ pub fn look(name: &Name) -> Result<LockState> {
     let options =
         AttachOptions { access: Access::ReadOnly, foreign: true, reserve: false, ..AttachOptions::default() };
     let file = Segment::attach(name, &options)?;
-    let kind = lock_file::read(&file).map_err(|error| error.about(name.as_str()))?;
+    let kind = lock_header::read(&file).map_err(|error| error.about(name.as_str()))?;
     let word_at = |at: usize| -> Result<u32> {
         let mut word = 0u32;
         // SAFETY: the four bytes of a number of this frame, for which all values are right.

@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use super::home::{Locked, MOVED, There};
-use super::room::hold_if_large;
+use super::deferred_free::hold_if_large;
+use super::directory::{Locked, MOVED, There};
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
@@ -130,8 +130,8 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
 
-    use super::super::home::{Home, Lock};
-    use super::super::room::LARGE;
+    use super::super::deferred_free::LARGE;
+    use super::super::directory::{Home, Lock};
     use super::*;
 
     thread_local! {

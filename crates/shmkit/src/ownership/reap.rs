@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::directory::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
 use super::format::{Contents, Entry, Token};
-use super::home::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
-use crate::lock_file;
+use crate::segment::lock_header;
 use crate::segment::{Identity, Name};
 use crate::sys::process::Process;
 use crate::{Error, Result};
@@ -229,7 +229,7 @@ impl Turn {
         let (name, id) = entry;
         // The lock beside it goes with it; also where somebody was killed between the two.
         if self.locked.home().is_gone(name, *id)
-            && let Some((sidecar, its_id)) = lock_file::beside(self.locked.home().segments(), name, *id)
+            && let Some((sidecar, its_id)) = lock_header::beside(self.locked.home().segments(), name, *id)
         {
             let _ = self.locked.take(&sidecar, its_id);
         }

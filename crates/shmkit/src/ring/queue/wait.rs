@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::SharedQueue;
 use super::layout::at;
-use super::ring::{self, Field, Found, Side};
+use super::protocol::{self, Field, Found, Side};
 use crate::Result;
 use crate::sync::{Place, Progress, Wait};
 
@@ -32,7 +32,7 @@ impl SharedQueue {
     /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
     pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
         loop {
-            match ring::look(self, side)? {
+            match protocol::look(self, side)? {
                 Found::Position(_) | Found::Ended => return Ok(true),
                 Found::Nothing(Some((index, seen)))
                     if suspect.is_due((index, seen)) && self.recover(index, seen)? => {}
@@ -46,7 +46,7 @@ impl Wait for QueueWait {
     fn poll(&mut self) -> Result<Progress> {
         let queue = Arc::clone(&self.queue);
         queue.me()?;
-        let expected = ring::announce(&*queue, self.side)?;
+        let expected = protocol::announce(&*queue, self.side)?;
         if queue.is_ready(self.side, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }

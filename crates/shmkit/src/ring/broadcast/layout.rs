@@ -15,10 +15,10 @@
 //! that is what JavaScript loads and stores at once without an object for each: exact up to 2^53, which takes 28 years
 //! at ten million items a second. `steps` says what they mean.
 
-use super::steps::{Count, Field, READERS};
+use super::protocol::{Count, Field, READERS};
 use crate::bytes::SharedBytes;
-use crate::items::{Form, HEADER, Items, LINE};
-use crate::sync::members::MEMBER;
+use crate::ring::items::{Form, HEADER, Items, LINE};
+use crate::ring::participant::MEMBER;
 use crate::sync::word::role::NUMBERS;
 use crate::{Error, Result};
 
