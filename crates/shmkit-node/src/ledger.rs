@@ -7,11 +7,11 @@ use std::time::UNIX_EPOCH;
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::ownership::inventory::{abandoned_by_python, census, stray_locks};
+use shmkit::ownership::inventory::{abandoned_by_python, inventory, stray_locks};
 use shmkit::ownership::python_tracker::{self, Format};
 use shmkit::ownership::tracker;
-use shmkit::ownership::{self, Home, Ledger, PATIENCE, orphans, reap};
-use shmkit::segment::{Claim, Name};
+use shmkit::ownership::{self, Ledger, LedgerDirectory, PATIENCE, orphans, reap};
+use shmkit::segment::{Name, Owner};
 use shmkit::sys::module;
 
 use crate::errors::to_js;
@@ -71,7 +71,7 @@ pub fn owns(env: Env, id: String) -> Result<bool> {
 }
 
 /// This process as the owner of what it makes; `None`, and a word about it, where it cannot be one.
-pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
+pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
     match require() {
         Ok(ledger) => Ok(Some(ledger)),
         // Those pass, and what is made meanwhile would leak.
@@ -94,7 +94,7 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
     let ledger = ownership::process()?;
-    tracker::ensure(ledger.home(), ledger.token(), || {
+    tracker::ensure(ledger.ledgers(), ledger.token(), || {
         let (program, tracked) = program();
         tracked.then(|| tracker::Start {
             program,
@@ -152,7 +152,7 @@ pub struct SegmentFacts {
 /// Every segment of the system.
 #[napi]
 pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
-    let infos = census(&Home::default()).map_err(|error| to_js(&env, error))?;
+    let infos = inventory(&LedgerDirectory::default()).map_err(|error| to_js(&env, error))?;
     let facts = infos.into_iter().map(|info| SegmentFacts {
         name: info.name.as_str().to_owned(),
         size: info.size as f64,
@@ -170,17 +170,17 @@ pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
 /// Removes what dead owners left, and if asked to what Python's processes seem to have, or only says what that is.
 #[napi]
 pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<String>> {
-    let home = Home::default();
+    let ledgers = LedgerDirectory::default();
     let collect = || -> Outcome<Vec<Name>> {
-        let mut names = if dry_run { orphans(&home)? } else { reap(&home, PATIENCE)?.removed };
+        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, PATIENCE)?.removed };
         if python {
-            let mut abandoned = abandoned_by_python(&home)?;
+            let mut abandoned = abandoned_by_python(&ledgers)?;
             abandoned.retain(|info| !names.contains(&info.name));
             // That very segment: another of its name is not meant.
             abandoned.retain(|info| dry_run || ownership::unlink(&info.name, info.id).is_ok());
             names.extend(abandoned.into_iter().map(|info| info.name));
         }
-        for info in stray_locks(&home)? {
+        for info in stray_locks(&ledgers)? {
             if dry_run || ownership::unlink(&info.name, info.id).is_ok() {
                 names.push(info.name);
             }

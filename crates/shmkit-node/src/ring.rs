@@ -154,7 +154,7 @@ impl<R: Ring + 'static> Open<R> {
         let Some(open) = self.ring.take() else { return };
         open.leave(false);
         buffers::detach(env, buffer);
-        open.mapping().blank();
+        open.mapping().zero_map();
     }
 
     pub(crate) fn unlink(&self, env: &Env) -> Result<()> {

@@ -237,11 +237,11 @@ pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>, view: 
         buffers::detach(&env, &view);
     }
     if let Some(view) = segment.view.take() {
-        view.blank();
+        view.zero_map();
     }
     if matches!(buffer.get_type(), Ok(ValueType::Object)) {
         buffers::detach(&env, &buffer);
-        open.mapping().map_err(|error| to_js(&env, error))?.blank();
+        open.mapping().map_err(|error| to_js(&env, error))?.zero_map();
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use locks::{Named, Numbers, PATIENCE, Watchdog, take, until_awaited, wait_in_slices};
-use shmkit::sync::{Left, SharedEvent, Sleepers, Want};
+use shmkit::sync::{Left, SharedEvent, WaiterThreads, Want};
 
 /// So many wait elsewhere, each gets the lock once, and no two have it at a time.
 fn all_are_served(tickets: usize, capacity: usize) {
@@ -22,7 +22,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
     let locks: Vec<_> = (0..tickets).map(|_| name.mutex()).collect();
     let first = name.mutex();
     take(&first, Want::Write);
-    let mut sleepers = Sleepers::with_capacity(capacity);
+    let mut sleepers = WaiterThreads::with_capacity(capacity);
     let (done, over) = channel();
     let waiting: Vec<_> = locks
         .iter()
@@ -68,7 +68,7 @@ fn settling_races_with_completion(capacity: usize) {
     let _watchdog = Watchdog::new(120);
     let (name, mut numbers) = (Named::new(), Numbers(0x5eed));
     let (holder, lock) = (name.mutex(), name.mutex());
-    let mut sleepers = Sleepers::with_capacity(capacity);
+    let mut sleepers = WaiterThreads::with_capacity(capacity);
     let (mut had, mut called_off) = (0, 0);
     for round in 0..800 {
         take(&holder, Want::Write);
@@ -109,7 +109,7 @@ fn who_is_called_off_while_others_read_lets_go_of_the_lock() {
     let _watchdog = Watchdog::new(60);
     let name = Named::new();
     let (reader, writer, third) = (name.mutex(), name.mutex(), name.mutex());
-    let mut sleepers = Sleepers::default();
+    let mut sleepers = WaiterThreads::default();
     for _ in 0..20 {
         take(&reader, Want::Read);
         let ticket = sleepers.wait(writer.wait(Want::Write), || ()).expect("a thread");
@@ -134,7 +134,7 @@ fn what_still_waits_ends_with_its_threads_and_has_nothing() {
     let (holder, lock, reads) = (name.mutex(), name.mutex(), name.mutex());
     take(&holder, Want::Write);
     for capacity in [0, 1] {
-        let mut sleepers = Sleepers::with_capacity(capacity);
+        let mut sleepers = WaiterThreads::with_capacity(capacity);
         let told = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&told);
         let one = sleepers.wait(lock.wait(Want::Write), move || tell.store(true, Ordering::Relaxed));
@@ -157,7 +157,7 @@ fn all_who_wait_for_an_event_are_released_though_it_is_cleared_at_once() {
     let event = || Arc::new(SharedEvent::create_or_attach(&name.options()).expect("an event"));
     let setter = event();
     for capacity in [0, 1] {
-        let mut sleepers = Sleepers::with_capacity(capacity);
+        let mut sleepers = WaiterThreads::with_capacity(capacity);
         let released = Arc::new(Mutex::new(0));
         let (done, over) = channel();
         let waiting: Vec<_> = (0..150)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use shmkit::ownership::tracker::{GREETING, LOCK, READY, SOCKET};
-use shmkit::ownership::{Home, Probe, Token, if_nobody_is_left, reap};
+use shmkit::ownership::{LedgerDirectory, Liveness, Token, if_no_ledger_is_alive, reap};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::process::user;
 use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
@@ -41,23 +41,23 @@ const TERMINATION: u64 = u64::MAX - 1;
 pub(crate) fn run() -> io::Result<()> {
     daemon::detach(daemon::Kept::Nothing)?;
     let termination = signal::terminations()?;
-    let home = Home::default();
-    let Some(post) = Post::take(&home)? else { return Ok(()) };
-    let served = serve(&home, &post, &termination);
-    post.leave();
+    let ledgers = LedgerDirectory::default();
+    let Some(place) = TrackerLock::take(&ledgers)? else { return Ok(()) };
+    let served = serve(&ledgers, &place, &termination);
+    place.leave();
     // This removes the directory too, where nothing is left in it.
-    let _ = reap(&home, LAST_PATIENCE);
+    let _ = reap(&ledgers, LAST_PATIENCE);
     served
 }
 
-fn serve(home: &Home, post: &Post, termination: &OwnedFd) -> io::Result<()> {
-    let mut tracker = Tracker::new(home.clone(), post, termination)?;
+fn serve(ledgers: &LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<()> {
+    let mut tracker = Tracker::new(ledgers.clone(), place, termination)?;
     daemon::report(READY)?;
-    tracker.serve(post)
+    tracker.serve(place)
 }
 
 /// Being the one tracker: its locked file and its socket.
-struct Post {
+struct TrackerLock {
     directory: PathBuf,
     lock: File,
     listener: UnixListener,
@@ -65,13 +65,13 @@ struct Post {
     socket: u64,
 }
 
-impl Post {
+impl TrackerLock {
     /// `None` where another tracker is at it.
-    fn take(home: &Home) -> io::Result<Option<Self>> {
+    fn take(ledgers: &LedgerDirectory) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
         // Whoever starts a tracker has a ledger there, unless somebody removed it.
-        home.make().and_then(|()| home.open()).map_err(error)?;
-        let directory = home.directory().to_owned();
+        ledgers.make().and_then(|()| ledgers.open()).map_err(error)?;
+        let directory = ledgers.path().to_owned();
         let path = directory.join(LOCK);
         loop {
             let Some(lock) = lock(&path)? else { return Ok(None) };
@@ -81,7 +81,7 @@ impl Post {
                 let listening =
                     listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
                 let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
-                return Ok(Some(Post { directory, lock, listener, socket }));
+                return Ok(Some(TrackerLock { directory, lock, listener, socket }));
             }
         }
     }
@@ -163,7 +163,7 @@ struct Dying {
 }
 
 struct Tracker {
-    home: Home,
+    ledgers: LedgerDirectory,
     poller: Poller,
     clients: HashMap<u64, Client>,
     most_clients: usize,
@@ -177,9 +177,9 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn new(home: Home, post: &Post, termination: &OwnedFd) -> io::Result<Self> {
+    fn new(ledgers: LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(&post.listener, LISTENER, Interest::Read)?;
+        poller.add(&place.listener, LISTENER, Interest::Read)?;
         poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
@@ -187,7 +187,7 @@ impl Tracker {
         Ok(Tracker {
             most_clients,
             accepting: true,
-            home,
+            ledgers,
             poller,
             clients: HashMap::new(),
             dying: Vec::new(),
@@ -196,28 +196,28 @@ impl Tracker {
         })
     }
 
-    fn serve(&mut self, post: &Post) -> io::Result<()> {
+    fn serve(&mut self, place: &TrackerLock) -> io::Result<()> {
         let mut ready = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
             self.poller.wait(&mut ready, Some(wait))?;
             for key in ready.drain(..) {
                 match key {
-                    LISTENER => self.accept(&post.listener),
+                    LISTENER => self.accept(&place.listener),
                     TERMINATION => return Ok(()), // its clients start another
-                    client => self.hear(client),
+                    client => self.read_token(client),
                 }
             }
-            self.look_after_the_dying();
+            self.check_dying();
             if Instant::now() >= self.round {
-                if !post.is_there() {
+                if !place.is_there() {
                     return Ok(()); // nobody can find it any more
                 }
-                self.look_at_all();
-                self.accept_again(&post.listener);
+                self.check_all();
+                self.accept_again(&place.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                if if_nobody_is_left(&self.home, PATIENCE, || post.leave()).unwrap_or(false) {
+                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || place.leave()).unwrap_or(false) {
                     return Ok(());
                 }
                 self.alone_since = None;
@@ -234,7 +234,7 @@ impl Tracker {
     fn accept(&mut self, listener: &UnixListener) {
         while self.clients.len() < self.most_clients {
             match listener.accept() {
-                Ok((stream, _)) => drop(self.welcome(stream)),
+                Ok((stream, _)) => drop(self.add_client(stream)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => break,
@@ -252,7 +252,7 @@ impl Tracker {
         }
     }
 
-    fn welcome(&mut self, mut stream: UnixStream) -> io::Result<()> {
+    fn add_client(&mut self, mut stream: UnixStream) -> io::Result<()> {
         if socket::peer_user(&stream)? != user() {
             return Ok(());
         }
@@ -265,7 +265,7 @@ impl Tracker {
         Ok(())
     }
 
-    fn hear(&mut self, id: u64) {
+    fn read_token(&mut self, id: u64) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut said = [0; 16];
         match client.stream.read(&mut said) {
@@ -293,12 +293,12 @@ impl Tracker {
         }
     }
 
-    fn look_after_the_dying(&mut self) {
+    fn check_dying(&mut self) {
         let now = Instant::now();
         if !self.dying.iter().any(|it| it.next <= now) {
             return;
         }
-        let Ok(Some(directory)) = self.home.open() else {
+        let Ok(Some(directory)) = self.ledgers.open() else {
             self.dying.clear();
             return;
         };
@@ -307,26 +307,26 @@ impl Tracker {
             if it.next > now {
                 return true;
             }
-            match directory.probe(it.token) {
+            match directory.liveness(it.token) {
                 // It took its ledger along, or was seen to in a round.
-                Probe::None => return false,
+                Liveness::Missing => return false,
                 // It closed the socket and lives; or it cannot be removed. That is for the rounds.
                 _ if it.tries >= TRIES => return false,
-                Probe::Dead => dead = true,
-                Probe::Alive | Probe::Unknown => {}
+                Liveness::Dead => dead = true,
+                Liveness::Alive | Liveness::Unknown => {}
             }
             it.tries += 1;
             it.next = now + it.pause;
             it.pause = LONGEST_TRY.min(it.pause * 2);
             true
         });
-        if dead && reap(&self.home, PATIENCE).is_ok() {
-            self.dying.retain(|it| directory.probe(it.token) != Probe::None);
+        if dead && reap(&self.ledgers, PATIENCE).is_ok() {
+            self.dying.retain(|it| directory.liveness(it.token) != Liveness::Missing);
         }
     }
 
-    fn look_at_all(&mut self) {
-        let alive = reap(&self.home, PATIENCE).ok().map(|reaped| reaped.alive);
+    fn check_all(&mut self) {
+        let alive = reap(&self.ledgers, PATIENCE).ok().map(|reaped| reaped.alive);
         let connected: HashSet<&[u8]> = self.clients.values().map(|client| &client.token[..]).collect();
         let unconnected = alive.iter().flatten().any(|token| !connected.contains(&token.as_bytes()[..]));
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The ring of a queue, run through every order of its steps that few preemptions allow. Sleepers never wake by
+//! The ring of a queue, run through every order of its steps that few preemptions allow. WaiterThreads never wake by
 //! themselves here, so a wake-up that is lost is a deadlock, and whoever touches an item beside another one is reported.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use loom::thread;
 
 use crate::model::{LONG, Model, explore};
 use shmkit::ring::queue::protocol::{
-    self, CLAIMED, Damaged, FREE, FULL, Field, Found, LAP_AT, OWNER_AT, Ring, SKIP, Shape, Side, TAKEN,
+    self, CLAIMED, Damaged, FREE, FULL, Field, Found, LAP_AT, OWNER_AT, QueueMemory, SKIP, Shape, Side, TAKEN,
 };
 use shmkit::sync::word::Word;
 
@@ -28,7 +28,7 @@ struct Queue {
     items: Vec<Item>,
 }
 
-impl Ring for Queue {
+impl QueueMemory for Queue {
     type Word = Model;
 
     fn shape(&self) -> Shape {

@@ -16,7 +16,7 @@ use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
-use crate::expected::{Expected, refuse_other};
+use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
@@ -90,11 +90,11 @@ impl SharedQueue {
         name: &Name,
         foreign: bool,
         expect: Option<Identity>,
-        wanted: &Expected,
+        wanted: &TypeExpectation,
     ) -> PyResult<Self> {
         let queue = Queue::attach(name, foreign, expect).raise(py)?;
         let items = &queue.layout().items;
-        refuse_other(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
+        refuse_mismatch(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
         Ok(Self::new(queue, foreign))
     }
 
@@ -216,7 +216,7 @@ impl SharedQueue {
         shape: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let wanted = Expected::of(shape, dtype)?;
+        let wanted = TypeExpectation::of(shape, dtype)?;
         let target = Target::of(target, "queue")?;
         Self::open(py, &target.name, foreign, target.id, &wanted)
     }

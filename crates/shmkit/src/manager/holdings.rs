@@ -91,8 +91,8 @@ impl Holdings {
 
     /// The names of what it owns, and nobody has unlinked, in the order in which they came.
     fn names(&mut self) -> Vec<&str> {
-        let home = self.ledger.home();
-        self.segments.retain(|name, (id, _)| !home.is_gone(name, *id));
+        let ledgers = self.ledger.ledgers();
+        self.segments.retain(|name, (id, _)| !ledgers.is_gone(name, *id));
         let mut names: Vec<_> =
             self.segments.iter().map(|(name, (_, count))| (count, name.as_str())).collect();
         names.sort_unstable();

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::start::Address;
-use crate::ownership::{Home, Token};
+use crate::ownership::{LedgerDirectory, Token};
 use crate::sys::process::user;
 use crate::sys::socket::{self, PATH_MAX};
 use crate::sys::{self, Errno};
@@ -55,16 +55,16 @@ impl Listener {
     /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
     pub(super) fn bind(
         address: &Address,
-        home: &Home,
+        ledgers: &LedgerDirectory,
         token: Token,
         patience: Duration,
     ) -> Result<(Self, Address)> {
         match address {
             // Nobody else draws this name.
-            Address::Default => Self::bind_path(&home.manager_socket(token), bind_file),
+            Address::Default => Self::bind_path(&ledgers.manager_socket(token), bind_file),
             Address::Path(path) => Self::bind_path(Path::new(path), |path| {
                 // One after the other: of two that find a dead one's socket, the second must not remove the first one's.
-                home.exclusively(patience, || match bind_file(path) {
+                ledgers.exclusively(patience, || match bind_file(path) {
                     Err(error) if error.code == "EADDRINUSE" => {
                         if patience < SECOND_LOOK {
                             return Err(busy());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::directory::{Home, Lock, There};
+use super::directory::{LedgerDirectory, LockMode, NameState};
 use super::format::Token;
 use super::ledger::{Ledger, PATIENCE};
 use super::{python_tracker, tracker};
@@ -33,14 +33,14 @@ static HOOKED: AtomicBool = AtomicBool::new(false);
 pub fn process() -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     if let Some(ledger) = &*held {
-        if ledger.home().uid() == user() {
+        if ledger.ledgers().uid() == user() {
             return Ok(Arc::clone(ledger));
         }
         // What it made as another user stays on that one's ledger, which lives as long as this process.
         std::mem::forget(Arc::clone(ledger));
     }
     hook();
-    let ledger = Arc::new(Ledger::known_to(Home::default(), Some(&LOCKED))?);
+    let ledger = Arc::new(Ledger::new_with_descriptor(LedgerDirectory::default(), Some(&LOCKED))?);
     Ok(Arc::clone(held.insert(ledger)))
 }
 
@@ -51,7 +51,8 @@ pub fn process() -> Result<Arc<Ledger>> {
 pub fn take_over(token: Token, file: OwnedFd) -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     hook();
-    let ledger = Arc::new(Ledger::taken_over(Home::default(), token, file, Some(&LOCKED))?);
+    let ledger =
+        Arc::new(Ledger::take_over_with_descriptor(LedgerDirectory::default(), token, file, Some(&LOCKED))?);
     Ok(Arc::clone(held.insert(ledger)))
 }
 
@@ -76,11 +77,12 @@ pub fn unlink(name: &Name, id: Identity) -> Result<()> {
     if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
         && let Some(ledger) = existing()
     {
-        ledger.strike(id);
+        ledger.remove_entry(id);
     }
     // The lock beside it goes with it, whoever removed it.
     if removed.as_ref().err().is_none_or(|error| error.code == "ENOENT")
-        && let Some((sidecar, its_id)) = lock_header::beside(Home::default().segments(), name, id)
+        && let Some((sidecar, its_id)) =
+            lock_header::sidecar_of(LedgerDirectory::default().segments(), name, id)
     {
         let _ = remove(&sidecar, its_id);
     }
@@ -90,7 +92,7 @@ pub fn unlink(name: &Name, id: Identity) -> Result<()> {
 }
 
 fn remove(name: &Name, id: Identity) -> Result<()> {
-    if name.is_drawn() {
+    if name.is_random() {
         // Nobody draws it a second time, so a look and an unlink are as good.
         segment::unlink(name, id)
     } else {
@@ -103,7 +105,7 @@ fn remove(name: &Name, id: Identity) -> Result<()> {
 /// # Errors
 /// `ENOENT`, `ERR_SHM_NOT_A_SEGMENT`; else as `unlink`.
 pub fn unlink_by_name(name: &Name) -> Result<()> {
-    let home = Home::default();
+    let ledgers = LedgerDirectory::default();
     let mut tries = 1..TRIES;
     loop {
         let unlinked = segment::identify(name).and_then(|id| unlink(name, id));
@@ -111,12 +113,12 @@ pub fn unlink_by_name(name: &Name) -> Result<()> {
             // A segment may have been looked at there; or it was, by a process that was killed.
             Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" => {
                 let Some(_) = tries.next() else { return Err(error) };
-                if home.is_being_looked_at(name) {
-                    home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
+                if ledgers.has_placeholder(name) {
+                    ledgers.lock_or_make(LockMode::Exclusive, PATIENCE)?.recover();
                 }
             }
             // Another one took the name over meanwhile, and it is the name that is meant.
-            Err(error) if error.code == "ENOENT" && home.look(name) != There::Nothing => {
+            Err(error) if error.code == "ENOENT" && ledgers.name_state(name) != NameState::Free => {
                 let Some(_) = tries.next() else { return Err(error) };
             }
             result => return result,
@@ -126,17 +128,17 @@ pub fn unlink_by_name(name: &Name) -> Result<()> {
 
 /// A name that others, strangers too, may take again at any time.
 fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
-    let home = Home::default();
-    let locked = match home.make_locked(Lock::Exclusive, PATIENCE) {
+    let ledgers = LedgerDirectory::default();
+    let locked = match ledgers.lock_or_make(LockMode::Exclusive, PATIENCE) {
         Ok(locked) => locked,
         Err(error) if error.code == "ERR_SHM_BUSY" => return Err(error.about(name.as_str())),
         // Where there can be no ledgers, there is no better way than this.
         Err(_) => return segment::unlink(name, id),
     };
     let mut locked = if existing().is_some() { locked.keep() } else { locked };
-    let taken = locked.take(name, id).map_err(|error| error.about(name.as_str()))?;
+    let taken = locked.unlink_if_same(name, id).map_err(|error| error.about(name.as_str()))?;
     drop(locked);
-    if taken { Ok(()) } else { Err(segment::gone(name, home.look(name) != There::Nothing)) }
+    if taken { Ok(()) } else { Err(segment::gone(name, ledgers.name_state(name) != NameState::Free)) }
 }
 
 /// What the parent owns is not the child's, and the parent must be dead when it is, although the child has its

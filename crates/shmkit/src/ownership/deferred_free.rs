@@ -7,17 +7,17 @@ use crate::sys::{self, file::Stat};
 /// The memory of segments from this size on is given back when the lock is not held any more.
 pub(super) const LARGE: u64 = 1 << 20;
 /// Of so many at most.
-const ROOM: usize = 64;
+const DEFERRED_MAX: usize = 64;
 
 /// Large segments that have no name any more, kept open: giving their memory back takes long, and others wait for the
 /// lock.
 #[derive(Debug, Default)]
-pub(super) struct Room(Vec<OwnedFd>);
+pub(super) struct DeferredFrees(Vec<OwnedFd>);
 
-impl Room {
+impl DeferredFrees {
     /// Whether it is time to let go of the lock.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= ROOM
+        self.0.len() >= DEFERRED_MAX
     }
 
     #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
-use super::deferred_free::Room;
+use super::deferred_free::DeferredFrees;
 use super::format::{self, Contents, Token};
 use crate::error::system_error;
 use crate::segment::{Identity, LEDGERS, Name};
@@ -28,13 +28,11 @@ pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
 
 /// What has a segment's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum There {
-    Nothing,
+pub(super) enum NameState {
+    /// Nothing.
+    Free,
     /// A segment; of this user, or not.
-    Segment {
-        id: Identity,
-        mine: bool,
-    },
+    Segment { id: Identity, mine: bool },
     /// A directory: a segment is being looked at (see `take`), or was, by a process that was killed. Or it is a
     /// stranger's.
     Directory,
@@ -42,36 +40,36 @@ pub(super) enum There {
 
 /// Where segments are, and whose ledgers are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
+pub struct LedgerDirectory {
     segments: PathBuf,
-    directory: PathBuf,
+    path: PathBuf,
     uid: u32,
 }
 
-impl Default for Home {
+impl Default for LedgerDirectory {
     /// The system's shared-memory directory, and the ledgers of this process's user.
     fn default() -> Self {
         Self::at(shm::DIRECTORY)
     }
 }
 
-impl Home {
+impl LedgerDirectory {
     /// Segments in another directory; for tests.
     pub fn at(segments: impl Into<PathBuf>) -> Self {
         let (segments, uid) = (segments.into(), process::user());
-        let directory = segments.join(format!("{LEDGERS}{uid}"));
-        Home { segments, directory, uid }
+        let path = segments.join(format!("{LEDGERS}{uid}"));
+        LedgerDirectory { segments, path, uid }
     }
 
     /// The directory of the ledgers.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the manager listens whose ledger has this token, unless it was told to elsewhere. Nobody else can look into
     /// the directory, and the socket is removed with the ledger.
     pub fn manager_socket(&self, token: Token) -> PathBuf {
-        self.directory.join(format!("{token}{MANAGER}"))
+        self.path.join(format!("{token}{MANAGER}"))
     }
 
     /// Does something while no other process of this user's does so.
@@ -79,7 +77,7 @@ impl Home {
     /// # Errors
     /// `ERR_SHM_BUSY` where it was not to be had in time.
     pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
-        let _locked = self.make_locked(Lock::Exclusive, patience)?.keep();
+        let _locked = self.lock_or_make(LockMode::Exclusive, patience)?.keep();
         Ok(action())
     }
 
@@ -107,8 +105,8 @@ impl Home {
     ///
     /// # Errors
     /// `ERR_SHM_UNSAFE_LEDGERS` where others could write to it: what it says is not to be believed.
-    pub fn open(&self) -> Result<Option<Directory>> {
-        let fd = match dir::open(&self.directory) {
+    pub fn open(&self) -> Result<Option<OpenDirectory>> {
+        let fd = match dir::open(&self.path) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(self.unsafe_because("it is not a directory")),
@@ -121,7 +119,7 @@ impl Home {
         if stat.mode & 0o022 != 0 {
             return Err(self.unsafe_because("others can write to it"));
         }
-        Ok(Some(Directory { home: self.clone(), fd }))
+        Ok(Some(OpenDirectory { ledgers: self.clone(), fd }))
     }
 
     /// Makes the directory of the ledgers where there is none.
@@ -129,7 +127,7 @@ impl Home {
     /// # Errors
     /// What the system says.
     pub fn make(&self) -> Result<()> {
-        match dir::make(&self.directory) {
+        match dir::make(&self.path) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(errno) => Err(system_error("mkdir")(errno)),
         }
@@ -139,7 +137,7 @@ impl Home {
     ///
     /// # Errors
     /// As `open` and `make`; `ERR_SHM_BUSY` where the lock was not to be had in time.
-    pub(super) fn make_locked(&self, lock: Lock, patience: Duration) -> Result<Locked> {
+    pub(super) fn lock_or_make(&self, lock: LockMode, patience: Duration) -> Result<LockedDirectory> {
         let until = Instant::now() + patience;
         loop {
             match self.open()? {
@@ -156,11 +154,11 @@ impl Home {
     /// Opens the directory of the ledgers and locks it exclusively; `None` where there is none.
     ///
     /// # Errors
-    /// As `make_locked`.
-    pub(super) fn lock_existing(&self, patience: Duration) -> Result<Option<Locked>> {
+    /// As `lock_or_make`.
+    pub(super) fn lock_existing(&self, patience: Duration) -> Result<Option<LockedDirectory>> {
         let until = Instant::now() + patience;
         while let Some(directory) = self.open()? {
-            let locked = directory.lock(Lock::Exclusive, until)?;
+            let locked = directory.lock(LockMode::Exclusive, until)?;
             if locked.is_some() {
                 return Ok(locked);
             }
@@ -169,41 +167,41 @@ impl Home {
     }
 
     fn unsafe_because(&self, why: &str) -> Error {
-        let path = self.directory.display();
+        let path = self.path.display();
         Error::own("ERR_SHM_UNSAFE_LEDGERS", format!("'{path}' cannot be trusted: {why}; remove it"))
     }
 
-    pub(super) fn place(&self, name: &Name) -> PathBuf {
+    pub(super) fn segment_path(&self, name: &Name) -> PathBuf {
         self.segments.join(name.as_str())
     }
 
     /// What has the name now.
-    pub(super) fn look(&self, name: &Name) -> There {
-        match file::stat_path(&self.place(name)) {
-            Ok(stat) if stat.kind == FileKind::Directory => There::Directory,
-            Ok(stat) => There::Segment { id: stat.id, mine: stat.uid == self.uid },
-            Err(_) => There::Nothing,
+    pub(super) fn name_state(&self, name: &Name) -> NameState {
+        match file::stat_path(&self.segment_path(name)) {
+            Ok(stat) if stat.kind == FileKind::Directory => NameState::Directory,
+            Ok(stat) => NameState::Segment { id: stat.id, mine: stat.uid == self.uid },
+            Err(_) => NameState::Free,
         }
     }
 
     /// Whether an empty directory is in the segment's place: see `take`.
-    pub(super) fn is_being_looked_at(&self, name: &Name) -> bool {
-        self.look(name) == There::Directory
-            && std::fs::read_dir(self.place(name)).map_or(true, |mut entries| entries.next().is_none())
+    pub(super) fn has_placeholder(&self, name: &Name) -> bool {
+        self.name_state(name) == NameState::Directory
+            && std::fs::read_dir(self.segment_path(name)).map_or(true, |mut entries| entries.next().is_none())
     }
 
     /// Whether the segment has its name no more that a lock of this name would be beside of; of a name that was cut
     /// off nobody can tell.
-    pub(crate) fn is_gone_beside(&self, lock: &Name, segment: Identity) -> bool {
-        lock.of_sidecar().is_none_or(|name| self.is_gone(&name, segment))
+    pub(crate) fn sidecar_is_orphaned(&self, lock: &Name, segment: Identity) -> bool {
+        lock.sidecar_owner().is_none_or(|name| self.is_gone(&name, segment))
     }
 
     /// Whether the segment certainly has its name no more.
     pub(crate) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
-        match self.look(name) {
-            There::Nothing => true,
-            There::Segment { id, .. } => id != segment,
-            There::Directory => false,
+        match self.name_state(name) {
+            NameState::Free => true,
+            NameState::Segment { id, .. } => id != segment,
+            NameState::Directory => false,
         }
     }
 }
@@ -214,7 +212,7 @@ pub(super) fn busy() -> Error {
 
 /// How the directory of the ledgers is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(super) enum LockMode {
     /// By who adds a ledger or adopts a segment: as many as like.
     Shared,
     /// By who removes segments: one, and nobody of the others.
@@ -223,40 +221,40 @@ pub(super) enum Lock {
 
 /// A ledger in the directory, as far as it could be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe {
+pub enum Liveness {
     /// It lives.
     Alive,
     /// It died.
     Dead,
     /// It could not be asked: nobody's to take.
     Unknown,
-    /// There is no such ledger: nothing, or something that is no file of this user.
-    None,
+    /// NameState is no such ledger: nothing, or something that is no file of this user.
+    Missing,
 }
 
-impl Probe {
+impl Liveness {
     /// Whether it lives, or might.
-    pub fn may_live(self) -> bool {
-        matches!(self, Probe::Alive | Probe::Unknown)
+    pub fn may_be_alive(self) -> bool {
+        matches!(self, Liveness::Alive | Liveness::Unknown)
     }
 }
 
 /// An open directory of ledgers.
 #[derive(Debug)]
-pub struct Directory {
-    home: Home,
+pub struct OpenDirectory {
+    ledgers: LedgerDirectory,
     fd: OwnedFd,
 }
 
-impl Directory {
+impl OpenDirectory {
     /// Locks it; `None` where it was removed meanwhile by the last one to go.
     ///
     /// # Errors
     /// `ERR_SHM_BUSY` where it took too long.
-    fn lock(self, lock: Lock, until: Instant) -> Result<Option<Locked>> {
+    fn lock(self, lock: LockMode, until: Instant) -> Result<Option<LockedDirectory>> {
         let attempt = || match lock {
-            Lock::Shared => lock::share(&self.fd),
-            Lock::Exclusive => lock::exclude(&self.fd),
+            LockMode::Shared => lock::share(&self.fd),
+            LockMode::Exclusive => lock::exclude(&self.fd),
         };
         for tries in 0u32.. {
             match attempt() {
@@ -270,19 +268,19 @@ impl Directory {
                 Err(errno) => return Err(system_error("flock")(errno)),
             }
         }
-        let mut locked = Locked { directory: self, last: false, room: Room::default() };
-        let Directory { home, fd } = &locked.directory;
-        match (file::stat(fd), file::stat_path(&home.directory)) {
+        let mut locked = LockedDirectory { directory: self, last: false, deferred: DeferredFrees::default() };
+        let OpenDirectory { ledgers, fd } = &locked.directory;
+        match (file::stat(fd), file::stat_path(&ledgers.path)) {
             (Ok(ours), Ok(there)) if ours.id == there.id => {
-                locked.last = lock == Lock::Exclusive;
+                locked.last = lock == LockMode::Exclusive;
                 Ok(Some(locked))
             }
             _ => Ok(None),
         }
     }
 
-    pub(super) fn home(&self) -> &Home {
-        &self.home
+    pub(super) fn ledgers(&self) -> &LedgerDirectory {
+        &self.ledgers
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {
@@ -300,17 +298,17 @@ impl Directory {
     }
 
     /// Asks whether a ledger's process lives. Probes are shared, so that two at once do not fool each other.
-    pub fn probe(&self, token: Token) -> Probe {
+    pub fn liveness(&self, token: Token) -> Liveness {
         let file = match self.open_ledger(token) {
             Ok(Some(file)) => file,
-            Ok(None) => return Probe::None,
-            Err(_) => return Probe::Unknown,
+            Ok(None) => return Liveness::Missing,
+            Err(_) => return Liveness::Unknown,
         };
         match lock::retry(|| lock::share(&file)) {
             // Closing the file lets go of the lock.
-            Ok(()) => Probe::Dead,
-            Err(Errno::WOULDBLOCK) => Probe::Alive,
-            Err(_) => Probe::Unknown,
+            Ok(()) => Liveness::Dead,
+            Err(Errno::WOULDBLOCK) => Liveness::Alive,
+            Err(_) => Liveness::Unknown,
         }
     }
 
@@ -348,7 +346,7 @@ impl Directory {
             Err(errno) => return Err(system_error("open")(errno)),
         };
         let stat: Stat = file::stat(&file).map_err(system_error("fstat"))?;
-        Ok((stat.kind == FileKind::Regular && stat.uid == self.home.uid).then_some(file))
+        Ok((stat.kind == FileKind::Regular && stat.uid == self.ledgers.uid).then_some(file))
     }
 
     /// Opens the ledger of this token for writing and locks it, if it is the file `id`.
@@ -376,34 +374,34 @@ impl Directory {
 
 /// A locked directory of ledgers.
 #[derive(Debug)]
-pub(super) struct Locked {
-    directory: Directory,
+pub(super) struct LockedDirectory {
+    directory: OpenDirectory,
     /// Removes the directory at the end, if nothing is in it then.
     last: bool,
     /// Let go of after the lock.
-    pub(super) room: Room,
+    pub(super) deferred: DeferredFrees,
 }
 
-impl std::ops::Deref for Locked {
-    type Target = Directory;
+impl std::ops::Deref for LockedDirectory {
+    type Target = OpenDirectory;
 
-    fn deref(&self) -> &Directory {
+    fn deref(&self) -> &OpenDirectory {
         &self.directory
     }
 }
 
-impl Drop for Locked {
+impl Drop for LockedDirectory {
     fn drop(&mut self) {
         if self.last {
             let _ = dir::remove_at(&self.directory.fd, MOVED);
-            let _ = dir::remove(&self.directory.home.directory);
+            let _ = dir::remove(&self.directory.ledgers.path);
         }
         // Not by closing alone: a process forked meanwhile has the same open file, and would keep the lock.
         let _ = lock::unlock(&self.directory.fd);
     }
 }
 
-impl Locked {
+impl LockedDirectory {
     /// Keeps the directory although nothing may be in it: this process's ledger is.
     pub(super) fn keep(mut self) -> Self {
         self.last = false;

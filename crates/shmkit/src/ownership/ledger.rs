@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::directory::{Home, Lock, Locked, There, busy, write_at};
+use super::directory::{LedgerDirectory, LockMode, LockedDirectory, NameState, busy, write_at};
 use super::format::{self, Entry, FREE, Token};
 use super::python_tracker;
 use super::reap::{self, Owners};
@@ -28,33 +28,33 @@ const TRIES: u32 = 10;
 /// Any thread may use it.
 #[derive(Debug)]
 pub struct Ledger {
-    home: Home,
+    ledgers: LedgerDirectory,
     token: Token,
     owner: Process,
     /// Where a forked child finds the descriptor that it must not keep.
     descriptor: Option<&'static Descriptor>,
-    book: Mutex<Book>,
+    owned: Mutex<LedgerEntries>,
 }
 
 /// A ledger for a process that is about to be started, and goes over to it with the open file: it lives for as long as one
 /// of the two has that.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedLedger {
     token: Token,
     file: OwnedFd,
 }
 
-impl Prepared {
+impl PreparedLedger {
     /// Makes one, of which nobody can tell yet whose it is. It is on nobody's list of what a forked child must not keep: this
     /// is for a moment, and for processes that do not fork without an `exec()`.
     ///
     /// # Errors
     /// As `Ledger::new`; `ERR_SHM_BUSY` where the lock was not to be had in time.
-    pub fn new(home: &Home, patience: Duration) -> Result<Self> {
+    pub fn new(ledgers: &LedgerDirectory, patience: Duration) -> Result<Self> {
         let (token, nobody) =
             (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
-        let file = make(home, token, &format::ledger(token, nobody, &[]), patience)?;
-        Ok(Prepared { token, file })
+        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), patience)?;
+        Ok(PreparedLedger { token, file })
     }
 
     /// What names it.
@@ -63,14 +63,14 @@ impl Prepared {
     }
 }
 
-impl AsFd for Prepared {
+impl AsFd for PreparedLedger {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 }
 
 #[derive(Debug)]
-struct Book {
+struct LedgerEntries {
     file: OwnedFd,
     id: Identity,
     records: Vec<Option<Entry>>,
@@ -86,16 +86,19 @@ impl Ledger {
     ///
     /// # Errors
     /// `ERR_SHM_UNSAFE_LEDGERS` where others can write to the directory; else what the system says.
-    pub fn new(home: Home) -> Result<Self> {
-        Self::known_to(home, None)
+    pub fn new(ledgers: LedgerDirectory) -> Result<Self> {
+        Self::new_with_descriptor(ledgers, None)
     }
 
     /// As `new`; the descriptor that holds the lock is noted there.
-    pub(super) fn known_to(home: Home, descriptor: Option<&'static Descriptor>) -> Result<Self> {
+    pub(super) fn new_with_descriptor(
+        ledgers: LedgerDirectory,
+        descriptor: Option<&'static Descriptor>,
+    ) -> Result<Self> {
         let (token, owner) = (Token::random()?, Process::current());
-        let book = Book::with(&home, token, owner, Vec::new())?;
-        let ledger = Ledger { home, token, owner, descriptor, book: Mutex::new(book) };
-        ledger.note(&ledger.book());
+        let owned = LedgerEntries::with(&ledgers, token, owner, Vec::new())?;
+        let ledger = Ledger { ledgers, token, owner, descriptor, owned: Mutex::new(owned) };
+        ledger.note(&ledger.owned());
         Ok(ledger)
     }
 
@@ -103,22 +106,22 @@ impl Ledger {
     ///
     /// # Errors
     /// What the system says.
-    pub fn take_over(home: Home, token: Token, file: OwnedFd) -> Result<Self> {
-        Self::taken_over(home, token, file, None)
+    pub fn take_over(ledgers: LedgerDirectory, token: Token, file: OwnedFd) -> Result<Self> {
+        Self::take_over_with_descriptor(ledgers, token, file, None)
     }
 
     /// As `take_over`; the descriptor that holds the lock is noted there.
-    pub(super) fn taken_over(
-        home: Home,
+    pub(super) fn take_over_with_descriptor(
+        ledgers: LedgerDirectory,
         token: Token,
         file: OwnedFd,
         descriptor: Option<&'static Descriptor>,
     ) -> Result<Self> {
         let owner = Process::current();
         write_at(&file, &format::ledger(token, owner, &[]), 0)?;
-        let book = Mutex::new(Book::of(file, Vec::new())?);
-        let ledger = Ledger { home, token, owner, descriptor, book };
-        ledger.note(&ledger.book());
+        let owned = Mutex::new(LedgerEntries::of(file, Vec::new())?);
+        let ledger = Ledger { ledgers, token, owner, descriptor, owned };
+        ledger.note(&ledger.owned());
         Ok(ledger)
     }
 
@@ -128,27 +131,27 @@ impl Ledger {
     }
 
     /// Where it is.
-    pub fn home(&self) -> &Home {
-        &self.home
+    pub fn ledgers(&self) -> &LedgerDirectory {
+        &self.ledgers
     }
 
-    fn note(&self, book: &Book) {
+    fn note(&self, owned: &LedgerEntries) {
         if let Some(descriptor) = self.descriptor {
-            descriptor.set(book.file.as_raw_fd(), book.id.inode);
+            descriptor.set(owned.file.as_raw_fd(), owned.id.inode);
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn owned(&self) -> MutexGuard<'_, LedgerEntries> {
+        self.owned.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The book, its file there to be written to.
-    fn open_book(&self) -> Result<MutexGuard<'_, Book>> {
-        let mut book = self.book();
-        if !book.is_there() {
-            book.reopen(self)?;
+    /// The owned, its file there to be written to.
+    fn open_owned(&self) -> Result<MutexGuard<'_, LedgerEntries>> {
+        let mut owned = self.owned();
+        if !owned.is_there() {
+            owned.reopen(self)?;
         }
-        Ok(book)
+        Ok(owned)
     }
 
     /// Whether the process is an owner of this segment.
@@ -156,7 +159,7 @@ impl Ledger {
     /// # Errors
     /// As `adopt`.
     pub fn owns(&self, id: Identity) -> Result<bool> {
-        Ok(self.open_book()?.slots.contains_key(&id))
+        Ok(self.open_owned()?.slots.contains_key(&id))
     }
 
     /// Makes the process an owner of an existing segment, unless it is one.
@@ -170,16 +173,16 @@ impl Ledger {
         }
         python_tracker::check(name)?;
         // As long as this is held, nobody decides that the segment has no owner.
-        let mut locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
-        if self.home.look(name) == There::Directory {
+        let mut locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        if self.ledgers.name_state(name) == NameState::Directory {
             drop(locked);
-            self.home.make_locked(Lock::Exclusive, PATIENCE)?.recover();
-            locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+            self.ledgers.lock_or_make(LockMode::Exclusive, PATIENCE)?.recover();
+            locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
         }
-        match self.home.look(name) {
-            There::Segment { id: there, mine: true } if there == id => {}
+        match self.ledgers.name_state(name) {
+            NameState::Segment { id: there, mine: true } if there == id => {}
             // Its own user's ledgers would not know of this owner, and would unlink it all the same.
-            There::Segment { id: there, mine: false } if there == id => {
+            NameState::Segment { id: there, mine: false } if there == id => {
                 let error = system_error("shm_unlink")(Errno::PERM);
                 return Err(
                     Error { message: "only its user can own a segment".into(), ..error }.about(name.as_str())
@@ -194,8 +197,8 @@ impl Ledger {
     }
 
     /// Adds a segment that was found to be there, under the shared lock.
-    fn own(&self, locked: Locked, name: &Name, id: Identity) -> Result<()> {
-        let added = self.book().add(&self.home, name, id);
+    fn own(&self, locked: LockedDirectory, name: &Name, id: Identity) -> Result<()> {
+        let added = self.owned().add(&self.ledgers, name, id);
         drop(locked);
         added?;
         python_tracker::register(name);
@@ -209,73 +212,73 @@ impl Ledger {
     /// `ERR_SHM_BUSY`; else what the system says.
     pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
         // While this is held, no ledger goes: of a dead heir a reaper finds the segment on that one.
-        let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
         if heir.is_some_and(|heir| !locked.has(heir)) {
             return Ok(false);
         }
-        self.strike(id);
+        self.remove_entry(id);
         drop(locked);
         python_tracker::unregister(name);
         Ok(true)
     }
 
     /// Strikes a segment off that has no name any more.
-    pub(super) fn strike(&self, id: Identity) {
-        self.book().strike(id);
+    pub(super) fn remove_entry(&self, id: Identity) {
+        self.owned().remove_entry(id);
     }
 
     /// Ends the ownership of everything: what nobody else owns is unlinked, and the ledger goes. For the end
     /// of a process; what it does not get done within `patience` is left to the others.
     pub fn leave(&self, patience: Duration) {
         // Another thread may be at it, and would be waited for while it waits for the lock.
-        let Ok(mut book) = self.book.try_lock() else { return };
-        if !book.is_there() || !book.pending.is_empty() {
+        let Ok(mut owned) = self.owned.try_lock() else { return };
+        if !owned.is_there() || !owned.pending.is_empty() {
             return;
         }
-        let entries: Vec<Entry> = book.records.iter().flatten().cloned().collect();
-        let removed = reap::leave(&self.home, self.token, &entries, patience);
-        if !book.is_there() {
-            book.forget();
+        let entries: Vec<Entry> = owned.records.iter().flatten().cloned().collect();
+        let removed = reap::leave(&self.ledgers, self.token, &entries, patience);
+        if !owned.is_there() {
+            owned.forget();
         }
-        drop(book);
+        drop(owned);
         removed.iter().for_each(python_tracker::unregister);
     }
 }
 
-impl segment::Claim for Ledger {
+impl segment::Owner for Ledger {
     fn claim(&self, name: &Name, id: Identity) -> Result<()> {
         python_tracker::check(name)?;
-        let mut book = self.open_book()?;
-        book.add(&self.home, name, id)?;
-        book.pending.insert(id);
+        let mut owned = self.open_owned()?;
+        owned.add(&self.ledgers, name, id)?;
+        owned.pending.insert(id);
         Ok(())
     }
 
     fn published(&self, name: &Name, id: Identity) {
-        self.book().pending.remove(&id);
+        self.owned().pending.remove(&id);
         python_tracker::register(name);
     }
 
     fn disclaim(&self, id: Identity) {
-        self.strike(id);
+        self.remove_entry(id);
     }
 
-    fn make_way(&self, name: &Name) -> bool {
-        reap::make_way(&self.home, name, PATIENCE).unwrap_or(false)
+    fn free_name(&self, name: &Name) -> bool {
+        reap::free_name(&self.ledgers, name, PATIENCE).unwrap_or(false)
     }
 
     fn join(&self, name: &Name, id: Identity) -> Result<bool> {
-        if self.open_book()?.slots.contains_key(&id) {
+        if self.open_owned()?.slots.contains_key(&id) {
             return Ok(true);
         }
-        let locked = self.home.make_locked(Lock::Shared, PATIENCE)?;
-        let mine = match self.home.look(name) {
-            There::Segment { id: there, mine } if there == id => mine,
-            There::Directory => false,
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        let mine = match self.ledgers.name_state(name) {
+            NameState::Segment { id: there, mine } if there == id => mine,
+            NameState::Directory => false,
             _ => return Ok(false),
         };
         match reap::owners_of(&locked, id)? {
-            Owners::Living if mine => {
+            Owners::Alive if mine => {
                 python_tracker::check(name)?;
                 self.own(locked, name, id)?;
                 Ok(true)
@@ -287,10 +290,10 @@ impl segment::Claim for Ledger {
 }
 
 /// Makes the file of a ledger, locked.
-fn make(home: &Home, token: Token, contents: &[u8], patience: Duration) -> Result<OwnedFd> {
+fn make(ledgers: &LedgerDirectory, token: Token, contents: &[u8], patience: Duration) -> Result<OwnedFd> {
     let mut tries = 1..TRIES;
     loop {
-        match home.make_locked(Lock::Shared, patience)?.create(token, contents) {
+        match ledgers.lock_or_make(LockMode::Shared, patience)?.create(token, contents) {
             Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
             // Our own, which somebody is looking at.
             Err(error) if error.code == "EEXIST" => return Err(busy()),
@@ -299,10 +302,10 @@ fn make(home: &Home, token: Token, contents: &[u8], patience: Duration) -> Resul
     }
 }
 
-impl Book {
+impl LedgerEntries {
     /// A ledger that has these records from the moment it can be seen.
-    fn with(home: &Home, token: Token, owner: Process, entries: Vec<Entry>) -> Result<Self> {
-        Book::of(make(home, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
+    fn with(ledgers: &LedgerDirectory, token: Token, owner: Process, entries: Vec<Entry>) -> Result<Self> {
+        LedgerEntries::of(make(ledgers, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
     }
 
     /// Of a file that has these records.
@@ -310,7 +313,15 @@ impl Book {
         let id = file::stat(&file).map_err(system_error("fstat"))?.id;
         let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
         let records = entries.into_iter().map(Some).collect();
-        Ok(Book { file, id, records, slots, free: Vec::new(), sweep_at: SWEPT_FROM, pending: HashSet::new() })
+        Ok(LedgerEntries {
+            file,
+            id,
+            records,
+            slots,
+            free: Vec::new(),
+            sweep_at: SWEPT_FROM,
+            pending: HashSet::new(),
+        })
     }
 
     /// Whether the file is still the one that others see. A session manager may have removed it (logind's
@@ -323,18 +334,18 @@ impl Book {
     /// still owned.
     fn reopen(&mut self, ledger: &Ledger) -> Result<()> {
         let same = {
-            let locked = ledger.home.make_locked(Lock::Shared, PATIENCE)?;
+            let locked = ledger.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
             locked.relock(ledger.token, self.id)
         };
         let old_id = self.id;
         let old = match same {
             Some(file) => std::mem::replace(&mut self.file, file),
             None => {
-                let gone = |entry: &Entry| ledger.home.is_gone(&entry.0, entry.1);
+                let gone = |entry: &Entry| ledger.ledgers.is_gone(&entry.0, entry.1);
                 let entries = self.records.iter().flatten().filter(|entry| !gone(entry)).cloned().collect();
-                let mut book = Book::with(&ledger.home, ledger.token, ledger.owner, entries)?;
-                book.pending = std::mem::take(&mut self.pending);
-                std::mem::replace(self, book).file
+                let mut owned = LedgerEntries::with(&ledger.ledgers, ledger.token, ledger.owner, entries)?;
+                owned.pending = std::mem::take(&mut self.pending);
+                std::mem::replace(self, owned).file
             }
         };
         ledger.note(self);
@@ -347,13 +358,13 @@ impl Book {
         Ok(())
     }
 
-    fn add(&mut self, home: &Home, name: &Name, id: Identity) -> Result<()> {
+    fn add(&mut self, ledgers: &LedgerDirectory, name: &Name, id: Identity) -> Result<()> {
         if self.slots.contains_key(&id) {
             // A name was taken, and another is tried for the same segment.
-            self.strike(id);
+            self.remove_entry(id);
         }
         if self.free.is_empty() && self.records.len() >= self.sweep_at {
-            self.sweep(home);
+            self.sweep(ledgers);
         }
         let slot = self.free.pop().unwrap_or(self.records.len());
         let entry = (name.clone(), id);
@@ -371,7 +382,7 @@ impl Book {
         Ok(())
     }
 
-    fn strike(&mut self, id: Identity) {
+    fn remove_entry(&mut self, id: Identity) {
         self.pending.remove(&id);
         if let Some(slot) = self.slots.remove(&id) {
             self.records[slot] = None;
@@ -384,11 +395,11 @@ impl Book {
     }
 
     /// Strikes off what others unlinked.
-    fn sweep(&mut self, home: &Home) {
-        let gone = |entry: &&Entry| !self.pending.contains(&entry.1) && home.is_gone(&entry.0, entry.1);
+    fn sweep(&mut self, ledgers: &LedgerDirectory) {
+        let gone = |entry: &&Entry| !self.pending.contains(&entry.1) && ledgers.is_gone(&entry.0, entry.1);
         let gone: Vec<Identity> = self.records.iter().flatten().filter(gone).map(|entry| entry.1).collect();
         for id in gone {
-            self.strike(id);
+            self.remove_entry(id);
         }
         self.sweep_at = SWEPT_FROM.max(2 * self.slots.len());
     }

@@ -4,8 +4,8 @@
 //! ```text
 //! /dev/shm/
 //!   NAME …                     segments
-//!   .shmkit-UID/               one for each user, nobody else can write to it  (home.rs)
-//!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, book.rs)
+//!   .shmkit-UID/               one for each user, nobody else can write to it  (ledgers.rs)
+//!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, owned.rs)
 //!     TOKEN.manager            where that process listens, if it is a manager           (crate::manager)
 //!     moved/                   segments that are looked at                              (take.rs)
 //!     tracker, tracker.lock    the companion process                            (crate::ownership::tracker)
@@ -32,7 +32,7 @@ mod unlink_if_same;
 
 pub use crate::sys::process::{Process, this_pid_namespace};
 pub use current::{existing, process, take_over, unlink, unlink_by_name};
-pub use directory::{Directory, Home, Probe};
+pub use directory::{LedgerDirectory, Liveness, OpenDirectory};
 pub use format::Token;
-pub use ledger::{Ledger, PATIENCE, Prepared};
-pub use reap::{Reaped, Survey, Surveyed, if_nobody_is_left, orphans, reap, survey};
+pub use ledger::{Ledger, PATIENCE, PreparedLedger};
+pub use reap::{Reaped, Survey, SurveyedLedger, if_no_ledger_is_alive, orphans, reap, survey};

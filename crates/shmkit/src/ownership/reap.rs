@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::directory::{Directory, Home, LOCK_PAUSE, Locked, Probe, There};
+use super::directory::{LOCK_PAUSE, LedgerDirectory, Liveness, LockedDirectory, NameState, OpenDirectory};
 use super::format::{Contents, Entry, Token};
 use crate::segment::lock_header;
 use crate::segment::{Identity, Name};
@@ -12,7 +12,7 @@ use crate::sys::process::Process;
 use crate::{Error, Result};
 
 /// For so long the lock is held at a time, about: others wait for it on their event loops.
-const TURN: Duration = Duration::from_millis(20);
+const PERIOD: Duration = Duration::from_millis(20);
 
 /// What a round of reaping found and did.
 #[derive(Debug, Default)]
@@ -28,37 +28,37 @@ pub struct Reaped {
 /// # Errors
 /// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`. Of what could not
 /// be removed, the first reason; the rest is done.
-pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
+pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(reaped) };
+    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(reaped) };
     let mut dead = Vec::new();
-    for token in turn.locked.tokens()? {
-        match turn.locked.probe(token) {
-            Probe::Dead => dead.push(token),
-            Probe::Alive | Probe::Unknown => reaped.alive.push(token),
-            Probe::None => {}
+    for token in period.locked.tokens()? {
+        match period.locked.liveness(token) {
+            Liveness::Dead => dead.push(token),
+            Liveness::Alive | Liveness::Unknown => reaped.alive.push(token),
+            Liveness::Missing => {}
         }
     }
-    turn.locked.remove_strays();
-    turn.locked.recover();
+    period.locked.remove_strays();
+    period.locked.recover();
     let mut failed = None;
     for token in dead {
-        match turn.locked.read(token) {
+        match period.locked.read(token) {
             Ok(Some(Contents::Entries(_, entries))) => {
                 let mut all = true;
                 for entry in entries {
-                    if turn.is_over() {
-                        match turn.next(home, patience) {
-                            Ok(Some(next)) => turn = next,
+                    if period.is_over() {
+                        match period.next(ledgers, patience) {
+                            Ok(Some(next)) => period = next,
                             // The others go on, or there is nothing left to do.
                             Ok(None) | Err(_) => return Ok(reaped),
                         }
                         // Its process may live: somebody had closed its descriptor, and it has the lock again.
-                        if turn.locked.probe(token) != Probe::Dead {
+                        if period.locked.liveness(token) != Liveness::Dead {
                             break;
                         }
                     }
-                    match turn.remove(&entry) {
+                    match period.remove(&entry) {
                         Ok(Outcome::Removed) => reaped.removed.push(entry.0),
                         Ok(Outcome::Nothing) => {}
                         Ok(Outcome::Kept) => all = false,
@@ -68,11 +68,11 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
                         }
                     }
                 }
-                if all && turn.locked.probe(token) == Probe::Dead {
-                    turn.locked.remove(token);
+                if all && period.locked.liveness(token) == Liveness::Dead {
+                    period.locked.remove(token);
                 }
             }
-            Ok(Some(Contents::Garbled)) => turn.locked.remove(token),
+            Ok(Some(Contents::Garbled)) => period.locked.remove(token),
             // Whoever can read it will.
             Ok(Some(Contents::Newer)) | Err(_) => {}
             Ok(None) => {}
@@ -86,24 +86,24 @@ pub fn reap(home: &Home, patience: Duration) -> Result<Reaped> {
 ///
 /// # Errors
 /// As `reap`.
-pub(super) fn make_way(home: &Home, name: &Name, patience: Duration) -> Result<bool> {
-    let is_free = || home.look(name) == There::Nothing;
-    let is_dead = |directory: &Directory, token| directory.probe(token) == Probe::Dead;
-    let Some(directory) = home.open()? else { return Ok(is_free()) };
+pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Duration) -> Result<bool> {
+    let is_free = || ledgers.name_state(name) == NameState::Free;
+    let is_dead = |directory: &OpenDirectory, token| directory.liveness(token) == Liveness::Dead;
+    let Some(directory) = ledgers.open()? else { return Ok(is_free()) };
     // Most times nobody is dead, and nobody is asked to wait.
     let somebody_is = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
-    if !somebody_is && home.look(name) != There::Directory {
+    if !somebody_is && ledgers.name_state(name) != NameState::Directory {
         return Ok(is_free()); // a reaper may just have been there
     }
-    let Some(mut turn) = Turn::begin(home, patience, None)? else { return Ok(is_free()) };
-    turn.locked.recover();
-    let There::Segment { id, mine: true } = home.look(name) else { return Ok(is_free()) };
-    for token in turn.locked.tokens()? {
-        if is_dead(&turn.locked, token)
-            && let Some(Contents::Entries(_, entries)) = turn.locked.read(token)?
+    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(is_free()) };
+    period.locked.recover();
+    let NameState::Segment { id, mine: true } = ledgers.name_state(name) else { return Ok(is_free()) };
+    for token in period.locked.tokens()? {
+        if is_dead(&period.locked, token)
+            && let Some(Contents::Entries(_, entries)) = period.locked.read(token)?
             && entries.iter().any(|entry| (&entry.0, entry.1) == (name, id))
         {
-            turn.remove(&(name.clone(), id))?;
+            period.remove(&(name.clone(), id))?;
             break;
         }
     }
@@ -113,10 +113,11 @@ pub(super) fn make_way(home: &Home, name: &Name, patience: Duration) -> Result<b
 /// Who has a segment on their ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owners {
-    Nobody,
-    /// Somebody who lives.
-    Living,
-    /// Only who is dead: it is about to go.
+    /// No process.
+    None,
+    /// At least one that is alive.
+    Alive,
+    /// Only dead ones: the segment is about to be reaped.
     Dead,
 }
 
@@ -124,16 +125,16 @@ pub(super) enum Owners {
 ///
 /// # Errors
 /// What the system says.
-pub(super) fn owners_of(locked: &Locked, id: Identity) -> Result<Owners> {
-    let mut owners = Owners::Nobody;
+pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners> {
+    let mut owners = Owners::None;
     for token in locked.tokens()? {
-        let probe = locked.probe(token);
+        let probe = locked.liveness(token);
         if let Some(Contents::Entries(_, entries)) = locked.read(token)?
             && entries.iter().any(|entry| entry.1 == id)
         {
             match probe {
-                Probe::Dead => owners = Owners::Dead,
-                _ => return Ok(Owners::Living),
+                Liveness::Dead => owners = Owners::Dead,
+                _ => return Ok(Owners::Alive),
             }
         }
     }
@@ -142,27 +143,32 @@ pub(super) fn owners_of(locked: &Locked, id: Identity) -> Result<Owners> {
 
 /// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what
 /// was removed. What is not done within `patience` is left to the others, and the ledger with it.
-pub(super) fn leave(home: &Home, token: Token, entries: &[Entry], patience: Duration) -> Vec<Name> {
+pub(super) fn leave(
+    ledgers: &LedgerDirectory,
+    token: Token,
+    entries: &[Entry],
+    patience: Duration,
+) -> Vec<Name> {
     let mut removed = Vec::new();
     let until = Instant::now() + patience;
-    let Ok(Some(mut turn)) = Turn::begin(home, patience, Some(token)) else { return removed };
+    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, patience, Some(token)) else { return removed };
     let mut all = true;
     for entry in entries {
-        if turn.is_over() {
+        if period.is_over() {
             let left = until.saturating_duration_since(Instant::now());
-            match turn.next(home, left) {
-                Ok(Some(next)) if !left.is_zero() => turn = next,
+            match period.next(ledgers, left) {
+                Ok(Some(next)) if !left.is_zero() => period = next,
                 _ => return removed,
             }
         }
-        match turn.remove(entry) {
+        match period.remove(entry) {
             Ok(Outcome::Removed) => removed.push(entry.0.clone()),
             Ok(Outcome::Nothing) => {}
             Ok(Outcome::Kept) | Err(_) => all = false,
         }
     }
     if all {
-        turn.locked.remove(token);
+        period.locked.remove(token);
     }
     removed
 }
@@ -172,12 +178,17 @@ pub(super) fn leave(home: &Home, token: Token, entries: &[Entry], patience: Dura
 ///
 /// # Errors
 /// As `reap`.
-pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) -> Result<bool> {
-    let Some(turn) = Turn::begin(home, patience, None)? else {
+pub fn if_no_ledger_is_alive(
+    ledgers: &LedgerDirectory,
+    patience: Duration,
+    leave: impl FnOnce(),
+) -> Result<bool> {
+    let Some(period) = LockPeriod::begin(ledgers, patience, None)? else {
         leave();
         return Ok(true);
     };
-    let nobody = !turn.locked.tokens()?.into_iter().any(|token| turn.locked.probe(token).may_live());
+    let nobody =
+        !period.locked.tokens()?.into_iter().any(|token| period.locked.liveness(token).may_be_alive());
     if nobody {
         leave();
     }
@@ -185,33 +196,33 @@ pub fn if_nobody_is_left(home: &Home, patience: Duration, leave: impl FnOnce()) 
 }
 
 /// A time of holding the lock exclusively.
-struct Turn {
-    locked: Locked,
+struct LockPeriod {
+    locked: LockedDirectory,
     /// Whose ledger does not count.
-    but: Option<Token>,
-    /// Read when it is needed; nobody can become an owner in this turn.
+    except: Option<Token>,
+    /// Read when it is needed; nobody can become an owner in this period.
     owned: Option<Owned>,
     until: Instant,
 }
 
-impl Turn {
+impl LockPeriod {
     /// `None` where there are no ledgers at all.
-    fn begin(home: &Home, patience: Duration, but: Option<Token>) -> Result<Option<Self>> {
-        let locked = home.lock_existing(patience)?;
-        Ok(locked.map(|locked| Turn { locked, but, owned: None, until: Instant::now() + TURN }))
+    fn begin(ledgers: &LedgerDirectory, patience: Duration, except: Option<Token>) -> Result<Option<Self>> {
+        let locked = ledgers.lock_existing(patience)?;
+        Ok(locked.map(|locked| LockPeriod { locked, except, owned: None, until: Instant::now() + PERIOD }))
     }
 
     fn is_over(&self) -> bool {
-        self.locked.room.is_full() || Instant::now() > self.until
+        self.locked.deferred.is_full() || Instant::now() > self.until
     }
 
     /// Lets others have the lock, and has it again.
-    fn next(self, home: &Home, patience: Duration) -> Result<Option<Self>> {
-        let but = self.but;
+    fn next(self, ledgers: &LedgerDirectory, patience: Duration) -> Result<Option<Self>> {
+        let except = self.except;
         drop(self);
         // They ask for it now and then; this is longer than their pauses.
         sleep(2 * LOCK_PAUSE);
-        Turn::begin(home, patience, but)
+        LockPeriod::begin(ledgers, patience, except)
     }
 
     fn remove(&mut self, entry: &Entry) -> Result<Outcome> {
@@ -219,19 +230,20 @@ impl Turn {
             Some(owned) => owned,
             None => {
                 let began = Instant::now();
-                let owned = Owned::by_others(&self.locked, self.but)?;
+                let owned = Owned::by_others(&self.locked, self.except)?;
                 // At least as long as the reading took, or reading is all that turns are spent on.
-                self.until = Instant::now() + TURN.max(began.elapsed());
+                self.until = Instant::now() + PERIOD.max(began.elapsed());
                 self.owned.insert(owned)
             }
         };
         let outcome = owned.remove(&mut self.locked, entry);
         let (name, id) = entry;
         // The lock beside it goes with it; also where somebody was killed between the two.
-        if self.locked.home().is_gone(name, *id)
-            && let Some((sidecar, its_id)) = lock_header::beside(self.locked.home().segments(), name, *id)
+        if self.locked.ledgers().is_gone(name, *id)
+            && let Some((sidecar, its_id)) =
+                lock_header::sidecar_of(self.locked.ledgers().segments(), name, *id)
         {
-            let _ = self.locked.take(&sidecar, its_id);
+            let _ = self.locked.unlink_if_same(&sidecar, its_id);
         }
         outcome
     }
@@ -255,10 +267,10 @@ struct Owned {
 }
 
 impl Owned {
-    fn by_others(directory: &Directory, but: Option<Token>) -> Result<Self> {
+    fn by_others(directory: &OpenDirectory, except: Option<Token>) -> Result<Self> {
         let mut owned = Owned::default();
         for token in directory.tokens()? {
-            if Some(token) == but || !directory.probe(token).may_live() {
+            if Some(token) == except || !directory.liveness(token).may_be_alive() {
                 continue;
             }
             match directory.read(token) {
@@ -272,20 +284,21 @@ impl Owned {
         Ok(owned)
     }
 
-    fn remove(&self, locked: &mut Locked, (name, id): &Entry) -> Result<Outcome> {
+    fn remove(&self, locked: &mut LockedDirectory, (name, id): &Entry) -> Result<Outcome> {
         if self.ids.contains(id) {
             return Ok(Outcome::Nothing);
         }
-        if matches!(locked.home().look(name), There::Segment { id: there, mine: false } if there == *id) {
+        if matches!(locked.ledgers().name_state(name), NameState::Segment { id: there, mine: false } if there == *id)
+        {
             return Ok(Outcome::Nothing); // another user's, whose ledgers say what is to become of it
         }
         if self.opaque {
-            return Ok(if locked.home().is_gone(name, *id) { Outcome::Nothing } else { Outcome::Kept });
+            return Ok(if locked.ledgers().is_gone(name, *id) { Outcome::Nothing } else { Outcome::Kept });
         }
-        match locked.take(name, *id) {
+        match locked.unlink_if_same(name, *id) {
             Ok(true) => Ok(Outcome::Removed),
             // It may be about to be put back there: by another user's process, whose lock is not ours.
-            Ok(false) if locked.home().is_being_looked_at(name) => Ok(Outcome::Kept),
+            Ok(false) if locked.ledgers().has_placeholder(name) => Ok(Outcome::Kept),
             Ok(false) => Ok(Outcome::Nothing),
             Err(Error { code: "EPERM" | "EACCES", .. }) => Ok(Outcome::Nothing),
             Err(error) => Err(error),
@@ -297,14 +310,14 @@ impl Owned {
 #[derive(Debug, Default)]
 pub struct Survey {
     /// Those that can be read.
-    pub ledgers: Vec<Surveyed>,
+    pub ledgers: Vec<SurveyedLedger>,
     /// A live one cannot be read, and may own anything.
     pub opaque: bool,
 }
 
 /// A ledger as `survey` finds it.
 #[derive(Debug)]
-pub struct Surveyed {
+pub struct SurveyedLedger {
     /// Whether its process lives, or might.
     pub alive: bool,
     /// Its process.
@@ -316,18 +329,18 @@ pub struct Surveyed {
 /// Looks at every ledger.
 ///
 /// # Errors
-/// As `Home::open`.
-pub fn survey(home: &Home) -> Result<Survey> {
+/// As `LedgerDirectory::open`.
+pub fn survey(ledgers: &LedgerDirectory) -> Result<Survey> {
     let mut survey = Survey::default();
-    let Some(directory) = home.open()? else { return Ok(survey) };
+    let Some(directory) = ledgers.open()? else { return Ok(survey) };
     for token in directory.tokens()? {
-        let alive = match directory.probe(token) {
-            Probe::None => continue,
-            probe => probe != Probe::Dead,
+        let alive = match directory.liveness(token) {
+            Liveness::Missing => continue,
+            probe => probe != Liveness::Dead,
         };
         match directory.read(token) {
             Ok(Some(Contents::Entries(owner, segments))) => {
-                survey.ledgers.push(Surveyed { alive, owner, segments })
+                survey.ledgers.push(SurveyedLedger { alive, owner, segments })
             }
             Ok(None) => {}
             Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => survey.opaque |= alive,
@@ -339,16 +352,17 @@ pub fn survey(home: &Home) -> Result<Survey> {
 /// The segments that `reap` would remove now, by name.
 ///
 /// # Errors
-/// As `Home::open`.
-pub fn orphans(home: &Home) -> Result<Vec<Name>> {
-    let Survey { ledgers, opaque } = survey(home)?;
+/// As `LedgerDirectory::open`.
+pub fn orphans(ledgers: &LedgerDirectory) -> Result<Vec<Name>> {
+    let Survey { ledgers: found, opaque } = survey(ledgers)?;
     if opaque {
         return Ok(Vec::new());
     }
-    let (alive, dead): (Vec<_>, Vec<_>) = ledgers.into_iter().partition(|ledger| ledger.alive);
+    let (alive, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|ledger| ledger.alive);
     let owned: HashSet<Identity> =
         alive.iter().flat_map(|it| it.segments.iter().map(|(_, id)| *id)).collect();
-    let is_there = |name: &Name, id: Identity| home.look(name) == There::Segment { id, mine: true };
+    let is_there =
+        |name: &Name, id: Identity| ledgers.name_state(name) == NameState::Segment { id, mine: true };
     let mut orphans: Vec<Name> = dead
         .into_iter()
         .flat_map(|ledger| ledger.segments)

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::ownership::{Home, PATIENCE, Token, reap};
+use crate::ownership::{LedgerDirectory, PATIENCE, Token, reap};
 use crate::sys::fork::Descriptor;
 use crate::sys::spawn::{Child, spawn};
 use crate::sys::{Errno, file, poll, socket};
@@ -64,15 +64,15 @@ pub struct Start {
 
 /// Sees to it that a tracker runs and knows of this process's ledger, from now on. Does not wait. Only the first call
 /// for a ledger asks how to start one; `None` is a process without a tracker, which looks at the ledgers once itself.
-pub fn ensure(home: &Home, token: Token, start: impl FnOnce() -> Option<Start>) {
+pub fn ensure(ledgers: &LedgerDirectory, token: Token, start: impl FnOnce() -> Option<Start>) {
     let watched = u64::from_ne_bytes(std::array::from_fn(|i| token.as_bytes()[i])) | 1;
     if WATCHED.load(Ordering::Acquire) == watched || WATCHED.swap(watched, Ordering::AcqRel) == watched {
         return;
     }
-    let home = home.clone();
+    let ledgers = ledgers.clone();
     let watch: Box<dyn FnOnce() + Send> = match start() {
         Some(Start { program, on_trouble }) => {
-            let mut watch = Watch { home, token, program, next: Next::Connect, child: None };
+            let mut watch = Watch { ledgers, token, program, next: Next::Connect, child: None };
             // Here and now, although it takes part of a millisecond: were this process killed before its thread gets
             // to it, there would be nobody to clean up. A tracker that is there looks at all ledgers now and then,
             // and does not go while there is ours.
@@ -82,7 +82,7 @@ pub fn ensure(home: &Home, token: Token, start: impl FnOnce() -> Option<Start>) 
             };
             Box::new(move || watch.run(on_trouble))
         }
-        None => Box::new(move || drop(reap(&home, PATIENCE))),
+        None => Box::new(move || drop(reap(&ledgers, PATIENCE))),
     };
     // Where there can be no thread, there is none to tell anybody.
     let _ = thread::Builder::new().name("shmkit-tracker".into()).stack_size(STACK).spawn(watch);
@@ -95,7 +95,7 @@ pub(crate) fn forget() {
 }
 
 struct Watch {
-    home: Home,
+    ledgers: LedgerDirectory,
     token: Token,
     program: Result<PathBuf, String>,
     next: Next,
@@ -134,7 +134,7 @@ impl Watch {
                     on_trouble(why);
                 }
                 // What the tracker would do, now and then.
-                let _ = reap(&self.home, PATIENCE);
+                let _ = reap(&self.ledgers, PATIENCE);
             }
             sleep(self.pause(failures));
         }
@@ -170,7 +170,7 @@ impl Watch {
     }
 
     fn socket(&self) -> PathBuf {
-        self.home.directory().join(SOCKET)
+        self.ledgers.path().join(SOCKET)
     }
 
     /// A socket to what listens in the tracker's place, our token sent. Does not wait.
@@ -188,7 +188,7 @@ impl Watch {
     /// The same socket, if a tracker is at the other end.
     fn greet(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
         let mut greet = || -> io::Result<()> {
-            if socket::peer_user(&stream)? != self.home.uid() {
+            if socket::peer_user(&stream)? != self.ledgers.uid() {
                 return Err(io::Error::other("it is another user's"));
             }
             stream.set_nonblocking(false)?;

@@ -3,14 +3,14 @@
 use std::os::fd::OwnedFd;
 
 use super::deferred_free::hold_if_large;
-use super::directory::{Locked, MOVED, There};
+use super::directory::{LockedDirectory, MOVED, NameState};
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
 use crate::sys::file::{FileKind, Stat};
 use crate::sys::{self, Errno, dir, file};
 
-impl Locked {
+impl LockedDirectory {
     /// Removes the segment's name if it still belongs to `id`, and says whether it did.
     ///
     /// No system call unlinks a name only if it has a certain inode, and between a look and an unlink a stranger
@@ -32,31 +32,31 @@ impl Locked {
     ///
     /// Each line tells `recover` what to do for a process that was killed after it. The lock, held exclusively, keeps
     /// two from doing this at once.
-    pub(super) fn take(&mut self, name: &Name, id: Identity) -> Result<bool> {
-        let mut there = self.home().look(name);
-        if there == There::Directory {
+    pub(super) fn unlink_if_same(&mut self, name: &Name, id: Identity) -> Result<bool> {
+        let mut there = self.ledgers().name_state(name);
+        if there == NameState::Directory {
             self.recover();
-            there = self.home().look(name);
+            there = self.ledgers().name_state(name);
         }
-        if !matches!(there, There::Segment { id: there, .. } if there == id) {
+        if !matches!(there, NameState::Segment { id: there, .. } if there == id) {
             return Ok(false);
         }
-        if name.is_drawn() {
-            return self.take_in_place(name); // nobody draws it a second time
+        if name.is_random() {
+            return self.unlink_in_place(name); // nobody draws it a second time
         }
         #[cfg(test)]
-        tests::after_the_look();
+        tests::after_check();
         let aside = format!("{MOVED}/{}", name.as_str());
-        if self.make_aside(&aside).is_err() {
+        if self.make_placeholder(&aside).is_err() {
             // A filesystem that is full to the last inode is to be emptied, and not to be left so.
-            return self.take_in_place(name);
+            return self.unlink_in_place(name);
         }
-        let place = self.home().place(name);
+        let place = self.ledgers().segment_path(name);
         if let Err(errno) = dir::exchange_at(&place, self.fd(), &aside) {
             let _ = dir::remove_at(self.fd(), &aside);
             return match errno {
                 Errno::NOENT => Ok(false),
-                Errno::INVAL | Errno::NOSYS => self.take_in_place(name), // a filesystem that knows no exchange
+                Errno::INVAL | Errno::NOSYS => self.unlink_in_place(name), // a filesystem that knows no exchange
                 errno => Err(system_error("shm_unlink")(errno)),
             };
         }
@@ -65,7 +65,7 @@ impl Locked {
             let _ = dir::remove(&place);
             let segment = hold_if_large(&stat, || dir::hold_at(self.fd(), &aside));
             dir::unlink_at(self.fd(), &aside).map_err(system_error("shm_unlink"))?;
-            self.room.keep(segment);
+            self.deferred.keep(segment);
             return Ok(true);
         }
         dir::exchange_at(&place, self.fd(), &aside).map_err(system_error("shm_unlink"))?;
@@ -73,7 +73,7 @@ impl Locked {
         Ok(false)
     }
 
-    fn make_aside(&self, aside: &str) -> sys::Result<()> {
+    fn make_placeholder(&self, aside: &str) -> sys::Result<()> {
         let make = || dir::make_at(self.fd(), aside);
         match make() {
             Err(Errno::NOENT) => dir::make_at(self.fd(), MOVED).and_then(|()| make()),
@@ -85,13 +85,13 @@ impl Locked {
         }
     }
 
-    fn take_in_place(&mut self, name: &Name) -> Result<bool> {
-        let place = self.home().place(name);
+    fn unlink_in_place(&mut self, name: &Name) -> Result<bool> {
+        let place = self.ledgers().segment_path(name);
         let stat = file::stat_path(&place).ok();
         let segment = stat.and_then(|stat| hold_if_large(&stat, || dir::hold(&place)));
         match file::unlink(&place) {
             Ok(()) => {
-                self.room.keep(segment);
+                self.deferred.keep(segment);
                 Ok(true)
             }
             Err(Errno::NOENT) => Ok(false),
@@ -110,7 +110,7 @@ impl Locked {
 
     /// See the table at `take`.
     fn recover_name(&self, moved: &OwnedFd, name: &str) {
-        let place = self.home().segments().join(name);
+        let place = self.ledgers().segments().join(name);
         let is_directory = |stat: Stat| stat.kind == FileKind::Directory;
         let aside = dir::stat_at(moved, name).is_ok_and(is_directory);
         let there = file::stat_path(&place).is_ok_and(is_directory);
@@ -131,7 +131,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::deferred_free::LARGE;
-    use super::super::directory::{Home, Lock};
+    use super::super::directory::{LedgerDirectory, LockMode};
     use super::*;
 
     thread_local! {
@@ -139,7 +139,7 @@ mod tests {
         static STRANGER: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     }
 
-    pub(super) fn after_the_look() {
+    pub(super) fn after_check() {
         if let Some(stranger) = STRANGER.take() {
             stranger();
         }
@@ -154,13 +154,15 @@ mod tests {
             Place(path)
         }
 
-        fn locked(&self) -> Locked {
-            Home::at(&self.0).make_locked(Lock::Exclusive, Duration::from_secs(5)).expect("locked")
+        fn locked(&self) -> LockedDirectory {
+            LedgerDirectory::at(&self.0)
+                .lock_or_make(LockMode::Exclusive, Duration::from_secs(5))
+                .expect("locked")
         }
 
         /// Where moved segments are.
         fn moved(&self) -> PathBuf {
-            Home::at(&self.0).directory().join(MOVED)
+            LedgerDirectory::at(&self.0).path().join(MOVED)
         }
     }
 
@@ -190,10 +192,10 @@ mod tests {
         let path = place.0.join("name");
         let id = make(&path);
         let mut locked = place.locked();
-        assert_eq!(locked.take(&name(), Identity { inode: id.inode + 1, ..id }), Ok(false));
+        assert_eq!(locked.unlink_if_same(&name(), Identity { inode: id.inode + 1, ..id }), Ok(false));
         assert_eq!(id_of(&path), Some(id));
-        assert_eq!(locked.take(&name(), id), Ok(true));
-        assert_eq!(locked.take(&name(), id), Ok(false));
+        assert_eq!(locked.unlink_if_same(&name(), id), Ok(true));
+        assert_eq!(locked.unlink_if_same(&name(), id), Ok(false));
         assert!(!path.exists());
     }
 
@@ -208,7 +210,7 @@ mod tests {
             make(&theirs);
         };
         STRANGER.set(Some(Box::new(stranger)));
-        assert_eq!(place.locked().take(&name(), id), Ok(false));
+        assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(id_of(&path).is_some_and(|there| there != id));
         assert!(!place.moved().exists(), "nothing is left of it");
     }
@@ -220,7 +222,7 @@ mod tests {
         let id = make(&path);
         let theirs = path.clone();
         STRANGER.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
-        assert_eq!(place.locked().take(&name(), id), Ok(false));
+        assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(!path.exists());
     }
 
@@ -266,9 +268,9 @@ mod tests {
         fs::write(&path, vec![1; LARGE as usize]).expect("written");
         let watcher = File::open(&path).expect("open");
         let mut locked = place.locked();
-        assert_eq!(locked.take(&name(), id), Ok(true));
-        assert_eq!(locked.room.len(), 1);
-        assert!(!locked.room.is_full());
+        assert_eq!(locked.unlink_if_same(&name(), id), Ok(true));
+        assert_eq!(locked.deferred.len(), 1);
+        assert!(!locked.deferred.is_full());
         assert_eq!(watcher.metadata().expect("its metadata").nlink(), 0);
     }
 }

@@ -4,18 +4,18 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::segment::{Mapping, Segment};
-use crate::sync::liveness::Presence;
+use crate::sync::liveness::LivenessRecord;
 use crate::sync::word::role::NUMBERS;
 use crate::sys::fork::Reopened;
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
 /// Bytes of what is written down of one.
-pub(crate) const MEMBER: usize = 64;
+pub(crate) const PARTICIPANT_SIZE: usize = 64;
 
 /// A handle's segment, and its number in it.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct Participant {
     /// Dropped first: the number may be another file's once the segment is closed.
     _reopened: Reopened,
     segment: Segment,
@@ -25,10 +25,10 @@ pub(crate) struct Member {
     me: PerProcessNumber,
 }
 
-impl Member {
+impl Participant {
     pub(crate) fn new(segment: Segment, mapping: Arc<Mapping>, table: usize) -> Self {
         let reopened = Reopened::new(segment.as_fd().as_raw_fd(), segment.id().inode);
-        Member { _reopened: reopened, segment, mapping, table, me: PerProcessNumber::new(0) }
+        Participant { _reopened: reopened, segment, mapping, table, me: PerProcessNumber::new(0) }
     }
 
     pub(crate) fn segment(&self) -> &Segment {
@@ -59,8 +59,12 @@ impl Member {
         }
     }
 
-    fn presence(&self, number: u32) -> Presence<'_> {
-        Presence::at(&self.segment, &self.mapping, self.table + (number as usize - 1) * MEMBER)
+    fn liveness(&self, number: u32) -> LivenessRecord<'_> {
+        LivenessRecord::at(
+            &self.segment,
+            &self.mapping,
+            self.table + (number as usize - 1) * PARTICIPANT_SIZE,
+        )
     }
 
     /// Takes a number. `clear` puts away what a dead one left who had it; false where it could not.
@@ -73,14 +77,14 @@ impl Member {
 
     fn take_any(&self, what: &str, clear: impl Fn(u32) -> Result<bool>) -> Result<u32> {
         for number in 1..=NUMBERS {
-            if !self.segment.hold(number - 1)? {
+            if !self.segment.lock_number(number - 1)? {
                 continue;
             }
             match self.take_number(number, &clear) {
                 Ok(true) => return Ok(number),
-                Ok(false) => self.segment.let_go(number - 1),
+                Ok(false) => self.segment.unlock_number(number - 1),
                 Err(error) => {
-                    self.segment.let_go(number - 1);
+                    self.segment.unlock_number(number - 1);
                     return Err(error);
                 }
             }
@@ -91,17 +95,17 @@ impl Member {
 
     /// For who holds the number.
     fn take_number(&self, number: u32, clear: impl Fn(u32) -> Result<bool>) -> Result<bool> {
-        let presence = self.presence(number);
-        let left_something = presence.process().is_some();
-        if left_something && presence.lives() {
+        let liveness = self.liveness(number);
+        let left_something = liveness.process().is_some();
+        if left_something && liveness.is_alive() {
             return Ok(false);
         }
         // From now on nobody takes for dead what is done under this number.
-        presence.note(|| {});
+        liveness.write(|| {});
         if left_something {
             let cleared = clear(number);
             if cleared.is_err() || cleared == Ok(false) {
-                presence.disown();
+                liveness.mark_dead();
                 return cleared;
             }
         }
@@ -116,18 +120,18 @@ impl Member {
         if number == 0 || number > NUMBERS {
             return Ok(true);
         }
-        self.presence(number).is_dead(number - 1)
+        self.liveness(number).is_dead(number - 1)
     }
 
     /// The process of who has the number, or had it last and did not leave: a pid in its own PID namespace.
     pub(crate) fn pid_of(&self, number: u32) -> Option<u32> {
         let known = (1..=NUMBERS).contains(&number);
-        let process = known.then(|| self.presence(number).process()).flatten();
+        let process = known.then(|| self.liveness(number).process()).flatten();
         process.map(|process| process.pid)
     }
 
     /// The same in a message.
-    pub(crate) fn process_of(&self, number: u32) -> String {
+    pub(crate) fn describe_process(&self, number: u32) -> String {
         self.pid_of(number).map_or(String::new(), |pid| format!(" of process {pid}"))
     }
 
@@ -140,10 +144,10 @@ impl Member {
     /// Gives the number back; where what it had is not `cleared` away, the next one who has the number does that.
     pub(crate) fn left(&self, me: u32, cleared: bool) {
         if cleared {
-            self.presence(me).clear();
+            self.liveness(me).clear();
         } else {
-            self.presence(me).disown();
+            self.liveness(me).mark_dead();
         }
-        self.segment.let_go(me - 1);
+        self.segment.unlock_number(me - 1);
     }
 }

@@ -125,7 +125,7 @@ pub(crate) fn not_a_lock(message: &str) -> Error {
 }
 
 /// What the file at `path` holds, and which one it is; `None` where it is no lock.
-pub(crate) fn look(path: &Path) -> Option<(Kind, Identity)> {
+pub(crate) fn read_path(path: &Path) -> Option<(Kind, Identity)> {
     let mut file = file::open_untrusted(path).ok()?;
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mut header = [0; HEADER];
@@ -134,9 +134,9 @@ pub(crate) fn look(path: &Path) -> Option<(Kind, Identity)> {
 }
 
 /// The lock beside a segment, in the directory of both; `None` where there is none, or it is another segment's.
-pub(crate) fn beside(directory: &Path, name: &Name, segment: Identity) -> Option<(Name, Identity)> {
+pub(crate) fn sidecar_of(directory: &Path, name: &Name, segment: Identity) -> Option<(Name, Identity)> {
     let sidecar = name.sidecar();
-    match look(&directory.join(sidecar.as_str()))? {
+    match read_path(&directory.join(sidecar.as_str()))? {
         (Kind::Sidecar(of), id) if of == segment => Some((sidecar, id)),
         _ => None,
     }

@@ -31,7 +31,7 @@ pub use crate::sys::shm::Access;
 use crate::{Error, Result};
 
 /// Who is told of a new segment before anybody else can see it.
-pub trait Claim: Debug + Send + Sync {
+pub trait Owner: Debug + Send + Sync {
     /// The segment `id` is about to be published as `name`; told again where that name is taken.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ pub trait Claim: Debug + Send + Sync {
 
     /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether the
     /// name is free.
-    fn make_way(&self, name: &Name) -> bool;
+    fn free_name(&self, name: &Name) -> bool;
 
     /// Becomes an owner beside those that the segment has; of a segment that has none it does not. False where the
     /// name does not belong to that segment any more, or will not in a moment.
@@ -63,12 +63,12 @@ pub struct CreateOptions {
     pub name: Option<Name>,
     /// Permission bits, set exactly (the umask has no say).
     pub mode: u32,
-    /// Claim the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
+    /// Owner the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
     pub reserve: bool,
     /// Fault every page in now.
     pub populate: bool,
     /// Who owns it; `None` leaves it until somebody unlinks it.
-    pub owner: Option<Arc<dyn Claim>>,
+    pub owner: Option<Arc<dyn Owner>>,
 }
 
 impl Default for CreateOptions {
@@ -294,7 +294,7 @@ impl Segment {
         let mut tries = 1..RACE_TRIES;
         loop {
             if let Some(owner) = &options.owner {
-                owner.make_way(name);
+                owner.free_name(name);
             }
             match Self::attach(name, &attach) {
                 Err(error) if error.code == "ENOENT" => {}
@@ -367,7 +367,7 @@ impl Segment {
     }
 
     /// A mapping of its first `len` bytes, which may be more than it has: those can be touched once it has grown.
-    pub(crate) fn map_reaching(&self, len: usize) -> Result<Mapping> {
+    pub(crate) fn map_first(&self, len: usize) -> Result<Mapping> {
         map(&self.raw, len, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
@@ -376,25 +376,25 @@ impl Segment {
     /// # Errors
     /// As `mapping`.
     pub fn map_privately(&self) -> Result<Mapping> {
-        self.map_privately_reaching(self.size)
+        self.map_first_privately(self.size)
     }
 
     /// The same of its first `len` bytes, which may be more than it has.
-    pub(crate) fn map_privately_reaching(&self, len: usize) -> Result<Mapping> {
+    pub(crate) fn map_first_privately(&self, len: usize) -> Result<Mapping> {
         map(&self.raw, len, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Makes it at least this long.
     pub(crate) fn grow(&self, size: usize) -> Result<()> {
         let about = |error: Error| error.about(self.name.as_str());
-        if self.len_now()? >= size {
+        if self.current_size()? >= size {
             return Ok(());
         }
         self.raw.grow(size as u64).map_err(about)
     }
 
     /// Bytes that it has by now.
-    pub(crate) fn len_now(&self) -> Result<usize> {
+    pub(crate) fn current_size(&self) -> Result<usize> {
         Ok(usize::try_from(self.stat()?.size).unwrap_or(usize::MAX))
     }
 
@@ -424,17 +424,17 @@ impl Segment {
 
     /// Takes hold of a number, as no other handle does at a time; false where another one has it. The system lets go
     /// of it when this handle, or its process, is gone.
-    pub(crate) fn hold(&self, number: u32) -> Result<bool> {
+    pub(crate) fn lock_number(&self, number: u32) -> Result<bool> {
         self.raw.lock_number(number).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Whether another handle holds the number, anywhere.
-    pub(crate) fn is_held(&self, number: u32) -> Result<bool> {
+    pub(crate) fn is_number_locked(&self, number: u32) -> Result<bool> {
         self.raw.is_number_locked(number).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Lets go of the number.
-    pub(crate) fn let_go(&self, number: u32) {
+    pub(crate) fn unlock_number(&self, number: u32) {
         self.raw.unlock_number(number);
     }
 
@@ -486,7 +486,7 @@ fn is_mine(stat: &Stat) -> bool {
 
 fn map(raw: &RawSegment, size: usize, access: Access, prefault: bool) -> Result<Mapping> {
     let range = match raw.map(size, access) {
-        Err(error) if error.code == "ENOMEM" && mapping::relieve() => raw.map(size, access)?,
+        Err(error) if error.code == "ENOMEM" && mapping::unmap_expired() => raw.map(size, access)?,
         result => result?,
     };
     if prefault {
@@ -501,7 +501,7 @@ fn publish(
     unpublished: &UnpublishedSegment,
     id: Identity,
     name: &Name,
-    owner: Option<&dyn Claim>,
+    owner: Option<&dyn Owner>,
 ) -> Result<()> {
     owner
         .map_or(Ok(()), |owner| owner.claim(name, id))
@@ -515,10 +515,10 @@ fn publish_as(
     unpublished: &UnpublishedSegment,
     id: Identity,
     name: &Name,
-    owner: Option<&dyn Claim>,
+    owner: Option<&dyn Owner>,
 ) -> Result<()> {
     match publish(unpublished, id, name, owner) {
-        Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.make_way(name)) => {
+        Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.free_name(name)) => {
             publish(unpublished, id, name, owner)
         }
         result => result,
@@ -529,7 +529,7 @@ fn publish_as(
 fn publish_at_random(
     unpublished: &UnpublishedSegment,
     id: Identity,
-    owner: Option<&dyn Claim>,
+    owner: Option<&dyn Owner>,
 ) -> Result<Name> {
     let mut tries = 1..RACE_TRIES;
     loop {

@@ -99,13 +99,13 @@ impl Name {
 
     /// The name of the segment that this is the name of the lock beside of; `None` for other names, and for those
     /// that were cut off.
-    pub(crate) fn of_sidecar(&self) -> Option<Name> {
+    pub(crate) fn sidecar_owner(&self) -> Option<Name> {
         let name = self.0.strip_suffix(SIDECAR).and_then(|name| Name::new(name).ok())?;
         (name.sidecar() == *self).then_some(name)
     }
 
     /// Whether it looks like one of `random`, or the lock beside it: nobody takes such a name a second time.
-    pub fn is_drawn(&self) -> bool {
+    pub fn is_random(&self) -> bool {
         let name = self.0.strip_suffix(SIDECAR).unwrap_or(&self.0);
         name.len() == RANDOM_LENGTH
             && name.strip_prefix(PREFIX).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -149,9 +149,9 @@ mod tests {
         let (a, b) = (Name::random().expect("random"), Name::random().expect("random"));
         assert_ne!(a, b);
         assert!(a.as_str().len() < 31);
-        assert!(a.is_drawn() && b.is_drawn());
+        assert!(a.is_random() && b.is_random());
         for name in ["shmkit_", "shmkit_00000000000", "shmkit_00000000000g", "frames", "psm_00000000000000"] {
-            assert!(!Name::new(name).expect(name).is_drawn(), "{name}");
+            assert!(!Name::new(name).expect(name).is_random(), "{name}");
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct LockState {
 ///
 /// # Errors
 /// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; else as `Segment::attach`.
-pub fn look(name: &Name) -> Result<LockState> {
+pub fn inspect(name: &Name) -> Result<LockState> {
     let options =
         AttachOptions { access: Access::ReadOnly, foreign: true, reserve: false, ..AttachOptions::default() };
     let file = Segment::attach(name, &options)?;
@@ -56,7 +56,7 @@ pub fn look(name: &Name) -> Result<LockState> {
     for slot in 0..word_at(USED)?.min(u32::try_from(room).unwrap_or(u32::MAX)).min(lock::SLOTS) {
         let entry = PARTICIPANTS + slot as usize * PARTICIPANT;
         let pid = word_at(entry + PID)?;
-        let lives = file.is_held(slot)?;
+        let lives = file.is_number_locked(slot)?;
         let has_it = word & lock::OWNER == lock::owner(slot, word_at(entry + GENERATION)?);
         if has_it && !is_event {
             state.holder = Some((pid, lives));

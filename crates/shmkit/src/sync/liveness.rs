@@ -25,15 +25,15 @@ const ADDRESS: usize = 32;
 
 /// What is written down of one who holds a number, at a place of the file that is mapped.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Presence<'s> {
+pub(crate) struct LivenessRecord<'s> {
     segment: &'s Segment,
     mapping: &'s Mapping,
     at: usize,
 }
 
-impl<'s> Presence<'s> {
+impl<'s> LivenessRecord<'s> {
     pub(crate) fn at(segment: &'s Segment, mapping: &'s Mapping, at: usize) -> Self {
-        Presence { segment, mapping, at }
+        LivenessRecord { segment, mapping, at }
     }
 
     fn pid(&self) -> &AtomicU32 {
@@ -42,7 +42,7 @@ impl<'s> Presence<'s> {
     }
 
     /// Writes this process down; `meanwhile` is done while nobody is.
-    pub(crate) fn note(&self, meanwhile: impl FnOnce()) {
+    pub(crate) fn write(&self, meanwhile: impl FnOnce()) {
         let process = Process::current();
         let address = self.mapping.raw().0 as u64;
         self.pid().store(0, Ordering::Release);
@@ -54,7 +54,7 @@ impl<'s> Presence<'s> {
     }
 
     /// Lets it seem dead, though its process lives: what it left is not cleared away yet.
-    pub(crate) fn disown(&self) {
+    pub(crate) fn mark_dead(&self) {
         let _ = self.mapping.bytes().store_word(self.at + ADDRESS, 0); // where nothing is ever mapped
     }
 
@@ -71,7 +71,7 @@ impl<'s> Presence<'s> {
     }
 
     /// Whether that process has the file mapped as it had it when it took the number.
-    pub(crate) fn lives(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         let address = self.mapping.bytes().load_word(self.at + ADDRESS);
         let process = self.process().zip(address);
         process.is_some_and(|(process, address)| has_mapped_at(&process, self.segment.id(), address))
@@ -79,10 +79,10 @@ impl<'s> Presence<'s> {
 
     /// Whether nobody lives who has the number; for another handle than this one.
     pub(crate) fn is_dead(&self, number: u32) -> Result<bool> {
-        if self.segment.is_held(number)? {
+        if self.segment.is_number_locked(number)? {
             // By a child, it may be, that was forked in the wrong moment and has its parent's descriptors.
             return Ok(self.process().is_some_and(|process| process.is_gone()));
         }
-        Ok(!self.lives())
+        Ok(!self.is_alive())
     }
 }

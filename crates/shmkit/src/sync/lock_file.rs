@@ -42,7 +42,7 @@ impl LockFile {
     /// Nobody gets the lock of another segment that had, or will have, the same name: its file says whose it is, one
     /// is made only while the segment has its name, and looked at again after it was made. Whoever unlinks the segment
     /// looks for the lock after that. So one of the two sees the other.
-    pub(super) fn beside(owner: &Segment) -> Result<Self> {
+    pub(super) fn sidecar(owner: &Segment) -> Result<Self> {
         let (name, id) = (owner.name().sidecar(), owner.id());
         let unlinked = || {
             let message = "the segment was unlinked, and nobody can lock it any more who has not before";
@@ -86,7 +86,7 @@ impl LockFile {
                             "the segment belongs to another user, who has to make its lock: by a txn of his";
                         return Err(Error::own("ERR_SHM_FOREIGN", message).about(owner.name().as_str()));
                     }
-                    match Self::make_beside(owner, name.clone()) {
+                    match Self::make_sidecar(owner, name.clone()) {
                         Err(error) if error.code == "EEXIST" => {}
                         made => {
                             let made = made?;
@@ -105,7 +105,7 @@ impl LockFile {
             .about(owner.name().as_str()))
     }
 
-    fn make_beside(owner: &Segment, name: Name) -> Result<Self> {
+    fn make_sidecar(owner: &Segment, name: Name) -> Result<Self> {
         let kind = Kind::Sidecar(owner.id());
         let options = CreateOptions { name: Some(name), mode: owner.mode()?, ..CreateOptions::default() };
         let fill = |bytes: crate::bytes::SharedBytes<'_>| lock_header::write(bytes, kind);
@@ -120,10 +120,10 @@ impl LockFile {
             let message = format!("the segment holds another kind of lock: {}", kind.as_str());
             return Err(about(not_a_lock(&message)));
         }
-        if segment.len_now()? < PAGE {
+        if segment.current_size()? < PAGE {
             return Err(about(Error::own("ERR_SHM_CORRUPT", "somebody cut the lock's file short")));
         }
-        let mapping = Arc::new(segment.map_reaching(MAPPED)?);
+        let mapping = Arc::new(segment.map_first(MAPPED)?);
         let reopened = Reopened::new(segment.as_fd().as_raw_fd(), segment.id().inode);
         Ok(LockFile { _reopened: reopened, segment, kind, mapping })
     }
@@ -170,15 +170,17 @@ impl LockFile {
         if used <= ((PAGE - PARTICIPANTS) / PARTICIPANT) as u32 {
             return Ok(used);
         }
-        let room = self.segment.len_now()?.saturating_sub(PARTICIPANTS) / PARTICIPANT;
+        let room = self.segment.current_size()?.saturating_sub(PARTICIPANTS) / PARTICIPANT;
         Ok(used.min(u32::try_from(room).unwrap_or(SLOTS)))
     }
 
     /// A sidecar whose segment is gone is of no use to anybody who does not have it.
-    pub(super) fn remove_if_left_over(&self) {
+    pub(super) fn remove_if_orphaned(&self) {
         let Kind::Sidecar(of) = self.kind else { return };
         // Of a name that was cut off nobody can tell whether its segment is gone.
-        if self.name().of_sidecar().is_some() && ownership::Home::default().is_gone_beside(self.name(), of) {
+        if self.name().sidecar_owner().is_some()
+            && ownership::LedgerDirectory::default().sidecar_is_orphaned(self.name(), of)
+        {
             let _ = ownership::unlink(self.name(), self.id());
         }
     }

@@ -18,27 +18,27 @@ pub enum Progress {
         inconsistent: bool,
     },
     /// This is to be slept on.
-    Blocked(Place),
+    Blocked(WakeWord),
 }
 
 /// A word in shared memory, and what it is while it is slept on.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct WakeWord {
     pub(super) mapping: Arc<Mapping>,
     pub(super) offset: usize,
     pub(super) expected: u32,
 }
 
-impl Place {
+impl WakeWord {
     pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, expected: u32) -> Self {
-        Place { mapping, offset, expected }
+        WakeWord { mapping, offset, expected }
     }
 
     fn word(&self) -> Option<&AtomicU32> {
         self.mapping.bytes().atomic(self.offset)
     }
 
-    pub(super) fn spot(&self) -> Option<Expected<'_>> {
+    pub(super) fn expected(&self) -> Option<Expected<'_>> {
         self.word().map(|word| Expected { word, value: self.expected })
     }
 }

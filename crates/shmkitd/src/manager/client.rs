@@ -31,7 +31,7 @@ pub(super) struct Client {
     failed: bool,
     waits_for: Next,
     /// When something arrived last.
-    heard: Instant,
+    last_received: Instant,
     /// Since when a handshake, a message or what is to be sent has been unfinished.
     unfinished: Option<Instant>,
 }
@@ -47,7 +47,7 @@ impl Client {
             sent: 0,
             failed: false,
             waits_for: Next::Read,
-            heard: now,
+            last_received: now,
             unfinished: Some(now),
         })
     }
@@ -60,8 +60,8 @@ impl Client {
         self.session.is_known()
     }
 
-    pub(super) fn heard(&self) -> Instant {
-        self.heard
+    pub(super) fn last_received(&self) -> Instant {
+        self.last_received
     }
 
     /// When it has had enough time; `None` while there is nothing that it has to do.
@@ -70,12 +70,12 @@ impl Client {
     }
 
     /// Whether it waits for something else than before, from now on.
-    pub(super) fn turns_to(&mut self, next: Next) -> bool {
+    pub(super) fn set_next(&mut self, next: Next) -> bool {
         std::mem::replace(&mut self.waits_for, next) != next
     }
 
     /// Sends what there is, reads what came, and has it answered.
-    pub(super) fn attend(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Reply) -> Next {
+    pub(super) fn serve_client(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Reply) -> Next {
         let mut answered = false;
         let next = match self.flush() {
             Next::Read => self.read(key, &mut |request| {
@@ -100,7 +100,7 @@ impl Client {
         let mut arrived: &[u8] = match socket::receive(&self.socket, &mut chunk) {
             Ok(0) => return Next::End,
             Ok(count) => {
-                self.heard = Instant::now();
+                self.last_received = Instant::now();
                 &chunk[..count.min(CHUNK)]
             }
             // There may be requests that were left until the replies were read.

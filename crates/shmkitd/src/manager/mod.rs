@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use shmkit::Error;
-use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, report, report_failure};
+use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, failure_message, started_message};
 use shmkit::ownership::{self, tracker};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
@@ -42,7 +42,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // To whoever started it and is still waiting for a word.
             let mut stdout = io::stdout();
-            let _ = stdout.write_all(&report_failure(&error)).and_then(|()| stdout.flush());
+            let _ = stdout.write_all(&failure_message(&error)).and_then(|()| stdout.flush());
             ExitCode::FAILURE
         }
     }
@@ -60,9 +60,9 @@ fn serve() -> Result<(), Error> {
         Manager::new(&listener, &termination, key, Holdings::new(ledger.clone())).map_err(failure)?;
     let mut stdout = io::stdout();
     // Nobody may be listening any more: then the standard input has ended, too.
-    let _ = stdout.write_all(&report()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(&started_message()).and_then(|()| stdout.flush());
     let served = manager.serve(&listener, || {
-        tracker::ensure(ledger.home(), ledger.token(), || {
+        tracker::ensure(ledger.ledgers(), ledger.token(), || {
             tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
         });
     });
@@ -121,7 +121,7 @@ impl Manager {
                     TERMINATION => return Ok(()),
                     STARTER if self.starter_is_gone() => return Ok(()),
                     STARTER => {}
-                    client => self.attend(client),
+                    client => self.serve_client(client),
                 }
                 if self.ending {
                     return Ok(());
@@ -149,33 +149,35 @@ impl Manager {
         // Some at a time: those who are served already are not to wait for a crowd at the door.
         for _ in 0..64 {
             match listener.accept() {
-                Ok(Some(socket)) => drop(self.welcome(socket)),
+                Ok(Some(socket)) => drop(self.add_client(socket)),
                 Ok(None) => return,
                 // No descriptors or no memory: one has to go, or it would be the same again at once.
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.make_room(),
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.drop_client(),
                 Err(_) => {}
             }
         }
     }
 
-    fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
+    fn add_client(&mut self, socket: OwnedFd) -> io::Result<()> {
         if self.clients.len() >= self.most_clients {
-            self.make_room();
+            self.drop_client();
         }
         let number = self.next;
         self.next += 1;
         let client = Client::new(socket).map_err(|_| io::ErrorKind::Other)?;
         self.poller.add(client.socket(), number, Interest::Read)?;
         self.clients.insert(number, client);
-        self.attend(number);
+        self.serve_client(number);
         Ok(())
     }
 
     /// Lets the one go who is missed least: the first to come of those who have not shown that they know the key, and
     /// else the one who has been silent for longest, who may come again.
-    fn make_room(&mut self) {
-        let least =
-            self.clients.iter().min_by_key(|(number, client)| (client.is_known(), client.heard(), **number));
+    fn drop_client(&mut self) {
+        let least = self
+            .clients
+            .iter()
+            .min_by_key(|(number, client)| (client.is_known(), client.last_received(), **number));
         match least.map(|(number, _)| *number) {
             Some(number) => drop(self.clients.remove(&number)),
             // The system itself has none left, and is not to be asked again at once.
@@ -183,10 +185,10 @@ impl Manager {
         }
     }
 
-    fn attend(&mut self, number: u64) {
+    fn serve_client(&mut self, number: u64) {
         let Manager { poller, key, holdings, clients, ending, .. } = self;
         let Some(client) = clients.get_mut(&number) else { return };
-        let next = client.attend(key, |request| answer(holdings, request, ending));
+        let next = client.serve_client(key, |request| answer(holdings, request, ending));
         let interest = match next {
             Next::Read => Interest::Read,
             Next::Write => Interest::Write,
@@ -198,7 +200,7 @@ impl Manager {
         if *ending {
             client.flush_within(LAST_PATIENCE);
         }
-        if client.turns_to(next) && poller.modify(client.socket(), number, interest).is_err() {
+        if client.set_next(next) && poller.modify(client.socket(), number, interest).is_err() {
             clients.remove(&number);
         }
     }

@@ -25,7 +25,7 @@ pub enum Kind {
     /// A `SharedBroadcast`.
     Broadcast,
     /// A mutex, an event, or the lock beside this segment.
-    Lock(Option<Identity>),
+    LockMode(Option<Identity>),
 }
 
 impl Kind {
@@ -38,7 +38,7 @@ impl Kind {
             Kind::Dict => "dict",
             Kind::Queue => "queue",
             Kind::Broadcast => "broadcast",
-            Kind::Lock(_) => "lock",
+            Kind::LockMode(_) => "lock",
         }
     }
 }
@@ -52,9 +52,9 @@ const ITEMS_MAX: u64 = 16 << 20;
 
 /// The kind of the segment in this file, `Memory` where it cannot be read.
 pub(super) fn of(path: &Path, size: u64) -> Kind {
-    match lock_header::look(path) {
-        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
-        Some(_) => return Kind::Lock(None),
+    match lock_header::read_path(path) {
+        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::LockMode(Some(of)),
+        Some(_) => return Kind::LockMode(None),
         None => {}
     }
     match open_untrusted(path) {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use kind::Kind;
 
-use crate::ownership::{Home, Survey, survey, this_pid_namespace};
+use crate::ownership::{LedgerDirectory, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
 use crate::sys::{Errno, attached};
 use crate::{Error, Result};
@@ -22,7 +22,7 @@ const SEMAPHORE_SIZE: u64 = 32;
 
 /// A segment, as others can see it.
 #[derive(Debug, Clone)]
-pub struct Info {
+pub struct SegmentInfo {
     /// Its name.
     pub name: Name,
     /// Which segment of that name it is.
@@ -49,12 +49,12 @@ pub struct Info {
 ///
 /// # Errors
 /// Where the shared-memory directory cannot be read.
-pub fn census(home: &Home) -> Result<Vec<Info>> {
+pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let error = |error: std::io::Error| Error::io(&error, Errno::IO, "opendir");
     // Ledgers that cannot be believed say nothing.
-    let owners = Owners::of(survey(home).unwrap_or(Survey { opaque: true, ..Survey::default() }));
+    let owners = Owners::of(survey(ledgers).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
-    for entry in fs::read_dir(home.segments()).map_err(error)?.flatten() {
+    for entry in fs::read_dir(ledgers.segments()).map_err(error)?.flatten() {
         let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
         let Ok(meta) = entry.metadata() else { continue };
         let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && meta.len() == SEMAPHORE_SIZE;
@@ -64,19 +64,19 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
         found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
     }
     let there: HashSet<Identity> = found.iter().map(|(id, ..)| *id).collect();
-    let mut processes = attached::processes(found.iter().map(|(id, ..)| *id), home.segments());
-    let mut infos: Vec<Info> = found
+    let mut processes = attached::processes(found.iter().map(|(id, ..)| *id), ledgers.segments());
+    let mut infos: Vec<SegmentInfo> = found
         .into_iter()
         .map(|(id, name, meta)| {
             let attached = processes.remove(&id).unwrap_or_default();
-            let kind = kind::of(&home.segments().join(name.as_str()), meta.len());
+            let kind = kind::of(&ledgers.segments().join(name.as_str()), meta.len());
             // A lock beside a segment is that one's in everything.
-            let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
+            let owned = if let Kind::LockMode(Some(of)) = kind { of } else { id };
             let (pids, mut orphan) = owners.of_segment(owned);
-            orphan |= !there.contains(&owned) && home.is_gone_beside(&name, owned);
+            orphan |= !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
             let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
             let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
-            Info {
+            SegmentInfo {
                 id,
                 size: meta.len(),
                 kind,
@@ -98,8 +98,8 @@ pub fn census(home: &Home) -> Result<Vec<Info>> {
 ///
 /// # Errors
 /// As `census`.
-pub fn abandoned_by_python(home: &Home) -> Result<Vec<Info>> {
-    let mut infos = census(home)?;
+pub fn abandoned_by_python(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
+    let mut infos = inventory(ledgers)?;
     infos.retain(|info| info.leaked && info.name.as_str().starts_with(PYTHON_PREFIX));
     Ok(infos)
 }
@@ -108,11 +108,11 @@ pub fn abandoned_by_python(home: &Home) -> Result<Vec<Info>> {
 ///
 /// # Errors
 /// As `census`.
-pub fn stray_locks(home: &Home) -> Result<Vec<Info>> {
-    let mut infos = census(home)?;
+pub fn stray_locks(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
+    let mut infos = inventory(ledgers)?;
     infos.retain(|info| match info.kind {
         // Looked at again: the list is not of one moment.
-        Kind::Lock(Some(of)) => info.leaked && home.is_gone_beside(&info.name, of),
+        Kind::LockMode(Some(of)) => info.leaked && ledgers.sidecar_is_orphaned(&info.name, of),
         _ => false,
     });
     Ok(infos)

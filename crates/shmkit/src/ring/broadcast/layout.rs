@@ -18,7 +18,7 @@
 use super::protocol::{Count, Field, READERS};
 use crate::bytes::SharedBytes;
 use crate::ring::items::{Form, HEADER, Items, LINE};
-use crate::ring::participant::MEMBER;
+use crate::ring::participant::PARTICIPANT_SIZE;
 use crate::sync::word::role::NUMBERS;
 use crate::{Error, Result};
 
@@ -26,7 +26,7 @@ const HEAD: usize = 128;
 const ITEMS: usize = 192;
 const ROOM: usize = 256;
 pub(super) const PARTICIPANTS: usize = 320;
-const ENTRIES: usize = PARTICIPANTS + NUMBERS as usize * MEMBER;
+const ENTRIES: usize = PARTICIPANTS + NUMBERS as usize * PARTICIPANT_SIZE;
 /// Bytes from reader to reader.
 pub const ENTRY: usize = 64;
 /// Where the slots begin.
@@ -95,7 +95,7 @@ pub const fn at(field: Field) -> usize {
 pub const fn count_at(count: Count) -> usize {
     match count {
         Count::Head => HEAD,
-        Count::Claim => HEAD + 8,
+        Count::Owner => HEAD + 8,
         Count::Cursor(index) => at(Field::Entry(index)) + 8,
         Count::Mark(_) => SLOTS,
     }

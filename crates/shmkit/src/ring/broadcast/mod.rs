@@ -18,9 +18,9 @@ pub use protocol::{READERS, Reader};
 pub use wait::{Awaited, BroadcastWait, Suspect};
 
 use layout::{PARTICIPANTS, corrupt, not_a_broadcast};
-use protocol::{Claimed, Count, Damaged, Field, MOST, Memory, Ready, Side, TRIES, Writer};
+use protocol::{BroadcastMemory, Claimed, Count, Damaged, Field, MOST, Ready, Side, TRIES, Writer};
 
-use crate::ring::participant::Member;
+use crate::ring::participant::Participant;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
@@ -34,7 +34,7 @@ impl From<Damaged> for Error {
 /// An open broadcast.
 #[derive(Debug)]
 pub struct SharedBroadcast {
-    member: Member,
+    participant: Participant,
     layout: Layout,
     /// Where this handle is the writer, and publishes by `try_publish`.
     writer: Mutex<Option<Writer>>,
@@ -84,29 +84,29 @@ impl SharedBroadcast {
         }
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
-        let member = Member::new(segment, mapping, PARTICIPANTS);
+        let participant = Participant::new(segment, mapping, PARTICIPANTS);
         let mut broadcast = SharedBroadcast {
-            member,
+            participant,
             layout,
             writer: Mutex::new(None),
             recovering: PerProcessLock::default(),
         };
-        let number = broadcast.member.take("broadcast", |number| {
+        let number = broadcast.participant.take("broadcast", |number| {
             protocol::clear_away(&broadcast, number)?;
             Ok(true)
         })?;
-        broadcast.member.joined(number);
+        broadcast.participant.joined(number);
         Ok(broadcast)
     }
 
     /// Its segment.
     pub fn segment(&self) -> &Segment {
-        self.member.segment()
+        self.participant.segment()
     }
 
     /// All of it.
     pub fn mapping(&self) -> &Arc<Mapping> {
-        self.member.mapping()
+        self.participant.mapping()
     }
 
     /// What it is made of.
@@ -115,7 +115,7 @@ impl SharedBroadcast {
     }
 
     fn name(&self) -> &str {
-        self.member.name()
+        self.participant.name()
     }
 
     /// This participant's number.
@@ -123,7 +123,7 @@ impl SharedBroadcast {
     /// # Errors
     /// `ERR_SHM_CLOSED` after `leave`, and in a forked child, which has to attach anew.
     pub fn me(&self) -> Result<u32> {
-        self.member.me(|| {
+        self.participant.me(|| {
             let message = format!("'{}' is the parent's; attach to it in this process", self.name());
             Err(Error::own("ERR_SHM_CLOSED", message).about(self.name()))
         })
@@ -131,9 +131,9 @@ impl SharedBroadcast {
 
     /// Takes no part any more: reads no more, and publishes no more.
     pub fn leave(&self) {
-        let Some(me) = self.member.leaving() else { return };
+        let Some(me) = self.participant.leaving() else { return };
         let _one = self.recovering.lock();
-        self.member.left(me, protocol::clear_away(self, me).is_ok());
+        self.participant.left(me, protocol::clear_away(self, me).is_ok());
     }
 
     // ---- the writer
@@ -144,8 +144,8 @@ impl SharedBroadcast {
     /// `ERR_SHM_TOO_MANY` where somebody else is; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn enlist(&self) -> Result<Writer> {
         let me = self.me()?;
-        protocol::enlist(self, me, |other| self.member.is_dead(other, me))?.map_err(|other| {
-            let who = self.member.process_of(other);
+        protocol::enlist(self, me, |other| self.participant.is_dead(other, me))?.map_err(|other| {
+            let who = self.participant.describe_process(other);
             let message =
                 format!("a thread{who} publishes here already: a broadcast has one writer at a time");
             Error::own("ERR_SHM_TOO_MANY", message).about(self.name())
@@ -194,7 +194,7 @@ impl SharedBroadcast {
     /// `ERR_SHM_TOO_MANY`, `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn subscribe(&self, oldest: bool) -> Result<Reader> {
         let me = self.me()?;
-        let reader = protocol::subscribe(self, me, oldest, |other| self.member.is_dead(other, me))?;
+        let reader = protocol::subscribe(self, me, oldest, |other| self.participant.is_dead(other, me))?;
         reader.ok_or_else(|| {
             let message = format!("{READERS} read this broadcast, which is as many as can");
             Error::own("ERR_SHM_TOO_MANY", message).about(self.name())
@@ -314,7 +314,7 @@ impl SharedBroadcast {
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
-        protocol::recover(self, (index, seen), |other| self.member.is_dead(other, me))
+        protocol::recover(self, (index, seen), |other| self.participant.is_dead(other, me))
     }
 
     /// Of a broadcast that has ended: where the writer is dead, nothing comes of what it has claimed; whether it is
@@ -325,11 +325,11 @@ impl SharedBroadcast {
     pub fn settle(&self) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?;
-        protocol::settle(self, me, |other| self.member.is_dead(other, me))
+        protocol::settle(self, me, |other| self.participant.is_dead(other, me))
     }
 }
 
-impl Memory for SharedBroadcast {
+impl BroadcastMemory for SharedBroadcast {
     type Word = AtomicU32;
 
     fn slots(&self) -> u32 {

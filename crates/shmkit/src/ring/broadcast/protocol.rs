@@ -29,7 +29,7 @@
 //!
 //! The steps that need no waiting are taken in JavaScript too (`src/broadcast/`), in the same order.
 
-use crate::sync::word::{Word, bell, role, update};
+use crate::sync::word::{Word, role, update, wake_word};
 
 /// So many can read at a time.
 pub const READERS: u32 = 255;
@@ -68,7 +68,7 @@ pub enum Count {
     /// The next item to be published.
     Head,
     /// The item that is being written, plus 1.
-    Claim,
+    Owner,
     /// What a slot holds.
     Mark(u32),
     /// The next item of a reader.
@@ -80,7 +80,7 @@ pub enum Count {
 pub struct Damaged;
 
 /// Where the words and the counts are.
-pub trait Memory {
+pub trait BroadcastMemory {
     /// As they are in memory, or in a model.
     type Word: Word;
     /// How many slots there are.
@@ -98,19 +98,19 @@ pub trait Memory {
 
 type Outcome<T> = Result<T, Damaged>;
 
-fn word<M: Memory>(memory: &M, field: Field) -> Outcome<&M::Word> {
+fn word<M: BroadcastMemory>(memory: &M, field: Field) -> Outcome<&M::Word> {
     memory.word(field).ok_or(Damaged)
 }
 
-fn load<M: Memory>(memory: &M, field: Field) -> Outcome<u32> {
+fn load<M: BroadcastMemory>(memory: &M, field: Field) -> Outcome<u32> {
     Ok(word(memory, field)?.load())
 }
 
-fn count<M: Memory>(memory: &M, of: Count) -> Outcome<i64> {
+fn count<M: BroadcastMemory>(memory: &M, of: Count) -> Outcome<i64> {
     memory.count(of).ok_or(Damaged)
 }
 
-fn put<M: Memory>(memory: &M, of: Count, value: i64) -> Outcome<()> {
+fn put<M: BroadcastMemory>(memory: &M, of: Count, value: i64) -> Outcome<()> {
     memory.put(of, value).ok_or(Damaged)
 }
 
@@ -123,11 +123,11 @@ fn claimed(item: i64) -> i64 {
 }
 
 /// The slot of an item.
-pub fn slot<M: Memory>(memory: &M, item: i64) -> u32 {
+pub fn slot<M: BroadcastMemory>(memory: &M, item: i64) -> u32 {
     item.rem_euclid(i64::from(memory.slots())) as u32
 }
 
-fn mark<M: Memory>(memory: &M, item: i64) -> Count {
+fn mark<M: BroadcastMemory>(memory: &M, item: i64) -> Count {
     Count::Mark(slot(memory, item))
 }
 
@@ -135,7 +135,7 @@ fn mark<M: Memory>(memory: &M, item: i64) -> Count {
 ///
 /// # Errors
 /// `Damaged`
-pub fn head<M: Memory>(memory: &M) -> Outcome<i64> {
+pub fn head<M: BroadcastMemory>(memory: &M) -> Outcome<i64> {
     let head = count(memory, Count::Head)?;
     if !(0..MOST).contains(&head) {
         return Err(Damaged);
@@ -145,9 +145,9 @@ pub fn head<M: Memory>(memory: &M) -> Outcome<i64> {
 }
 
 /// The next item to be published, and the oldest one that the writer is not at.
-fn ends<M: Memory>(memory: &M) -> Outcome<(i64, i64)> {
+fn ends<M: BroadcastMemory>(memory: &M) -> Outcome<(i64, i64)> {
     let head = head(memory)?;
-    let is_claimed = count(memory, Count::Claim)? == published(head)
+    let is_claimed = count(memory, Count::Owner)? == published(head)
         || count(memory, mark(memory, head))? == claimed(head); // by one who is dead
     Ok((head, (head - i64::from(memory.slots()) + i64::from(is_claimed)).max(0)))
 }
@@ -186,7 +186,7 @@ pub enum Claimed {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn enlist<M: Memory, E: From<Damaged>>(
+pub fn enlist<M: BroadcastMemory, E: From<Damaged>>(
     memory: &M,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
@@ -202,15 +202,15 @@ pub fn enlist<M: Memory, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`
-pub fn is_writer<M: Memory>(memory: &M, me: u32) -> Outcome<bool> {
+pub fn is_writer<M: BroadcastMemory>(memory: &M, me: u32) -> Outcome<bool> {
     Ok(load(memory, Field::Writer)? & OWNER == me)
 }
 
 /// For the one who publishes: goes on where the one before stopped. That one's half-written item never was.
-fn settled<M: Memory>(memory: &M) -> Outcome<i64> {
+fn settled<M: BroadcastMemory>(memory: &M) -> Outcome<i64> {
     let head = head(memory)?;
     put(memory, Count::Head, head)?;
-    put(memory, Count::Claim, head)?;
+    put(memory, Count::Owner, head)?;
     Ok(head)
 }
 
@@ -218,7 +218,7 @@ fn settled<M: Memory>(memory: &M) -> Outcome<i64> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn claim<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<Claimed> {
+pub fn claim<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Claimed> {
     let item = writer.next;
     if load(memory, Field::Ended)? != 0 {
         return Ok(Claimed::Ended);
@@ -229,10 +229,10 @@ pub fn claim<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<Claimed> {
     {
         return Ok(Claimed::Full(entry, seen));
     }
-    put(memory, Count::Claim, published(item))?;
+    put(memory, Count::Owner, published(item))?;
     M::Word::fence();
     if load(memory, Field::Ended)? != 0 {
-        put(memory, Count::Claim, item)?;
+        put(memory, Count::Owner, item)?;
         notify(memory, Side::Items)?; // who waits for what becomes of the claim
         return Ok(Claimed::Ended);
     }
@@ -240,7 +240,7 @@ pub fn claim<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<Claimed> {
         && load(memory, Field::Epoch)? != writer.epoch
         && let Some((entry, seen)) = measure(memory, writer)?
     {
-        put(memory, Count::Claim, item)?;
+        put(memory, Count::Owner, item)?;
         return Ok(Claimed::Full(entry, seen));
     }
     put(memory, mark(memory, item), claimed(item))?;
@@ -252,7 +252,7 @@ pub fn claim<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<Claimed> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn commit<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<()> {
+pub fn commit<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<()> {
     let item = writer.next;
     put(memory, mark(memory, item), published(item))?;
     put(memory, Count::Head, item + 1)?;
@@ -261,7 +261,7 @@ pub fn commit<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<()> {
 }
 
 /// Sees how far the writer may go; the slowest reader where that is nowhere.
-fn measure<M: Memory>(memory: &M, writer: &mut Writer) -> Outcome<Option<(u32, u32)>> {
+fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Option<(u32, u32)>> {
     let slots = i64::from(memory.slots());
     writer.epoch = load(memory, Field::Epoch)?; // before the readers are looked at
     let mut limit = writer.next + slots;
@@ -334,7 +334,7 @@ pub enum Ready {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn subscribe<M: Memory, E: From<Damaged>>(
+pub fn subscribe<M: BroadcastMemory, E: From<Damaged>>(
     memory: &M,
     me: u32,
     oldest: bool,
@@ -354,7 +354,7 @@ pub fn subscribe<M: Memory, E: From<Damaged>>(
 }
 
 /// Shows the writer a reader whose entry is reserved, and sees where it begins.
-fn activate<M: Memory>(memory: &M, (index, active): (u32, u32), oldest: bool) -> Outcome<i64> {
+fn activate<M: BroadcastMemory>(memory: &M, (index, active): (u32, u32), oldest: bool) -> Outcome<i64> {
     let begin = || -> Outcome<i64> {
         let (head, first) = ends(memory)?;
         Ok(if oldest { first } else { head })
@@ -371,12 +371,12 @@ fn activate<M: Memory>(memory: &M, (index, active): (u32, u32), oldest: bool) ->
     Ok(next)
 }
 
-fn entries<M: Memory>(memory: &M) -> impl Iterator<Item = (u32, &M::Word)> {
+fn entries<M: BroadcastMemory>(memory: &M) -> impl Iterator<Item = (u32, &M::Word)> {
     (0..READERS).map_while(|index| Some((index, memory.word(Field::Entry(index))?)))
 }
 
 /// Takes a free entry, or a dead one's.
-fn reserve<M: Memory, E: From<Damaged>>(
+fn reserve<M: BroadcastMemory, E: From<Damaged>>(
     memory: &M,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
@@ -403,7 +403,7 @@ fn reserve<M: Memory, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`
-pub fn is_known<M: Memory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<bool> {
+pub fn is_known<M: BroadcastMemory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<bool> {
     Ok(load(memory, Field::Entry(index))? == seen)
 }
 
@@ -411,7 +411,7 @@ pub fn is_known<M: Memory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<boo
 ///
 /// # Errors
 /// `Damaged`
-pub fn readers<M: Memory>(memory: &M) -> Outcome<u32> {
+pub fn readers<M: BroadcastMemory>(memory: &M) -> Outcome<u32> {
     let used = load(memory, Field::Used)?.min(READERS) as usize;
     Ok(entries(memory).take(used).filter(|(_, entry)| entry.load() & ACTIVE != 0).count() as u32)
 }
@@ -420,7 +420,7 @@ pub fn readers<M: Memory>(memory: &M) -> Outcome<u32> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn unsubscribe<M: Memory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<bool> {
+pub fn unsubscribe<M: BroadcastMemory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<bool> {
     let entry = word(memory, Field::Entry(index))?;
     let had = entry.compare_exchange(seen, seen & !(GENERATION - 1)).is_ok();
     notify(memory, Side::Room)?;
@@ -431,12 +431,12 @@ pub fn unsubscribe<M: Memory>(memory: &M, (index, seen): (u32, u32)) -> Outcome<
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<M: Memory>(memory: &M, item: i64) -> Outcome<Ready> {
+pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
     let ended = load(memory, Field::Ended)? != 0; // first
     if ended {
         M::Word::fence();
     }
-    let claim = count(memory, Count::Claim)?; // before the mark
+    let claim = count(memory, Count::Owner)?; // before the mark
     let seen = count(memory, mark(memory, item))?;
     if seen == published(item) {
         return Ok(Ready::Item);
@@ -461,7 +461,7 @@ pub fn look<M: Memory>(memory: &M, item: i64) -> Outcome<Ready> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn next<M: Memory>(memory: &M, reader: &mut Reader) -> Outcome<Ready> {
+pub fn next<M: BroadcastMemory>(memory: &M, reader: &mut Reader) -> Outcome<Ready> {
     for _ in 0..TRIES {
         let there = match look(memory, reader.next)? {
             Ready::Lapped(there) if !memory.blocks() => there,
@@ -485,7 +485,7 @@ pub fn next<M: Memory>(memory: &M, reader: &mut Reader) -> Outcome<Ready> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn confirm<M: Memory>(memory: &M, reader: &mut Reader) -> Outcome<bool> {
+pub fn confirm<M: BroadcastMemory>(memory: &M, reader: &mut Reader) -> Outcome<bool> {
     M::Word::fence();
     if count(memory, mark(memory, reader.next))? != published(reader.next) {
         reader.skip = (2 * reader.skip + 1).min(i64::from(memory.slots()) - 1);
@@ -513,7 +513,7 @@ pub enum Side {
 
 impl Side {
     /// What they sleep on.
-    pub fn bell(self) -> Field {
+    pub fn wake_word(self) -> Field {
         match self {
             Side::Items => Field::Items,
             Side::Room => Field::Room,
@@ -525,7 +525,7 @@ impl Side {
 ///
 /// # Errors
 /// `Damaged`
-pub fn look_for_room<M: Memory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
+pub fn look_for_room<M: BroadcastMemory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
     if !memory.blocks() || load(memory, Field::Ended)? != 0 {
         return Ok(None);
     }
@@ -543,16 +543,16 @@ pub fn look_for_room<M: Memory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn announce<M: Memory>(memory: &M, side: Side) -> Outcome<u32> {
-    Ok(bell::announce(word(memory, side.bell())?))
+pub fn announce<M: BroadcastMemory>(memory: &M, side: Side) -> Outcome<u32> {
+    Ok(wake_word::announce(word(memory, side.wake_word())?))
 }
 
 /// Wakes all who sleep at that side, for one who has changed something.
 ///
 /// # Errors
 /// `Damaged`
-pub fn notify<M: Memory>(memory: &M, side: Side) -> Outcome<()> {
-    bell::notify_all(word(memory, side.bell())?);
+pub fn notify<M: BroadcastMemory>(memory: &M, side: Side) -> Outcome<()> {
+    wake_word::notify_all(word(memory, side.wake_word())?);
     Ok(())
 }
 
@@ -560,7 +560,7 @@ pub fn notify<M: Memory>(memory: &M, side: Side) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn has_ended<M: Memory>(memory: &M) -> Outcome<bool> {
+pub fn has_ended<M: BroadcastMemory>(memory: &M) -> Outcome<bool> {
     Ok(load(memory, Field::Ended)? != 0)
 }
 
@@ -568,11 +568,11 @@ pub fn has_ended<M: Memory>(memory: &M) -> Outcome<bool> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn end<M: Memory>(memory: &M) -> Outcome<()> {
+pub fn end<M: BroadcastMemory>(memory: &M) -> Outcome<()> {
     let _ = update(word(memory, Field::Ended)?, |_| Some(1));
     M::Word::fence();
-    bell::ring(word(memory, Field::Items)?);
-    bell::ring(word(memory, Field::Room)?);
+    wake_word::wake_all(word(memory, Field::Items)?);
+    wake_word::wake_all(word(memory, Field::Room)?);
     Ok(())
 }
 
@@ -582,7 +582,7 @@ pub fn end<M: Memory>(memory: &M) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn recover<M: Memory, E: From<Damaged>>(
+pub fn recover<M: BroadcastMemory, E: From<Damaged>>(
     memory: &M,
     entry: (u32, u32),
     is_dead: impl Fn(u32) -> Result<bool, E>,
@@ -595,7 +595,7 @@ pub fn recover<M: Memory, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn settle<M: Memory, E: From<Damaged>>(
+pub fn settle<M: BroadcastMemory, E: From<Damaged>>(
     memory: &M,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
@@ -615,7 +615,7 @@ pub fn settle<M: Memory, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`
-pub fn clear_away<M: Memory>(memory: &M, me: u32) -> Outcome<()> {
+pub fn clear_away<M: BroadcastMemory>(memory: &M, me: u32) -> Outcome<()> {
     for (index, entry) in entries(memory) {
         let seen = entry.load();
         if seen & OWNER == me {

@@ -6,7 +6,7 @@ use super::layout::at;
 use super::protocol::{self, Ready, Side};
 use super::{Reader, SharedBroadcast};
 use crate::Result;
-use crate::sync::{Place, Progress, Wait};
+use crate::sync::{Progress, Wait, WakeWord};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -98,12 +98,12 @@ impl Wait for BroadcastWait {
         if broadcast.is_ready(self.awaited, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has rung the bell.
-        Ok(Progress::Blocked(Place::new(Arc::clone(broadcast.mapping()), at(side.bell()), expected)))
+        // What was put in order meanwhile has rung the wake_word.
+        Ok(Progress::Blocked(WakeWord::new(Arc::clone(broadcast.mapping()), at(side.wake_word()), expected)))
     }
 
     fn retract(&mut self) {}
 
-    /// A bell wakes all, so there is nothing to be handed on.
+    /// A wake_word wakes all, so there is nothing to be handed on.
     fn pass_on(&mut self) {}
 }

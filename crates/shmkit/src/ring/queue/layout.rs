@@ -16,7 +16,7 @@
 use super::protocol::{Field, OWNERS, Shape};
 use crate::bytes::SharedBytes;
 use crate::ring::items::{Form, HEADER, Items, LINE};
-use crate::ring::participant::MEMBER;
+use crate::ring::participant::PARTICIPANT_SIZE;
 use crate::{Error, Result};
 
 const TAIL: usize = 128;
@@ -25,7 +25,7 @@ const ENDED: usize = 256;
 const RECOVERER: usize = 320;
 pub(super) const PARTICIPANTS: usize = 384;
 /// Where the slots begin.
-pub const SLOTS: usize = PARTICIPANTS + OWNERS as usize * MEMBER;
+pub const SLOTS: usize = PARTICIPANTS + OWNERS as usize * PARTICIPANT_SIZE;
 
 const _: () = assert!(SLOTS == 16704 && SLOTS.is_multiple_of(LINE));
 const _: () = assert!(HEADER <= TAIL && RECOVERER + 24 <= PARTICIPANTS);

@@ -19,9 +19,9 @@ pub use layout::{Layout, SLOTS, at};
 pub use wait::{QueueWait, Suspect};
 
 use layout::{PARTICIPANTS, corrupt, not_a_queue};
-use protocol::{Damaged, Field, Found, Ring, Shape, Side};
+use protocol::{Damaged, Field, Found, QueueMemory, Shape, Side};
 
-use crate::ring::participant::Member;
+use crate::ring::participant::Participant;
 use crate::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 use crate::sys::per_process::PerProcessLock;
 use crate::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Held(u32);
 /// An open queue.
 #[derive(Debug)]
 pub struct SharedQueue {
-    member: Member,
+    participant: Participant,
     layout: Layout,
     /// One thread of this handle at a time puts in order what the dead left.
     recovering: PerProcessLock,
@@ -83,21 +83,21 @@ impl SharedQueue {
         }
         let mapping = Arc::clone(segment.mapping()?);
         let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
-        let member = Member::new(segment, mapping, PARTICIPANTS);
-        let mut queue = SharedQueue { member, layout, recovering: PerProcessLock::default() };
+        let participant = Participant::new(segment, mapping, PARTICIPANTS);
+        let mut queue = SharedQueue { participant, layout, recovering: PerProcessLock::default() };
         let number = queue.join()?;
-        queue.member.joined(number);
+        queue.participant.joined(number);
         Ok(queue)
     }
 
     /// Its segment.
     pub fn segment(&self) -> &Segment {
-        self.member.segment()
+        self.participant.segment()
     }
 
     /// All of it.
     pub fn mapping(&self) -> &Arc<Mapping> {
-        self.member.mapping()
+        self.participant.mapping()
     }
 
     /// What it is made of.
@@ -106,7 +106,7 @@ impl SharedQueue {
     }
 
     fn name(&self) -> &str {
-        self.member.name()
+        self.participant.name()
     }
 
     /// This participant's number.
@@ -114,19 +114,19 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CLOSED` after `leave`; in a forked child, which takes part by a number of its own, as `attach`.
     pub fn me(&self) -> Result<u32> {
-        self.member.me(|| self.join())
+        self.participant.me(|| self.join())
     }
 
     // ---- who takes part
 
     /// Takes a number, and clears away what a dead one left who had it.
     fn join(&self) -> Result<u32> {
-        self.member.take("queue", |number| self.clear_after(number))
+        self.participant.take("queue", |number| self.clear_after(number))
     }
 
     /// Clears away what a dead one left who had this number.
     fn clear_after(&self, number: u32) -> Result<bool> {
-        let cleared = protocol::clear_away(self, number, |other| self.member.is_dead(other, number))?;
+        let cleared = protocol::clear_away(self, number, |other| self.participant.is_dead(other, number))?;
         if cleared {
             protocol::resign(self, number)?;
         }
@@ -135,10 +135,10 @@ impl SharedQueue {
 
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
-        let Some(me) = self.member.leaving() else { return };
+        let Some(me) = self.participant.leaving() else { return };
         let _ring = self.recovering.lock();
         let cleared = if died {
-            protocol::clear_away(self, me, |other| self.member.is_dead(other, me))
+            protocol::clear_away(self, me, |other| self.participant.is_dead(other, me))
         } else {
             protocol::give_back(self, me).map(|()| true).map_err(Error::from)
         };
@@ -146,7 +146,7 @@ impl SharedQueue {
         for side in [Side::Items, Side::Room] {
             let _ = protocol::pass_on(self, side);
         }
-        self.member.left(me, resigned);
+        self.participant.left(me, resigned);
     }
 
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.
@@ -156,7 +156,7 @@ impl SharedQueue {
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
-        protocol::recover(self, me, (index, seen), |other| self.member.is_dead(other, me))
+        protocol::recover(self, me, (index, seen), |other| self.participant.is_dead(other, me))
     }
 
     /// Who has the number that a slot's word says: a pid in its own PID namespace, where that is known, and whether it
@@ -165,8 +165,8 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_CLOSED`; what the system says.
     pub fn holder(&self, number: u32) -> Result<(Option<u32>, bool)> {
-        let dead = self.member.is_dead(number, self.me()?)?;
-        Ok((self.member.pid_of(number), !dead))
+        let dead = self.participant.is_dead(number, self.me()?)?;
+        Ok((self.participant.pid_of(number), !dead))
     }
 
     /// Of a queue for one producer and one consumer: is that one from now on.
@@ -182,10 +182,10 @@ impl SharedQueue {
             Side::Items => (Field::Consumer, "takes from"),
             Side::Room => (Field::Producer, "pushes to"),
         };
-        match protocol::enlist(self, role, me, |other| self.member.is_dead(other, me))? {
+        match protocol::enlist(self, role, me, |other| self.participant.is_dead(other, me))? {
             Ok(()) => Ok(()),
             Err(other) => {
-                let who = self.member.process_of(other);
+                let who = self.participant.describe_process(other);
                 let message = format!(
                     "a thread{who} {what} this queue already, which is for one on each side (spsc); create it as mpmc"
                 );
@@ -271,7 +271,7 @@ impl SharedQueue {
             Got::Ended => return Ok(Got::Ended),
         };
         let item = &item[..item.len().min(self.layout.items.item())];
-        self.member.mapping().bytes().store(self.item_at(held), item).ok_or(Damaged)?;
+        self.participant.mapping().bytes().store(self.item_at(held), item).ok_or(Damaged)?;
         self.commit(held).map(Got::Done)
     }
 
@@ -286,7 +286,7 @@ impl SharedQueue {
             Got::Ended => return Ok(Got::Ended),
         };
         let item = self
-            .member
+            .participant
             .mapping()
             .bytes()
             .to_vec(self.item_at(held), self.layout.items.item())
@@ -343,7 +343,7 @@ impl SharedQueue {
     }
 }
 
-impl Ring for SharedQueue {
+impl QueueMemory for SharedQueue {
     type Word = AtomicU32;
 
     fn shape(&self) -> Shape {
@@ -351,7 +351,7 @@ impl Ring for SharedQueue {
     }
 
     fn word(&self, field: Field) -> Option<&AtomicU32> {
-        self.member.mapping().bytes().atomic(self.layout.word(field)?)
+        self.participant.mapping().bytes().atomic(self.layout.word(field)?)
     }
 }
 

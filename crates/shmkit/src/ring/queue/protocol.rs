@@ -6,7 +6,7 @@
 //!           FREE ─claim─▶ CLAIMED ─commit─▶ FULL ─take─▶ TAKEN ─free─▶ FREE, a lap on
 //!                            └──abandon──▶ SKIP ──────────────────────▶ FREE, a lap on
 //! position  lap << bits | index         TAIL: the next to be claimed   HEAD: the next to be taken
-//! bell      31..1 generation  0 WAITERS
+//! wake_word      31..1 generation  0 WAITERS
 //! ```
 //!
 //! - **One swap claims a slot**, and says for whom: there is no moment at which somebody has a place and nobody knows
@@ -20,7 +20,7 @@
 //! - `end` is a flag. Who claims looks at it after his claim, who finds nothing has looked at it before: one of the two
 //!   sees the other, so nothing is left behind in a queue that has ended.
 //! - **Bells**: consumers sleep on ITEMS, producers on ROOM. Whoever sleeps says so and looks once more; whoever
-//!   changes something looks whether somebody says so. A bell wakes one. Its bit goes when nobody was there to be
+//!   changes something looks whether somebody says so. A wake_word wakes one. Its bit goes when nobody was there to be
 //!   woken, and whoever slept just then is woken with all others.
 //!
 //! The steps that need no waiting are taken in JavaScript too (`src/queue/ring.ts`), in the same order.
@@ -28,8 +28,8 @@
 use std::time::Duration;
 
 use crate::ring::items::MOST_SLOTS;
-pub use crate::sync::word::bell::WAITERS;
-use crate::sync::word::bell::{self, ALL, GENERATION};
+pub use crate::sync::word::wake_word::WAITERS;
+use crate::sync::word::wake_word::{self, ALL, GENERATION};
 use crate::sync::word::{Word, role, update};
 
 /// Nobody has it.
@@ -57,7 +57,7 @@ const TRIES: u32 = 1 << 16;
 /// So often one waits a moment for another one who puts something in order.
 const CLEARING: u32 = 100;
 
-/// The words of a ring.
+/// The words of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     /// The next position to be claimed.
@@ -93,7 +93,7 @@ pub enum Field {
 pub struct Damaged;
 
 /// Where a ring's words are.
-pub trait Ring {
+pub trait QueueMemory {
     /// As they are in memory, or in a model.
     type Word: Word;
     /// How many slots there are.
@@ -210,7 +210,7 @@ pub enum Side {
 }
 
 impl Side {
-    fn bell(self) -> Field {
+    fn wake_word(self) -> Field {
         match self {
             Side::Items => Field::Items,
             Side::Room => Field::Room,
@@ -220,21 +220,21 @@ impl Side {
 
 type Outcome<T> = Result<T, Damaged>;
 
-fn word<R: Ring>(ring: &R, field: Field) -> Outcome<&R::Word> {
-    ring.word(field).ok_or(Damaged)
+fn word<Q: QueueMemory>(queue: &Q, field: Field) -> Outcome<&Q::Word> {
+    queue.word(field).ok_or(Damaged)
 }
 
-fn load<R: Ring>(ring: &R, field: Field) -> Outcome<u32> {
-    Ok(word(ring, field)?.load())
+fn load<Q: QueueMemory>(queue: &Q, field: Field) -> Outcome<u32> {
+    Ok(word(queue, field)?.load())
 }
 
-fn store<R: Ring>(ring: &R, field: Field, value: u32) -> Outcome<()> {
-    let _ = update(word(ring, field)?, |_| Some(value));
+fn store<Q: QueueMemory>(queue: &Q, field: Field, value: u32) -> Outcome<()> {
+    let _ = update(word(queue, field)?, |_| Some(value));
     Ok(())
 }
 
-fn advance<R: Ring>(ring: &R, field: Field, position: u32) -> Outcome<()> {
-    let _ = word(ring, field)?.compare_exchange(position, ring.shape().next(position));
+fn advance<Q: QueueMemory>(queue: &Q, field: Field, position: u32) -> Outcome<()> {
+    let _ = word(queue, field)?.compare_exchange(position, queue.shape().next(position));
     Ok(())
 }
 
@@ -242,35 +242,35 @@ fn advance<R: Ring>(ring: &R, field: Field, position: u32) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn claim<R: Ring>(ring: &R, me: Option<u32>) -> Outcome<Found> {
-    let shape = ring.shape();
+pub fn claim<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
+    let shape = queue.shape();
     for _ in 0..TRIES {
-        if load(ring, Field::Ended)? != 0 {
+        if load(queue, Field::Ended)? != 0 {
             return Ok(Found::Ended);
         }
-        let tail = load(ring, Field::Tail)?;
+        let tail = load(queue, Field::Tail)?;
         let (index, lap) = (shape.index(tail), shape.lap(tail));
-        let slot = word(ring, Field::Slot(index))?;
+        let slot = word(queue, Field::Slot(index))?;
         let seen = slot.load();
         match (shape.compare(lap, seen), seen & STATE) {
             (Lag::Same, FREE) => {
                 let Some(me) = me else { return Ok(Found::Position(tail)) };
                 if slot.compare_exchange(seen, owned(lap, me, CLAIMED)).is_ok() {
-                    advance(ring, Field::Tail, tail)?;
-                    R::Word::fence();
-                    if load(ring, Field::Ended)? == 0 {
-                        chain(ring, Side::Room)?;
+                    advance(queue, Field::Tail, tail)?;
+                    Q::Word::fence();
+                    if load(queue, Field::Ended)? == 0 {
+                        chain(queue, Side::Room)?;
                         return Ok(Found::Position(tail));
                     }
-                    abandon(ring, tail, me)?;
+                    abandon(queue, tail, me)?;
                 }
             }
-            (Lag::Same | Lag::Later, _) => advance(ring, Field::Tail, tail)?,
+            (Lag::Same | Lag::Later, _) => advance(queue, Field::Tail, tail)?,
             // TAIL has been there before, so it was claimed before.
             (Lag::Earlier, FREE) => return Err(Damaged),
             (Lag::Earlier, TAKEN) => return Ok(Found::Nothing(Some((index, seen)))),
             (Lag::Earlier, _) => return Ok(Found::Nothing(None)),
-            (Lag::Far, _) if load(ring, Field::Tail)? == tail => return Err(Damaged),
+            (Lag::Far, _) if load(queue, Field::Tail)? == tail => return Err(Damaged),
             (Lag::Far, _) => {}
         }
     }
@@ -281,34 +281,34 @@ pub fn claim<R: Ring>(ring: &R, me: Option<u32>) -> Outcome<Found> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn commit<R: Ring>(ring: &R, position: u32, me: u32) -> Outcome<bool> {
-    let lap = ring.shape().lap(position);
-    pass(ring, position, owned(lap, me, CLAIMED), owned(lap, 0, FULL), Side::Items)
+pub fn commit<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<bool> {
+    let lap = queue.shape().lap(position);
+    pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, FULL), Side::Items)
 }
 
 /// Leaves nothing in a claimed slot; false where it was taken away.
 ///
 /// # Errors
 /// `Damaged`
-pub fn abandon<R: Ring>(ring: &R, position: u32, me: u32) -> Outcome<bool> {
-    let lap = ring.shape().lap(position);
-    pass(ring, position, owned(lap, me, CLAIMED), owned(lap, 0, SKIP), Side::Items)
+pub fn abandon<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<bool> {
+    let lap = queue.shape().lap(position);
+    pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, SKIP), Side::Items)
 }
 
 /// Gives a taken slot back; false where it was taken away.
 ///
 /// # Errors
 /// `Damaged`
-pub fn free<R: Ring>(ring: &R, position: u32, me: u32) -> Outcome<bool> {
-    let (shape, lap) = (ring.shape(), ring.shape().lap(position));
-    pass(ring, position, owned(lap, me, TAKEN), shape.free(lap + 1), Side::Room)
+pub fn free<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<bool> {
+    let (shape, lap) = (queue.shape(), queue.shape().lap(position));
+    pass(queue, position, owned(lap, me, TAKEN), shape.free(lap + 1), Side::Room)
 }
 
-fn pass<R: Ring>(ring: &R, position: u32, from: u32, to: u32, side: Side) -> Outcome<bool> {
-    let slot = word(ring, Field::Slot(ring.shape().index(position)))?;
+fn pass<Q: QueueMemory>(queue: &Q, position: u32, from: u32, to: u32, side: Side) -> Outcome<bool> {
+    let slot = word(queue, Field::Slot(queue.shape().index(position)))?;
     let passed = slot.compare_exchange(from, to).is_ok();
     if passed {
-        notify(ring, side)?;
+        notify(queue, side)?;
     }
     Ok(passed)
 }
@@ -317,23 +317,23 @@ fn pass<R: Ring>(ring: &R, position: u32, from: u32, to: u32, side: Side) -> Out
 ///
 /// # Errors
 /// `Damaged`
-pub fn take<R: Ring>(ring: &R, me: Option<u32>) -> Outcome<Found> {
-    let shape = ring.shape();
+pub fn take<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
+    let shape = queue.shape();
     for _ in 0..TRIES {
-        let ended = load(ring, Field::Ended)? != 0; // before the slot is looked at
+        let ended = load(queue, Field::Ended)? != 0; // before the slot is looked at
         if ended {
-            R::Word::fence();
+            Q::Word::fence();
         }
-        let head = load(ring, Field::Head)?;
+        let head = load(queue, Field::Head)?;
         let (index, lap) = (shape.index(head), shape.lap(head));
-        let slot = word(ring, Field::Slot(index))?;
+        let slot = word(queue, Field::Slot(index))?;
         let seen = slot.load();
         match (shape.compare(lap, seen), seen & STATE) {
             (Lag::Same, FULL) => {
                 let Some(me) = me else { return Ok(Found::Position(head)) };
                 if slot.compare_exchange(seen, owned(lap, me, TAKEN)).is_ok() {
-                    advance(ring, Field::Head, head)?;
-                    chain(ring, Side::Items)?;
+                    advance(queue, Field::Head, head)?;
+                    chain(queue, Side::Items)?;
                     return Ok(Found::Position(head));
                 }
             }
@@ -342,18 +342,18 @@ pub fn take<R: Ring>(ring: &R, me: Option<u32>) -> Outcome<Found> {
                     return Ok(Found::Position(head));
                 }
                 if slot.compare_exchange(seen, shape.free(lap + 1)).is_ok() {
-                    notify(ring, Side::Room)?;
+                    notify(queue, Side::Room)?;
                 }
-                advance(ring, Field::Head, head)?;
+                advance(queue, Field::Head, head)?;
             }
             (Lag::Same, CLAIMED) => return Ok(Found::Nothing(Some((index, seen)))),
-            (Lag::Same, TAKEN) | (Lag::Later, _) => advance(ring, Field::Head, head)?,
+            (Lag::Same, TAKEN) | (Lag::Later, _) => advance(queue, Field::Head, head)?,
             // Or a consumer has had it for a whole lap: nobody could claim it since.
             (Lag::Same, FREE) | (Lag::Earlier, _) => {
                 return Ok(if ended { Found::Ended } else { Found::Nothing(None) });
             }
             (Lag::Same, _) => return Err(Damaged),
-            (Lag::Far, _) if load(ring, Field::Head)? == head => return Err(Damaged),
+            (Lag::Far, _) if load(queue, Field::Head)? == head => return Err(Damaged),
             (Lag::Far, _) => {}
         }
     }
@@ -364,10 +364,10 @@ pub fn take<R: Ring>(ring: &R, me: Option<u32>) -> Outcome<Found> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<R: Ring>(ring: &R, side: Side) -> Outcome<Found> {
+pub fn look<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
     match side {
-        Side::Items => take(ring, None),
-        Side::Room => claim(ring, None),
+        Side::Items => take(queue, None),
+        Side::Room => claim(queue, None),
     }
 }
 
@@ -375,11 +375,11 @@ pub fn look<R: Ring>(ring: &R, side: Side) -> Outcome<Found> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn end<R: Ring>(ring: &R) -> Outcome<()> {
-    store(ring, Field::Ended, 1)?;
-    R::Word::fence();
+pub fn end<Q: QueueMemory>(queue: &Q) -> Outcome<()> {
+    store(queue, Field::Ended, 1)?;
+    Q::Word::fence();
     for side in [Side::Items, Side::Room] {
-        bell::ring(word(ring, side.bell())?);
+        wake_word::wake_all(word(queue, side.wake_word())?);
     }
     Ok(())
 }
@@ -390,23 +390,23 @@ pub fn end<R: Ring>(ring: &R) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn announce<R: Ring>(ring: &R, side: Side) -> Outcome<u32> {
-    Ok(bell::announce(word(ring, side.bell())?))
+pub fn announce<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<u32> {
+    Ok(wake_word::announce(word(queue, side.wake_word())?))
 }
 
 /// Wakes one who sleeps at that side, if somebody says so. For one who has changed something.
 ///
 /// # Errors
 /// `Damaged`
-pub fn notify<R: Ring>(ring: &R, side: Side) -> Outcome<()> {
-    R::Word::fence();
-    let bell = word(ring, side.bell())?;
-    let rung = update(bell, |seen| (seen & WAITERS != 0).then_some(seen.wrapping_add(GENERATION)));
+pub fn notify<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    Q::Word::fence();
+    let wake_word = word(queue, side.wake_word())?;
+    let rung = update(wake_word, |seen| (seen & WAITERS != 0).then_some(seen.wrapping_add(GENERATION)));
     let Ok(seen) = rung else { return Ok(()) };
     let rung = seen.wrapping_add(GENERATION);
     // Who slept between the two has taken the bit for his own.
-    if bell.wake(1) == 0 && bell.compare_exchange(rung, rung & !WAITERS).is_ok() {
-        bell.wake(ALL);
+    if wake_word.wake(1) == 0 && wake_word.compare_exchange(rung, rung & !WAITERS).is_ok() {
+        wake_word.wake(ALL);
     }
     Ok(())
 }
@@ -415,25 +415,25 @@ pub fn notify<R: Ring>(ring: &R, side: Side) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn pass_on<R: Ring>(ring: &R, side: Side) -> Outcome<()> {
-    match look(ring, side)? {
-        Found::Position(_) => notify(ring, side),
+pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    match look(queue, side)? {
+        Found::Position(_) => notify(queue, side),
         Found::Nothing(_) | Found::Ended => Ok(()),
     }
 }
 
-/// For one who has just got something: the bell for what lies behind it may have woken him, too early.
-fn chain<R: Ring>(ring: &R, side: Side) -> Outcome<()> {
-    R::Word::fence();
-    if load(ring, side.bell())? & WAITERS != 0 { pass_on(ring, side) } else { Ok(()) }
+/// For one who has just got something: the wake_word for what lies behind it may have woken him, too early.
+fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    Q::Word::fence();
+    if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
 }
 
-/// Sleeps on a bell that was `announce`d.
+/// Sleeps on a wake_word that was `announce`d.
 ///
 /// # Errors
 /// `Damaged`
-pub fn sleep<R: Ring>(ring: &R, side: Side, announced: u32, time: Duration) -> Outcome<()> {
-    word(ring, side.bell())?.wait(announced, time);
+pub fn sleep<Q: QueueMemory>(queue: &Q, side: Side, announced: u32, time: Duration) -> Outcome<()> {
+    word(queue, side.wake_word())?.wait(announced, time);
     Ok(())
 }
 
@@ -457,53 +457,54 @@ fn without_owner(shape: Shape, word: u32) -> Option<(u32, Side)> {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn recover<R: Ring, E: From<Damaged>>(
-    ring: &R,
+pub fn recover<Q: QueueMemory, E: From<Damaged>>(
+    queue: &Q,
     me: u32,
     (index, seen): (u32, u32),
     is_dead: impl Fn(u32) -> Result<bool, E>,
 ) -> Result<bool, E> {
-    if without_owner(ring.shape(), seen).is_none() || !is_dead(owner(seen))? {
+    if without_owner(queue.shape(), seen).is_none() || !is_dead(owner(seen))? {
         return Ok(false);
     }
-    let recoverer = word(ring, Field::Recoverer)?;
+    let recoverer = word(queue, Field::Recoverer)?;
     let Ok(Some(turn)) = role::assume(recoverer, me, is_dead)? else { return Ok(false) };
-    redo(ring)?;
-    let mine = load(ring, Field::Slot(index))? == seen;
+    redo(queue)?;
+    let mine = load(queue, Field::Slot(index))? == seen;
     if mine {
-        store(ring, Field::JournalLost, load(ring, Field::Lost)?.wrapping_add(1))?;
-        store(ring, Field::JournalWord, seen)?;
-        store(ring, Field::JournalSlot, index + 1)?;
-        redo(ring)?;
+        store(queue, Field::JournalLost, load(queue, Field::Lost)?.wrapping_add(1))?;
+        store(queue, Field::JournalWord, seen)?;
+        store(queue, Field::JournalSlot, index + 1)?;
+        redo(queue)?;
     }
     let _ = recoverer.compare_exchange(turn, turn & !OWNERS);
-    notify(ring, Side::Items)?;
-    notify(ring, Side::Room)?;
+    notify(queue, Side::Items)?;
+    notify(queue, Side::Room)?;
     Ok(mine)
 }
 
 /// What was written down is done, whether or not a part of it was done before.
-fn redo<R: Ring>(ring: &R) -> Outcome<()> {
-    let Some(index) = load(ring, Field::JournalSlot)?.checked_sub(1) else { return Ok(()) };
-    let seen = load(ring, Field::JournalWord)?;
-    if let (Some(slot), Some((next, _))) = (ring.word(Field::Slot(index)), without_owner(ring.shape(), seen))
+fn redo<Q: QueueMemory>(queue: &Q) -> Outcome<()> {
+    let Some(index) = load(queue, Field::JournalSlot)?.checked_sub(1) else { return Ok(()) };
+    let seen = load(queue, Field::JournalWord)?;
+    if let (Some(slot), Some((next, _))) =
+        (queue.word(Field::Slot(index)), without_owner(queue.shape(), seen))
     {
         let _ = slot.compare_exchange(seen, next);
-        store(ring, Field::Lost, load(ring, Field::JournalLost)?)?;
+        store(queue, Field::Lost, load(queue, Field::JournalLost)?)?;
     }
-    store(ring, Field::JournalSlot, 0)
+    store(queue, Field::JournalSlot, 0)
 }
 
-/// Gives back what `me` has of the ring, of which nothing is lost.
+/// Gives back what `me` has of the queue, of which nothing is lost.
 ///
 /// # Errors
 /// `Damaged`
-pub fn give_back<R: Ring>(ring: &R, me: u32) -> Outcome<()> {
-    for_each_of(ring, me, |index, seen| {
-        if let Some((next, side)) = without_owner(ring.shape(), seen)
-            && word(ring, Field::Slot(index))?.compare_exchange(seen, next).is_ok()
+pub fn give_back<Q: QueueMemory>(queue: &Q, me: u32) -> Outcome<()> {
+    for_each_of(queue, me, |index, seen| {
+        if let Some((next, side)) = without_owner(queue.shape(), seen)
+            && word(queue, Field::Slot(index))?.compare_exchange(seen, next).is_ok()
         {
-            notify(ring, side)?;
+            notify(queue, side)?;
         }
         Ok(())
     })
@@ -514,16 +515,16 @@ pub fn give_back<R: Ring>(ring: &R, me: u32) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn clear_away<R: Ring, E: From<Damaged>>(
-    ring: &R,
+pub fn clear_away<Q: QueueMemory, E: From<Damaged>>(
+    queue: &Q,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
 ) -> Result<bool, E> {
     // What he was putting in order himself is the next one's who does.
     let mut tries = CLEARING;
-    for_each_of::<R, E>(ring, me, |index, seen| {
-        while tries > 0 && load(ring, Field::Slot(index))? == seen {
-            if !recover::<R, E>(ring, me, (index, seen), |other| Ok(other == me || is_dead(other)?))? {
+    for_each_of::<Q, E>(queue, me, |index, seen| {
+        while tries > 0 && load(queue, Field::Slot(index))? == seen {
+            if !recover::<Q, E>(queue, me, (index, seen), |other| Ok(other == me || is_dead(other)?))? {
                 tries -= 1;
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -533,14 +534,14 @@ pub fn clear_away<R: Ring, E: From<Damaged>>(
     Ok(tries > 0)
 }
 
-fn for_each_of<R: Ring, E: From<Damaged>>(
-    ring: &R,
+fn for_each_of<Q: QueueMemory, E: From<Damaged>>(
+    queue: &Q,
     me: u32,
     mut each: impl FnMut(u32, u32) -> Result<(), E>,
 ) -> Result<(), E> {
-    for index in 0..ring.shape().slots() {
-        let seen = load(ring, Field::Slot(index))?;
-        if owner(seen) == me && without_owner(ring.shape(), seen).is_some() {
+    for index in 0..queue.shape().slots() {
+        let seen = load(queue, Field::Slot(index))?;
+        if owner(seen) == me && without_owner(queue.shape(), seen).is_some() {
             each(index, seen)?;
         }
     }
@@ -553,22 +554,22 @@ fn for_each_of<R: Ring, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn enlist<R: Ring, E: From<Damaged>>(
-    ring: &R,
+pub fn enlist<Q: QueueMemory, E: From<Damaged>>(
+    queue: &Q,
     role: Field,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
 ) -> Result<Result<(), u32>, E> {
-    role::enlist(word(ring, role)?, me, is_dead)
+    role::enlist(word(queue, role)?, me, is_dead)
 }
 
 /// Is it no more; or one who is dead, and had that number.
 ///
 /// # Errors
 /// `Damaged`
-pub fn resign<R: Ring>(ring: &R, me: u32) -> Outcome<()> {
+pub fn resign<Q: QueueMemory>(queue: &Q, me: u32) -> Outcome<()> {
     for role in [Field::Producer, Field::Consumer] {
-        role::resign(word(ring, role)?, me);
+        role::resign(word(queue, role)?, me);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::SharedQueue;
 use super::layout::at;
 use super::protocol::{self, Field, Found, Side};
 use crate::Result;
-use crate::sync::{Place, Progress, Wait};
+use crate::sync::{Progress, Wait, WakeWord};
 
 /// Whose slot is in somebody's way, and its word, since when.
 pub type Suspect = crate::sync::Suspect<(u32, u32)>;
@@ -50,12 +50,12 @@ impl Wait for QueueWait {
         if queue.is_ready(self.side, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has rung the bell.
-        let bell = at(match self.side {
+        // What was put in order meanwhile has rung the wake_word.
+        let wake_word = at(match self.side {
             Side::Items => Field::Items,
             Side::Room => Field::Room,
         });
-        Ok(Progress::Blocked(Place::new(Arc::clone(queue.mapping()), bell, expected)))
+        Ok(Progress::Blocked(WakeWord::new(Arc::clone(queue.mapping()), wake_word, expected)))
     }
 
     fn retract(&mut self) {}

@@ -7,15 +7,18 @@ use shmkit::{Error, Result};
 use crate::numpy::{dtype_of, shape_of, shown};
 
 /// As far as he says.
-pub(crate) struct Expected {
+pub(crate) struct TypeExpectation {
     pub(crate) shape: Option<Vec<usize>>,
     pub(crate) dtype: Option<DType>,
 }
 
-impl Expected {
+impl TypeExpectation {
     /// By the arguments of `attach`.
     pub(crate) fn of(shape: Option<&Bound<'_, PyAny>>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        Ok(Expected { shape: shape.map(shape_of).transpose()?, dtype: dtype.map(dtype_of).transpose()? })
+        Ok(TypeExpectation {
+            shape: shape.map(shape_of).transpose()?,
+            dtype: dtype.map(dtype_of).transpose()?,
+        })
     }
 
     /// What of it is not so.
@@ -32,7 +35,7 @@ impl Expected {
 }
 
 /// `ERR_SHM_MISMATCH`, if there are any.
-pub(crate) fn refuse_other(name: &str, what: &str, differences: &[String]) -> Result<()> {
+pub(crate) fn refuse_mismatch(name: &str, what: &str, differences: &[String]) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }

@@ -16,10 +16,10 @@ use crate::waiting::Deadline;
 
 /// The queue, and who is through.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct WaitQueue {
     state: Mutex<State>,
     /// Changed when somebody goes; slept on.
-    news: AtomicU32,
+    wake_word: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +96,7 @@ impl State {
     }
 }
 
-impl Gate {
+impl WaitQueue {
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if state.forks != forks::count() {
@@ -110,7 +110,7 @@ impl Gate {
         let me = current().id();
         let mut mine = None;
         let stop = loop {
-            let news = self.news.load(Ordering::SeqCst);
+            let wake_word = self.wake_word.load(Ordering::SeqCst);
             if let Some((forks, _)) = mine
                 && forks != forks::count()
             {
@@ -123,7 +123,7 @@ impl Gate {
                 }
                 if let Some(turn) = state.admit(me, want, mine.map(|(_, ticket)| ticket)) {
                     drop(state);
-                    self.tell(); // the next may read beside us
+                    self.wake_all(); // the next may read beside us
                     return Ok(turn);
                 }
                 if deadline.is_over() {
@@ -136,7 +136,7 @@ impl Gate {
                     mine = Some((state.forks, ticket));
                 }
             }
-            py.detach(|| Word::wait(&self.news, news, deadline.slice()));
+            py.detach(|| Word::wait(&self.wake_word, wake_word, deadline.slice()));
             if let Err(interrupted) = py.check_signals() {
                 break Stop::Interrupted(interrupted);
             }
@@ -145,7 +145,7 @@ impl Gate {
             && forks == forks::count()
         {
             self.state().queue.retain(|(known, _)| *known != ticket);
-            self.tell();
+            self.wake_all();
         }
         Err(stop)
     }
@@ -153,7 +153,7 @@ impl Gate {
     /// Others may read beside this thread, which is through alone and has the lock for reading.
     pub(crate) fn share(&self, inconsistent: bool) {
         self.state().inside = Inside::Readers(vec![current().id()], inconsistent);
-        self.tell();
+        self.wake_all();
     }
 
     /// One goes, who got through as this thread; says whether it was the last.
@@ -169,15 +169,15 @@ impl Gate {
         }
         state.inside = Inside::Nobody;
         drop(state);
-        self.tell();
+        self.wake_all();
         true
     }
 
     /// Wakes those who wait, to look whose turn it is.
-    fn tell(&self) {
-        self.news.fetch_add(1, Ordering::SeqCst);
+    fn wake_all(&self) {
+        self.wake_word.fetch_add(1, Ordering::SeqCst);
         if !self.state().queue.is_empty() {
-            Word::wake(&self.news, i32::MAX as u32);
+            Word::wake(&self.wake_word, i32::MAX as u32);
         }
     }
 }

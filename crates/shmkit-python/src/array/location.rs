@@ -8,13 +8,13 @@ use shmkit::{Error, Result};
 
 use crate::descriptor::Target;
 use crate::errors::Raise;
-use crate::expected::{Expected, refuse_other};
+use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::numpy::{dtype_of, elements_of, out_of_range, shape_of, shown};
 use crate::view;
 
 /// A type, and where its elements are.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) dtype: DType,
     pub(super) shape: Vec<usize>,
     /// Elements from one index to the next, by dimension.
@@ -26,8 +26,8 @@ pub(super) struct Place {
 }
 
 /// What somebody who attaches says of the array.
-pub(super) struct Wanted {
-    pub(super) kind: Expected,
+pub(super) struct Expectation {
+    pub(super) kind: TypeExpectation,
     pub(super) fortran: Option<bool>,
     /// Bytes.
     pub(super) offset: Option<usize>,
@@ -35,11 +35,11 @@ pub(super) struct Wanted {
     pub(super) header: Option<bool>,
 }
 
-impl Place {
+impl Location {
     /// Elements one after the other.
     pub(super) fn dense(dtype: DType, shape: Vec<usize>, fortran: bool, start: usize) -> Self {
         let strides = strides_of(&shape, fortran);
-        Place { dtype, shape, strides, offset: 0, start }
+        Location { dtype, shape, strides, offset: 0, start }
     }
 
     /// How many elements.
@@ -109,19 +109,19 @@ impl Place {
     }
 
     /// Refuses it where it is not what the caller takes it for.
-    fn agrees(self, name: &str, wanted: &Wanted) -> Result<Self> {
+    fn check_matches(self, name: &str, expectation: &Expectation) -> Result<Self> {
         let mut differences = Vec::new();
-        if wanted.header == Some(false) {
+        if expectation.header == Some(false) {
             differences.push("its descriptor says where it is, and header is 'none'".to_owned());
         }
-        differences.extend(wanted.kind.differences(self.dtype, &self.shape));
-        if let Some(fortran) = wanted.fortran.filter(|fortran| !self.is_dense(*fortran)) {
+        differences.extend(expectation.kind.differences(self.dtype, &self.shape));
+        if let Some(fortran) = expectation.fortran.filter(|fortran| !self.is_dense(*fortran)) {
             differences.push(format!("its order is not '{}'", if fortran { "F" } else { "C" }));
         }
-        if let Some(offset) = wanted.offset.filter(|offset| *offset != self.start) {
+        if let Some(offset) = expectation.offset.filter(|offset| *offset != self.start) {
             differences.push(format!("its elements begin at byte {}, not {offset}", self.start));
         }
-        refuse_other(name, "array", &differences)?;
+        refuse_mismatch(name, "array", &differences)?;
         Ok(self)
     }
 }
@@ -148,25 +148,31 @@ pub(super) fn locate(
     py: Python<'_>,
     segment: &Segment,
     target: &Target<'_>,
-    wanted: Wanted,
-) -> PyResult<Place> {
+    expectation: Expectation,
+) -> PyResult<Location> {
     let name = segment.name().as_str();
     if let Some(described) = described(py, target)? {
-        return described.within(segment).and_then(|place| place.agrees(name, &wanted)).raise(py);
+        return described
+            .within(segment)
+            .and_then(|location| location.check_matches(name, &expectation))
+            .raise(py);
     }
-    let bare = wanted.header == Some(false) || wanted.offset.is_some();
-    if bare && wanted.header == Some(true) {
+    let bare = expectation.header == Some(false) || expectation.offset.is_some();
+    if bare && expectation.header == Some(true) {
         let message = "offset is for segments without a header, and header is 'npy'";
         return Err(PyValueError::new_err(message));
     }
     let header = if bare { None } else { header_of(segment).raise(py)? };
-    if let Some(place) = header {
-        return place.within(segment).and_then(|place| place.agrees(name, &wanted)).raise(py);
+    if let Some(location) = header {
+        return location
+            .within(segment)
+            .and_then(|location| location.check_matches(name, &expectation))
+            .raise(py);
     }
     let (Some(shape), Some(dtype), None | Some(false)) =
-        (wanted.kind.shape, wanted.kind.dtype, wanted.header)
+        (expectation.kind.shape, expectation.kind.dtype, expectation.header)
     else {
-        let advice = match wanted.header {
+        let advice = match expectation.header {
             Some(true) => "attach without that argument",
             _ => "say what is in it: shape=, dtype=",
         };
@@ -174,17 +180,17 @@ pub(super) fn locate(
         let message = format!("'{name}' {what}; {advice}");
         return Err(Error::own("ERR_SHM_NOT_AN_ARRAY", message).about(name)).raise(py);
     };
-    let start = wanted.offset.unwrap_or(0);
+    let start = expectation.offset.unwrap_or(0);
     if !start.is_multiple_of(dtype.item_size()) {
         let message =
             format!("offset must be a multiple of {} bytes ({dtype}), not {start}", dtype.item_size());
         return Err(out_of_range(py, message));
     }
-    Place::dense(dtype, shape, wanted.fortran.unwrap_or(false), start).within(segment).raise(py)
+    Location::dense(dtype, shape, expectation.fortran.unwrap_or(false), start).within(segment).raise(py)
 }
 
 /// What a descriptor says; `None` where it says nothing.
-fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Place>> {
+fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Location>> {
     let Some(shape) = target.get::<Bound<'_, PyAny>>("shape")? else { return Ok(None) };
     let shape = shape_of(&shape)?;
     let dtype = dtype_of(&target.required("dtype")?)?;
@@ -200,11 +206,11 @@ fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Place>> {
             format!("the descriptor's byteOffset must be a multiple of {size} ({dtype}), not {start}");
         return Err(out_of_range(py, message));
     }
-    Ok(Some(Place { dtype, shape, strides, offset, start }))
+    Ok(Some(Location { dtype, shape, strides, offset, start }))
 }
 
 /// What its header says; `None` where it has none.
-fn header_of(segment: &Segment) -> Result<Option<Place>> {
+fn header_of(segment: &Segment) -> Result<Option<Location>> {
     let name = segment.name().as_str();
     let own = |code, message: String| Error::own(code, message).about(name);
     let read = |at, len| view::read(segment, at, len).ok().flatten();
@@ -236,5 +242,5 @@ fn header_of(segment: &Segment) -> Result<Option<Place>> {
             format!("{what}; numpy writes headers of a multiple of 64 bytes"),
         ));
     }
-    Ok(Some(Place::dense(dtype, header.shape, header.fortran, start)))
+    Ok(Some(Location::dense(dtype, header.shape, header.fortran, start)))
 }
