@@ -1,4 +1,4 @@
-// `npm run stress -- tsan` starts this: the tests of locks between threads (`sync.rs` and `sync_sleepers.rs`) under
+// `npm run stress -- tsan` starts this: the tests of locks between threads (`sync.rs` and `sync_waiter_threads.rs`) under
 // ThreadSanitizer. The standard library must be instrumented too, or its mutexes and `Arc`s look like races. So it is compiled
 // from source, by Debian's compiler. Its packages are unpacked in `.cache/tsan`, and nothing is installed.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -57,7 +57,7 @@ if (process.platform !== 'linux' || process.arch !== 'x64' || !existsSync('/etc/
 }
 if (!existsSync(root)) unpack();
 const options = ['-Zbuild-std=std,panic_unwind,test', '--target', target, '--target-dir', 'target/tsan'];
-const tests = ['--package', 'shmkit', '--test', 'sync', '--test', 'sync_sleepers'];
+const tests = ['--package', 'shmkit', '--test', 'sync', '--test', 'sync_waiter_threads'];
 const { status } = spawnSync('cargo', ['test', ...options, ...tests, '--', ...process.argv.slice(2)], {
   stdio: 'inherit',
   env: {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::broadcast::steps::{ACTIVE, Count, Field, Side};
-use shmkit::broadcast::{Awaited, ENTRY, Layout, READERS, SharedBroadcast, at, count_at};
+use shmkit::ring::broadcast::protocol::{ACTIVE, Count, Field, Side};
+use shmkit::ring::broadcast::{Awaited, ENTRY, Layout, READERS, SharedBroadcast, at, count_at};
 use shmkit::segment::Name;
 use shmkit::sync;
-use shmkit::sync::word::bell;
+use shmkit::sync::word::wake_word;
 
 use crate::errors::to_js;
 use crate::ring::{Open, RingFacts, RingItems};
@@ -66,9 +66,9 @@ pub fn broadcast_constants() -> BroadcastConstants {
         entry_stride: (ENTRY / 4) as u32,
         readers: READERS,
         active: ACTIVE,
-        waiters: bell::WAITERS,
+        waiters: wake_word::WAITERS,
         head: count(Count::Head),
-        claim: count(Count::Claim),
+        claim: count(Count::Owner),
         cursors: count(Count::Cursor(0)),
         cursor_stride: (ENTRY / 8) as u32,
         marks: count(Count::Mark(0)),

@@ -168,10 +168,7 @@ unsafe extern "C" fn environment_ends(held: *mut c_void) {
 
 #[cfg(unix)]
 fn resolve_create_external_shared() -> Option<CreateExternalShared> {
-    // SAFETY: a look-up by name in what the process has loaded; the symbol has this type by Node-API's
-    // documentation, in every runtime that has it.
-    unsafe {
-        let symbol = libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr());
-        (!symbol.is_null()).then(|| std::mem::transmute::<*mut c_void, CreateExternalShared>(symbol))
-    }
+    let symbol = shmkit::sys::module::symbol(c"node_api_create_external_sharedarraybuffer");
+    // SAFETY: the symbol has this type by Node-API's documentation, in every runtime that has it.
+    (!symbol.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, CreateExternalShared>(symbol) })
 }

@@ -1,6 +1,5 @@
 //! Who owns what, and what there is.
 
-use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
@@ -8,11 +7,12 @@ use std::time::UNIX_EPOCH;
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::census::{abandoned_by_python, census, stray_locks};
-use shmkit::ledger::{self, Home, Ledger, PATIENCE, orphans, reap};
-use shmkit::python_tracker::{self, Format};
-use shmkit::segment::{Claim, Name};
-use shmkit::tracker;
+use shmkit::ownership::inventory::{abandoned_by_python, inventory, stray_locks};
+use shmkit::ownership::python_tracker::{self, Format};
+use shmkit::ownership::tracker;
+use shmkit::ownership::{self, Ledger, LedgerDirectory, PATIENCE, orphans, reap};
+use shmkit::segment::{Name, Owner};
+use shmkit::sys::module;
 
 use crate::errors::to_js;
 use crate::segment::identity_from;
@@ -66,12 +66,12 @@ fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {
-    let owns = || ledger::process()?.owns(identity_from(&id)?);
+    let owns = || ownership::process()?.owns(identity_from(&id)?);
     owns().map_err(|error| to_js(&env, error))
 }
 
 /// This process as the owner of what it makes; `None`, and a word about it, where it cannot be one.
-pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
+pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
     match require() {
         Ok(ledger) => Ok(Some(ledger)),
         // Those pass, and what is made meanwhile would leak.
@@ -93,8 +93,8 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Claim>>> {
 
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
-    let ledger = ledger::process()?;
-    tracker::ensure(ledger.home(), ledger.token(), || {
+    let ledger = ownership::process()?;
+    tracker::ensure(ledger.ledgers(), ledger.token(), || {
         let (program, tracked) = program();
         tracked.then(|| tracker::Start {
             program,
@@ -119,26 +119,11 @@ pub(crate) fn program() -> (std::result::Result<PathBuf, String>, bool) {
 }
 
 fn beside_this_module() -> std::result::Result<PathBuf, String> {
-    let mut info: libc::Dl_info = no_info();
-    let here = beside_this_module as *const ();
-    // SAFETY: looks an address of this module up, into a struct of this frame.
-    let found = unsafe { libc::dladdr(here.cast(), &mut info) } != 0 && !info.dli_fname.is_null();
-    if !found {
+    let Some(file) = module::path_of(beside_this_module as *const ()) else {
         return Err("this module cannot tell where it was loaded from".into());
-    }
-    // SAFETY: the loader's own string, which lives as long as the module, and that is never unloaded.
-    let file = unsafe { CStr::from_ptr(info.dli_fname) };
+    };
     let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));
     Ok(file.with_file_name(PROGRAM))
-}
-
-fn no_info() -> libc::Dl_info {
-    libc::Dl_info {
-        dli_fname: std::ptr::null(),
-        dli_fbase: std::ptr::null_mut(),
-        dli_sname: std::ptr::null(),
-        dli_saddr: std::ptr::null_mut(),
-    }
 }
 
 /// A segment, as others can see it.
@@ -167,7 +152,7 @@ pub struct SegmentFacts {
 /// Every segment of the system.
 #[napi]
 pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
-    let infos = census(&Home::default()).map_err(|error| to_js(&env, error))?;
+    let infos = inventory(&LedgerDirectory::default()).map_err(|error| to_js(&env, error))?;
     let facts = infos.into_iter().map(|info| SegmentFacts {
         name: info.name.as_str().to_owned(),
         size: info.size as f64,
@@ -185,18 +170,18 @@ pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
 /// Removes what dead owners left, and if asked to what Python's processes seem to have, or only says what that is.
 #[napi]
 pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<String>> {
-    let home = Home::default();
+    let ledgers = LedgerDirectory::default();
     let collect = || -> Outcome<Vec<Name>> {
-        let mut names = if dry_run { orphans(&home)? } else { reap(&home, PATIENCE)?.removed };
+        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, PATIENCE)?.removed };
         if python {
-            let mut abandoned = abandoned_by_python(&home)?;
+            let mut abandoned = abandoned_by_python(&ledgers)?;
             abandoned.retain(|info| !names.contains(&info.name));
             // That very segment: another of its name is not meant.
-            abandoned.retain(|info| dry_run || ledger::unlink(&info.name, info.id).is_ok());
+            abandoned.retain(|info| dry_run || ownership::unlink(&info.name, info.id).is_ok());
             names.extend(abandoned.into_iter().map(|info| info.name));
         }
-        for info in stray_locks(&home)? {
-            if dry_run || ledger::unlink(&info.name, info.id).is_ok() {
+        for info in stray_locks(&ledgers)? {
+            if dry_run || ownership::unlink(&info.name, info.id).is_ok() {
                 names.push(info.name);
             }
         }
@@ -211,7 +196,7 @@ pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<Str
 /// Removes a name that no handle is open for.
 #[napi]
 pub fn unlink_name(env: Env, name: String) -> Result<()> {
-    let unlink = || ledger::unlink_by_name(&Name::new(&name)?);
+    let unlink = || ownership::unlink_by_name(&Name::new(&name)?);
     unlink().map_err(|error| to_js(&env, error))
 }
 

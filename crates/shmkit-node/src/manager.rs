@@ -7,8 +7,8 @@ use std::time::Duration;
 use napi::JsDeferred;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::ledger::{self, PATIENCE, Token};
 use shmkit::manager::{self, Address, Answer, Conversation, Server, Settings};
+use shmkit::ownership::{self, PATIENCE, Token};
 use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
@@ -245,7 +245,7 @@ pub fn hand_over(env: Env, name: String, id: String, heir: Option<String>) -> Re
     let hand_over = || {
         let (name, id) = (Name::new(&name)?, identity_from(&id)?);
         let heir = heir.as_deref().and_then(Token::parse);
-        match ledger::existing() {
+        match ownership::existing() {
             Some(ledger) => ledger.hand_over(&name, id, heir),
             None => Ok(true),
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::queue::ring::{self, Field, Shape, Side};
-use shmkit::queue::{Layout, SLOTS, SharedQueue, at};
+use shmkit::ring::queue::protocol::{self, Field, Shape, Side};
+use shmkit::ring::queue::{Layout, SLOTS, SharedQueue, at};
 use shmkit::segment::Name;
 use shmkit::sync;
 
@@ -59,13 +59,13 @@ pub fn queue_constants() -> QueueConstants {
         room: word(Field::Room),
         lost: word(Field::Lost),
         slots: (SLOTS / 4) as u32,
-        waiters: ring::WAITERS,
-        lap_at: ring::LAP_AT,
-        owner_at: ring::OWNER_AT,
-        claimed: ring::CLAIMED,
-        full: ring::FULL,
-        taken: ring::TAKEN,
-        skip: ring::SKIP,
+        waiters: protocol::WAITERS,
+        lap_at: protocol::LAP_AT,
+        owner_at: protocol::OWNER_AT,
+        claimed: protocol::CLAIMED,
+        full: protocol::FULL,
+        taken: protocol::TAKEN,
+        skip: protocol::SKIP,
     }
 }
 

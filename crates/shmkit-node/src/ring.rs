@@ -5,9 +5,9 @@ use std::sync::Arc;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::array::DType;
-use shmkit::broadcast::SharedBroadcast;
-use shmkit::items::Items;
-use shmkit::queue::SharedQueue;
+use shmkit::ring::broadcast::SharedBroadcast;
+use shmkit::ring::items::Items;
+use shmkit::ring::queue::SharedQueue;
 use shmkit::segment::{Identity, Mapping, Name, Segment};
 
 use crate::buffers;
@@ -154,11 +154,11 @@ impl<R: Ring + 'static> Open<R> {
         let Some(open) = self.ring.take() else { return };
         open.leave(false);
         buffers::detach(env, buffer);
-        open.mapping().blank();
+        open.mapping().zero_map();
     }
 
     pub(crate) fn unlink(&self, env: &Env) -> Result<()> {
-        shmkit::ledger::unlink(&self.name, self.id).map_err(|error| to_js(env, error))
+        shmkit::ownership::unlink(&self.name, self.id).map_err(|error| to_js(env, error))
     }
 
     pub(crate) fn adopt(&self, env: &Env) -> Result<()> {

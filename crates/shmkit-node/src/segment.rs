@@ -237,11 +237,11 @@ pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>, view: 
         buffers::detach(&env, &view);
     }
     if let Some(view) = segment.view.take() {
-        view.blank();
+        view.zero_map();
     }
     if matches!(buffer.get_type(), Ok(ValueType::Object)) {
         buffers::detach(&env, &buffer);
-        open.mapping().map_err(|error| to_js(&env, error))?.blank();
+        open.mapping().map_err(|error| to_js(&env, error))?.zero_map();
     }
     Ok(())
 }
@@ -249,7 +249,7 @@ pub fn close_segment(env: Env, segment: &mut Handle, buffer: Unknown<'_>, view: 
 /// Removes its name.
 #[napi]
 pub fn unlink_segment(env: Env, segment: &Handle) -> Result<()> {
-    shmkit::ledger::unlink(&segment.name, segment.id).map_err(|error| to_js(&env, error))
+    shmkit::ownership::unlink(&segment.name, segment.id).map_err(|error| to_js(&env, error))
 }
 
 /// Makes this process an owner.

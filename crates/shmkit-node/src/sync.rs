@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use shmkit::lock_file::{PAGE, PARTICIPANT, PARTICIPANTS, READ, USED, WORD};
+use shmkit::segment::lock_header::{PAGE, PARTICIPANT, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{CreateOptions, Identity, Name};
 use shmkit::sync::word::{event, lock, reading};
-use shmkit::sync::{self, Left, LockFile, LockWait, SharedEvent, SharedLock, Sleepers, Ticket, Want};
+use shmkit::sync::{self, Left, LockFile, LockWait, SharedEvent, SharedLock, Ticket, WaiterThreads, Want};
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
@@ -76,7 +76,7 @@ pub fn lock_constants() -> LockConstants {
         generation: event::GENERATION,
         inconsistent: lock::INCONSISTENT,
         owner: lock::OWNER,
-        looking: lock::LOOKING,
+        looking: lock::SPINNING,
         slice: sync::SLICE.as_millis() as u32,
     }
 }
@@ -177,7 +177,7 @@ pub fn attach_mutex(env: Env, name: String, foreign: bool, id: Option<String>) -
 /// Opens the lock of a segment, or makes it.
 #[napi]
 pub fn lock_beside(env: Env, segment: &Handle) -> Result<LockHandle> {
-    let open = || Ok(Open::Lock(Arc::new(SharedLock::beside(segment.open()?)?)));
+    let open = || Ok(Open::Lock(Arc::new(SharedLock::sidecar(segment.open()?)?)));
     open().map(NativeLock::handle).map_err(|error| to_js(&env, segment.about(error)))
 }
 
@@ -253,14 +253,14 @@ pub fn close_lock(env: Env, lock: &mut LockHandle, buffer: Unknown<'_>) -> Resul
         }
     }
     buffers::detach(&env, &buffer);
-    open.file().mapping().blank();
+    open.file().mapping().zero_map();
     Ok(())
 }
 
 /// Removes its name.
 #[napi]
 pub fn unlink_lock(env: Env, lock: &LockHandle) -> Result<()> {
-    shmkit::ledger::unlink(&lock.name, lock.id).map_err(|error| to_js(&env, error))
+    shmkit::ownership::unlink(&lock.name, lock.id).map_err(|error| to_js(&env, error))
 }
 
 /// Makes this process an owner.
@@ -299,7 +299,7 @@ pub struct LockLook {
 /// Looks at a lock.
 #[napi]
 pub fn look_at_lock(env: Env, name: String) -> Result<LockLook> {
-    let look = || sync::look(&Name::new(&name)?);
+    let look = || sync::inspect(&Name::new(&name)?);
     let state = look().map_err(|error| to_js(&env, error))?;
     Ok(LockLook {
         what: state.kind.as_str().to_owned(),
@@ -460,7 +460,7 @@ pub fn late_waits() -> f64 {
 
 /// The threads on which an environment waits without being blocked.
 pub struct NativeSleepers {
-    sleepers: Arc<Mutex<Option<Sleepers>>>,
+    sleepers: Arc<Mutex<Option<WaiterThreads>>>,
     tickets: HashMap<u32, Arc<Ticket>>,
     over: Arc<Over>,
 }
@@ -469,7 +469,7 @@ pub struct NativeSleepers {
 #[napi]
 pub type SleepersHandle = External<NativeSleepers>;
 
-fn locked(sleepers: &Mutex<Option<Sleepers>>) -> MutexGuard<'_, Option<Sleepers>> {
+fn locked(sleepers: &Mutex<Option<WaiterThreads>>) -> MutexGuard<'_, Option<WaiterThreads>> {
     sleepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -478,7 +478,7 @@ fn locked(sleepers: &Mutex<Option<Sleepers>>) -> MutexGuard<'_, Option<Sleepers>
 #[napi(ts_args_type = "over: (id: number) => void")]
 pub fn create_sleepers(env: Env, over: Function<'_, u32, ()>) -> Result<SleepersHandle> {
     let over = Arc::new(over.build_threadsafe_function().weak::<true>().build()?);
-    let sleepers = Arc::new(Mutex::new(Some(Sleepers::default())));
+    let sleepers = Arc::new(Mutex::new(Some(WaiterThreads::default())));
     // Added after the function's own, this runs before it: hooks run last in, first out.
     env.add_env_cleanup_hook(Arc::clone(&sleepers), |sleepers| drop(locked(&sleepers).take()))?;
     Ok(External::new(NativeSleepers { sleepers, tickets: HashMap::new(), over }))

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use shmkit::ledger;
+use shmkit::ownership;
 use shmkit::segment::{Access, Identity, Name};
 
 use crate::array::SharedArray;
@@ -107,7 +107,7 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
 #[pyfunction]
 pub(crate) fn owns(py: Python<'_>, descriptor: &Bound<'_, PyDict>) -> PyResult<bool> {
     let id: String = descriptor.as_any().get_item("id")?.extract()?;
-    ledger::process().raise(py)?.owns(identity_from(&id)?).raise(py)
+    ownership::process().raise(py)?.owns(identity_from(&id)?).raise(py)
 }
 
 /// The beginning of a descriptor.

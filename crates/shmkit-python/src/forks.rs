@@ -14,8 +14,8 @@ pub(crate) fn count() -> u32 {
 pub(crate) fn hook() {
     static HOOKED: AtomicBool = AtomicBool::new(false);
     if !HOOKED.swap(true, Ordering::AcqRel) {
-        // SAFETY: it takes a function that lives as long as the process does: Python never unloads a module.
-        unsafe { libc::pthread_atfork(None, None, Some(in_a_forked_child)) };
+        // Python never unloads a module.
+        shmkit::sys::fork::in_forked_child(in_a_forked_child);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::thread::{ThreadId, current};
 
 use pyo3::prelude::*;
-use shmkit::lock_file::WORD;
+use shmkit::segment::lock_header::WORD;
 use shmkit::segment::{Identity, Segment};
 use shmkit::sync::word::Word;
 use shmkit::sync::word::lock::OWNER;
@@ -14,7 +14,7 @@ use shmkit::sync::{Left, SharedLock, Want};
 
 use crate::errors::{Raise, deadlock};
 use crate::forks;
-use crate::gate::{Gate, Stop, Turn};
+use crate::wait_queue::{Stop, Turn, WaitQueue};
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 
 /// What is locked: a segment by the file beside it, or a mutex, by its own.
@@ -34,7 +34,7 @@ type Kept = Arc<dyn Any + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Handle {
     lock: Arc<SharedLock>,
-    gate: Gate,
+    queue: WaitQueue,
     name: String,
     /// Kept open, so that no other segment gets its inode.
     _of: Option<Kept>,
@@ -58,7 +58,7 @@ impl Handle {
         if let Some(known) = open().get(&key).and_then(Weak::upgrade) {
             return Ok(known);
         }
-        let lock = SharedLock::beside(segment).raise(py)?; // with the GIL: see `of_mutex`
+        let lock = SharedLock::sidecar(segment).raise(py)?; // with the GIL: see `of_mutex`
         let of: Kept = Arc::<T>::clone(of);
         Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(of)))
     }
@@ -70,7 +70,7 @@ impl Handle {
             return known;
         }
         open.retain(|_, handle| handle.strong_count() > 0);
-        let fresh = Arc::new(Handle { lock: Arc::new(lock), gate: Gate::default(), name, _of: of });
+        let fresh = Arc::new(Handle { lock: Arc::new(lock), queue: WaitQueue::default(), name, _of: of });
         open.insert(key, Arc::downgrade(&fresh));
         fresh
     }
@@ -88,7 +88,7 @@ impl Handle {
         deadline: Deadline,
     ) -> PyResult<Option<Hold>> {
         loop {
-            let turn = match self.gate.enter(py, want, deadline) {
+            let turn = match self.queue.enter(py, want, deadline) {
                 Ok(turn) => turn,
                 Err(Stop::Late) => return Ok(None),
                 Err(Stop::Deadlock) => return Err(deadlock(py, &self.name)),
@@ -100,7 +100,7 @@ impl Handle {
                 want,
                 thread: current().id(),
                 forks: forks::count(),
-                has: Has::Gate,
+                has: Has::WaitQueue,
                 inconsistent: false,
             };
             let taken = match turn {
@@ -112,7 +112,7 @@ impl Handle {
                     hold.has = Has::Lock;
                     hold.inconsistent = inconsistent;
                     if let (Turn::First, Want::Read) = (turn, want) {
-                        self.gate.share(inconsistent);
+                        self.queue.share(inconsistent);
                     }
                     return Ok(Some(hold));
                 }
@@ -157,7 +157,7 @@ fn open() -> std::sync::MutexGuard<'static, HashMap<Key, Weak<Handle>>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Has {
     /// Its turn, and nothing else yet.
-    Gate,
+    WaitQueue,
     /// The lock.
     Lock,
     /// Nothing any more.
@@ -193,9 +193,9 @@ impl Hold {
         if had == Has::Nothing || !self.is_ours() {
             return Ok(());
         }
-        let last = self.handle.gate.leave(self.thread);
+        let last = self.handle.queue.leave(self.thread);
         match self.want {
-            _ if had == Has::Gate || !last => Ok(()),
+            _ if had == Has::WaitQueue || !last => Ok(()),
             Want::Write => self.handle.lock.unlock(left),
             Want::Read => self.handle.lock.unlock_read(),
         }

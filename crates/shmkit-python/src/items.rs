@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyModule};
-use shmkit::items::Items;
+use shmkit::ring::items::Items;
 
 use crate::errors::to_py;
 use crate::numpy::{numpy, out_of_range, shown, tuple};

@@ -2,7 +2,7 @@
 //! arrays, queues and broadcasts.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
-//! keeps one open lock for each file, and [`gate`] is the queue of the threads in front of it. [`waiting`] sleeps without
+//! keeps one open lock for each file, and [`queue`] is the queue of the threads in front of it. [`waiting`] sleeps without
 //! the GIL and looks at signals in between.
 //!
 //! **Forks.** `multiprocessing` forks without exec, in the middle of anything. All state of ours that threads share is
@@ -16,9 +16,8 @@ mod descriptor;
 mod dict;
 mod errors;
 mod event;
-mod expected;
+mod expectation;
 mod forks;
-mod gate;
 mod handle;
 mod items;
 mod memory;
@@ -30,6 +29,7 @@ mod ring;
 mod standard;
 mod txn;
 mod view;
+mod wait_queue;
 mod waiting;
 
 use pyo3::prelude::*;

@@ -136,7 +136,7 @@ impl SharedMemory {
 
     /// Removes the name, and the lock that goes with it. Who has the segment open keeps it.
     pub(crate) fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     #[getter]

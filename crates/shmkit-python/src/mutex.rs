@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use shmkit::ledger;
+use shmkit::ownership;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::{Left, SharedLock, Want};
 
@@ -95,7 +95,7 @@ impl SharedMutex {
 
     /// Removes the name. Who has the mutex open keeps it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
-use shmkit::ledger::{self, Ledger};
-use shmkit::segment::{Claim, CreateOptions, Name};
+use shmkit::ownership::{self, Ledger};
+use shmkit::segment::{CreateOptions, Name, Owner};
 
 use crate::errors::{Raise, to_py};
 use crate::forks;
@@ -33,16 +33,16 @@ pub(crate) fn create_options(
 pub(crate) fn ledger(py: Python<'_>) -> shmkit::Result<Arc<Ledger>> {
     static LOOKED: AtomicU32 = AtomicU32::new(u32::MAX);
     // With the GIL: a child that is forked before the descriptor is noted would keep it, and this process seem to live.
-    let ledger = ledger::process()?;
+    let ledger = ownership::process()?;
     let forks = forks::count();
     if LOOKED.swap(forks, Ordering::AcqRel) != forks {
-        let _ = py.detach(|| ledger::reap(ledger.home(), PATIENCE)); // the next one will
+        let _ = py.detach(|| ownership::reap(ledger.ledgers(), PATIENCE)); // the next one will
     }
     Ok(ledger)
 }
 
 /// This process as the owner of what it makes.
-fn owner(py: Python<'_>) -> PyResult<Option<Arc<dyn Claim>>> {
+fn owner(py: Python<'_>) -> PyResult<Option<Arc<dyn Owner>>> {
     const WHY: &CStr =
         c"what this process leaves at its end stays until somebody unlinks it: it cannot have a ledger";
     match ledger(py) {

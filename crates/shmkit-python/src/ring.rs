@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use shmkit::array::DType;
-use shmkit::items::{Got, Items};
+use shmkit::ring::items::{Got, Items};
 use shmkit::sync::Wait;
 
 use crate::errors::{Raise, to_py};

@@ -1,6 +1,8 @@
 //! One error type: what `node:fs` would say of the same failure.
 
-use std::fmt;
+use std::{fmt, io};
+
+use crate::sys::Errno;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -57,6 +59,11 @@ impl Error {
         Error { errno: Some(errno), syscall: Some(syscall), ..Self::own(code, message) }
     }
 
+    /// A failed system call that was made by the standard library; `otherwise` if it gives no errno.
+    pub(crate) fn io(error: &io::Error, otherwise: Errno, syscall: &'static str) -> Self {
+        Error::os(error.raw_os_error().unwrap_or(otherwise.raw_os_error()), syscall)
+    }
+
     /// The same error, about the segment `name`.
     pub fn about(mut self, name: &str) -> Self {
         self.segment = Some(name.to_owned());
@@ -82,45 +89,55 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The name of an errno and what it means here. The numbers are Linux's; the platforms share these.
+/// Turns the errno of a failed system call into an [`Error`].
+pub(crate) fn system_error(syscall: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::os(errno.raw_os_error(), syscall)
+}
+
+const UNKNOWN: (&str, &str) = ("EUNKNOWN", "the system refused");
+
+/// The name of an errno and what it means here.
 fn describe(errno: i32) -> (&'static str, &'static str) {
+    let Some(errno) = Errno::from_io_error(&io::Error::from_raw_os_error(errno)) else { return UNKNOWN };
     match errno {
-        1 => ("EPERM", "not permitted: a segment is unlinked by its owner only"),
-        2 => ("ENOENT", "there is no such segment; create it first, or use createOrAttach()"),
-        4 => ("EINTR", "interrupted system call"),
-        5 => ("EIO", "i/o error"),
-        9 => ("EBADF", "bad file descriptor"),
-        11 => ("EAGAIN", "resource temporarily unavailable; try again"),
-        12 => (
+        Errno::PERM => ("EPERM", "not permitted: a segment is unlinked by its owner only"),
+        Errno::NOENT => ("ENOENT", "there is no such segment; create it first, or use createOrAttach()"),
+        Errno::INTR => ("EINTR", "interrupted system call"),
+        Errno::IO => ("EIO", "i/o error"),
+        Errno::BADF => ("EBADF", "bad file descriptor"),
+        Errno::AGAIN => ("EAGAIN", "resource temporarily unavailable; try again"),
+        Errno::NOMEM => (
             "ENOMEM",
             "not enough memory or address space; ask for less, or close segments that are not needed",
         ),
-        13 => (
+        Errno::ACCESS => (
             "EACCES",
             "permission denied by the segment's mode; its owner can allow more, or where reading is allowed attach with \
              { readOnly: true }",
         ),
-        16 => ("EBUSY", "device or resource busy"),
-        17 => ("EEXIST", "a segment of this name exists already; attach() to it, or use createOrAttach()"),
-        20 => ("ENOTDIR", "the shared-memory directory is not a directory"),
-        21 => ("EISDIR", "this name is a directory, not a segment"),
-        22 => ("EINVAL", "invalid argument"),
-        23 => ("ENFILE", "the system has too many open files"),
-        24 => {
+        Errno::BUSY => ("EBUSY", "device or resource busy"),
+        Errno::EXIST => {
+            ("EEXIST", "a segment of this name exists already; attach() to it, or use createOrAttach()")
+        }
+        Errno::NOTDIR => ("ENOTDIR", "the shared-memory directory is not a directory"),
+        Errno::ISDIR => ("EISDIR", "this name is a directory, not a segment"),
+        Errno::INVAL => ("EINVAL", "invalid argument"),
+        Errno::NFILE => ("ENFILE", "the system has too many open files"),
+        Errno::MFILE => {
             ("EMFILE", "this process has too many open files; close segments, or raise the limit (ulimit -n)")
         }
-        27 => ("EFBIG", "the size is beyond what the system allows for one segment"),
-        28 => (
+        Errno::FBIG => ("EFBIG", "the size is beyond what the system allows for one segment"),
+        Errno::NOSPC => (
             "ENOSPC",
             "the shared-memory filesystem has not enough room left; unlink segments that are not needed, or enlarge it",
         ),
-        30 => ("EROFS", "the shared-memory filesystem is read-only"),
-        36 => ("ENAMETOOLONG", "the name is too long"),
-        38 => ("ENOSYS", "the system has no such call"),
-        40 => ("ELOOP", "this name is a symbolic link, not a segment"),
-        75 => ("EOVERFLOW", "value too large"),
-        95 => ("EOPNOTSUPP", "operation not supported"),
-        122 => ("EDQUOT", "the quota of the shared-memory filesystem is used up"),
-        _ => ("EUNKNOWN", "the system refused"),
+        Errno::ROFS => ("EROFS", "the shared-memory filesystem is read-only"),
+        Errno::NAMETOOLONG => ("ENAMETOOLONG", "the name is too long"),
+        Errno::NOSYS => ("ENOSYS", "the system has no such call"),
+        Errno::LOOP => ("ELOOP", "this name is a symbolic link, not a segment"),
+        Errno::OVERFLOW => ("EOVERFLOW", "value too large"),
+        Errno::OPNOTSUPP => ("EOPNOTSUPP", "operation not supported"),
+        Errno::DQUOT => ("EDQUOT", "the quota of the shared-memory filesystem is used up"),
+        _ => UNKNOWN,
     }
 }

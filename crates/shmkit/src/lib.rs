@@ -10,23 +10,15 @@
 compile_error!("shmkit's layouts are native-endian and tested on little-endian machines only");
 
 pub mod array;
-pub mod broadcast;
 pub mod bytes;
-pub mod census;
 pub mod dict;
 pub mod error;
-mod fork;
-pub mod items;
-pub mod ledger;
 pub mod list;
-pub mod lock_file;
 pub mod manager;
-mod process;
-pub mod python_tracker;
-pub mod queue;
+pub mod ownership;
+pub mod ring;
 pub mod segment;
-mod spawn;
 pub mod sync;
-pub mod tracker;
+pub mod sys;
 
 pub use error::{Class, Error, Result};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use locks::{Named, Watchdog};
 use shmkit::array::DType;
-use shmkit::broadcast::{Awaited, Got, Layout, Reader, SharedBroadcast};
-use shmkit::items::Items;
+use shmkit::ring::broadcast::{Awaited, Got, Layout, Reader, SharedBroadcast};
+use shmkit::ring::items::Items;
 use shmkit::sync::{SLICE, sleep};
 
 fn layout(slots: u32, blocks: bool) -> Layout {

@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use shmkit::ledger::{Home, Ledger, Prepared, orphans, reap, survey};
-use shmkit::segment::{Claim, Identity, Name};
+use shmkit::ownership::{Ledger, LedgerDirectory, PreparedLedger, orphans, reap, survey};
+use shmkit::segment::{Identity, Name, Owner};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A shared-memory directory that goes with the test.
 struct Place {
     path: PathBuf,
-    home: Home,
+    ledgers: LedgerDirectory,
 }
 
 impl Place {
@@ -28,12 +28,12 @@ impl Place {
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let path = PathBuf::from(format!("/dev/shm/shmkit-test-ledger-{}-{number}", std::process::id()));
         fs::create_dir(&path).expect("a directory");
-        let home = Home::at(&path);
-        Place { path, home }
+        let ledgers = LedgerDirectory::at(&path);
+        Place { path, ledgers }
     }
 
     fn ledger(&self) -> Ledger {
-        Ledger::new(self.home.clone()).expect("a ledger")
+        Ledger::new(self.ledgers.clone()).expect("a ledger")
     }
 
     /// A segment of this name, whoever had the name before.
@@ -56,7 +56,7 @@ impl Place {
     }
 
     fn reap(&self) -> Vec<String> {
-        let reaped = reap(&self.home, PATIENCE).expect("reaped");
+        let reaped = reap(&self.ledgers, PATIENCE).expect("reaped");
         reaped.removed.iter().map(|name| name.as_str().to_owned()).collect()
     }
 }
@@ -84,13 +84,13 @@ fn what_the_dead_owned_goes_and_what_the_living_own_stays() {
     place.owned(&alive, "of-the-living");
     assert!(place.reap().is_empty());
     drop(dead);
-    assert_eq!(orphans(&place.home).expect("orphans").len(), 1);
+    assert_eq!(orphans(&place.ledgers).expect("orphans").len(), 1);
     assert_eq!(place.reap(), ["of-the-dead"]);
     assert!(place.has("of-the-living") && !place.has("of-the-dead"));
-    assert_eq!(survey(&place.home).expect("survey").ledgers.len(), 1);
+    assert_eq!(survey(&place.ledgers).expect("survey").ledgers.len(), 1);
     drop(alive);
     assert_eq!(place.reap(), ["of-the-living"]);
-    assert!(!place.home.directory().exists(), "the last one takes the directory along");
+    assert!(!place.ledgers.path().exists(), "the last one takes the directory along");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn what_is_handed_over_is_at_every_moment_somebodys() {
 fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
     let place = Place::new();
     let (manager, other) = (place.ledger(), place.ledger());
-    let socket = place.home.manager_socket(manager.token());
+    let socket = place.ledgers.manager_socket(manager.token());
     fs::write(&socket, "").expect("written");
     assert!(place.reap().is_empty() && socket.exists());
     drop(manager);
@@ -130,15 +130,15 @@ fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
     assert!(!socket.exists());
     drop(other);
     place.reap();
-    assert!(!place.home.directory().exists());
+    assert!(!place.ledgers.path().exists());
 }
 
 #[test]
 fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() {
     let place = Place::new();
     let prepare = || {
-        let prepared = Prepared::new(&place.home, PATIENCE).expect("prepared");
-        let socket = place.home.manager_socket(prepared.token());
+        let prepared = PreparedLedger::new(&place.ledgers, PATIENCE).expect("prepared");
+        let socket = place.ledgers.manager_socket(prepared.token());
         fs::write(&socket, "").expect("written");
         (prepared, socket)
     };
@@ -148,15 +148,15 @@ fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() 
     assert!(socket.exists());
     drop(prepared);
     place.reap();
-    assert!(!socket.exists() && !place.home.directory().exists());
+    assert!(!socket.exists() && !place.ledgers.path().exists());
 
     let (prepared, socket) = prepare();
     let (token, handed) = (prepared.token(), prepared.as_fd().try_clone_to_owned().expect("a copy"));
     drop(prepared);
     place.reap();
     assert!(socket.exists(), "who has it handed over has it");
-    let heir = Ledger::take_over(place.home.clone(), token, handed).expect("taken over");
-    let survey = survey(&place.home).expect("surveyed");
+    let heir = Ledger::take_over(place.ledgers.clone(), token, handed).expect("taken over");
+    let survey = survey(&place.ledgers).expect("surveyed");
     assert_eq!(survey.ledgers.len(), 1);
     assert!(survey.ledgers[0].alive && survey.ledgers[0].owner.started != 0, "and it says whose it is");
     let (_, id) = place.owned(&heir, "owned");
@@ -164,19 +164,19 @@ fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() 
     assert!(place.reap().is_empty() && socket.exists());
     drop(heir);
     assert_eq!(place.reap(), ["owned"]);
-    assert!(!socket.exists() && !place.home.directory().exists());
+    assert!(!socket.exists() && !place.ledgers.path().exists());
 }
 
 #[test]
 fn what_was_prepared_for_nobody_is_taken_away() {
     let place = Place::new();
-    let prepared = Prepared::new(&place.home, Duration::ZERO).expect("prepared");
+    let prepared = PreparedLedger::new(&place.ledgers, Duration::ZERO).expect("prepared");
     let other = place.ledger();
-    place.home.forget(prepared.token(), PATIENCE);
-    assert_eq!(survey(&place.home).expect("surveyed").ledgers.len(), 1);
+    place.ledgers.forget(prepared.token(), PATIENCE);
+    assert_eq!(survey(&place.ledgers).expect("surveyed").ledgers.len(), 1);
     drop(other);
     place.reap();
-    assert!(!place.home.directory().exists());
+    assert!(!place.ledgers.path().exists());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn leaving_takes_along_what_nobody_else_owns() {
     staying.adopt(&name, id).expect("adopted");
     leaving.leave(PATIENCE);
     assert!(!place.has("mine") && place.has("ours"));
-    assert_eq!(survey(&place.home).expect("survey").ledgers.len(), 1);
+    assert_eq!(survey(&place.ledgers).expect("survey").ledgers.len(), 1);
     // A worker that creates while its process ends begins a new one.
     place.owned(&leaving, "late");
     leaving.leave(PATIENCE);
@@ -245,11 +245,11 @@ fn a_ledger_that_somebody_removed_is_made_anew_with_what_is_still_there() {
     for name in ["kept", "removed"] {
         place.owned(&ledger, name);
     }
-    fs::remove_dir_all(place.home.directory()).expect("removed");
+    fs::remove_dir_all(place.ledgers.path()).expect("removed");
     fs::remove_file(place.path.join("removed")).expect("removed");
     assert!(place.reap().is_empty() && place.has("kept"));
     place.owned(&ledger, "after");
-    let surveyed = survey(&place.home).expect("survey").ledgers;
+    let surveyed = survey(&place.ledgers).expect("survey").ledgers;
     let names: Vec<&str> = surveyed[0].segments.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((surveyed.len(), surveyed[0].alive, &names[..]), (1, true, &["kept", "after"][..]));
     drop(ledger);
@@ -263,15 +263,15 @@ fn a_directory_that_others_can_write_to_is_refused() {
     place.owned(&ledger, "owned");
     drop(ledger);
     for mode in [0o722, 0o770, 0o702] {
-        fs::set_permissions(place.home.directory(), fs::Permissions::from_mode(mode)).expect("chmod");
+        fs::set_permissions(place.ledgers.path(), fs::Permissions::from_mode(mode)).expect("chmod");
         assert_eq!(
-            reap(&place.home, PATIENCE).expect_err("refused").code,
+            reap(&place.ledgers, PATIENCE).expect_err("refused").code,
             "ERR_SHM_UNSAFE_LEDGERS",
             "{mode:o}"
         );
-        assert_eq!(Ledger::new(place.home.clone()).expect_err("refused").code, "ERR_SHM_UNSAFE_LEDGERS");
+        assert_eq!(Ledger::new(place.ledgers.clone()).expect_err("refused").code, "ERR_SHM_UNSAFE_LEDGERS");
     }
-    fs::set_permissions(place.home.directory(), fs::Permissions::from_mode(0o755)).expect("chmod");
+    fs::set_permissions(place.ledgers.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
     assert_eq!(place.reap(), ["owned"], "reading is no harm");
 }
 
@@ -381,14 +381,14 @@ fn a_live_ledger_that_cannot_be_read_may_own_anything() {
     place.owned(&dead, "gone-anyway");
     fs::remove_file(place.path.join("gone-anyway")).expect("removed");
     drop(dead);
-    let file = place.home.directory().join(format!("{}.ledger", alive.token()));
+    let file = place.ledgers.path().join(format!("{}.ledger", alive.token()));
     let newest = |version: u32| {
         use std::os::unix::fs::FileExt;
         let file = File::options().write(true).open(&file).expect("its file");
         file.write_all_at(&version.to_ne_bytes(), 12).expect("written");
     };
     newest(99);
-    assert!(place.reap().is_empty() && orphans(&place.home).expect("orphans").is_empty());
+    assert!(place.reap().is_empty() && orphans(&place.ledgers).expect("orphans").is_empty());
     assert!(place.has("perhaps"));
     newest(1);
     assert_eq!(place.reap(), ["perhaps"]);
@@ -414,7 +414,7 @@ fn a_descriptor_that_somebody_closed_loses_nothing() {
     let place = Place::new();
     let ledger = place.ledger();
     place.owned(&ledger, "before");
-    let target = place.home.directory().join(format!("{}.ledger", ledger.token()));
+    let target = place.ledgers.path().join(format!("{}.ledger", ledger.token()));
     for entry in fs::read_dir("/proc/self/fd").expect("descriptors").flatten() {
         if fs::read_link(entry.path()).is_ok_and(|link| link == target) {
             let number = entry.file_name().to_str().and_then(|name| name.parse().ok()).expect("a number");
@@ -437,7 +437,7 @@ fn a_segment_that_is_about_to_be_published_is_not_left_to_nobody() {
     let (name, id) = place.segment("pending");
     ledger.claim(&name, id).expect("claimed");
     ledger.leave(PATIENCE);
-    assert!(place.has("pending") && survey(&place.home).expect("survey").ledgers[0].alive);
+    assert!(place.has("pending") && survey(&place.ledgers).expect("survey").ledgers[0].alive);
     ledger.published(&name, id);
     ledger.leave(PATIENCE);
     assert!(!place.has("pending"));
@@ -448,7 +448,7 @@ fn leaving_in_vain_loses_nothing() {
     let place = Place::new();
     let ledger = place.ledger();
     place.owned(&ledger, "first");
-    let lock = File::open(place.home.directory()).expect("the directory");
+    let lock = File::open(place.ledgers.path()).expect("the directory");
     lock.lock().expect("locked");
     ledger.leave(Duration::from_millis(10));
     lock.unlock().expect("unlocked");
@@ -464,9 +464,9 @@ fn a_stopped_holder_of_the_lock_is_an_error_and_no_hang() {
     let place = Place::new();
     let (ledger, other) = (place.ledger(), place.ledger());
     let (name, id) = place.owned(&ledger, "held");
-    let lock = File::open(place.home.directory()).expect("the directory");
+    let lock = File::open(place.ledgers.path()).expect("the directory");
     lock.lock().expect("locked");
-    assert_eq!(reap(&place.home, Duration::from_millis(10)).expect_err("busy").code, "ERR_SHM_BUSY");
+    assert_eq!(reap(&place.ledgers, Duration::from_millis(10)).expect_err("busy").code, "ERR_SHM_BUSY");
     assert_eq!(other.adopt(&name, id).expect_err("busy").code, "ERR_SHM_BUSY");
 }
 
@@ -484,9 +484,9 @@ fn who_joins_owns_what_the_living_own_and_nothing_else() {
     let (condemned, condemned_id) = place.owned(&dead, "condemned");
     drop(dead);
     assert_eq!(joiner.join(&condemned, condemned_id), Ok(false), "its owner is dead");
-    assert!(joiner.make_way(&condemned) && !place.has("condemned"));
+    assert!(joiner.free_name(&condemned) && !place.has("condemned"));
     assert_eq!(joiner.join(&condemned, condemned_id), Ok(false), "it is gone");
-    assert!(!joiner.make_way(&name) && !joiner.make_way(&nobodys), "those are not to be had");
+    assert!(!joiner.free_name(&name) && !joiner.free_name(&nobodys), "those are not to be had");
     drop(joiner);
     assert_eq!(place.reap(), ["shared"]);
     assert!(place.has("nobodys"));

@@ -3,11 +3,11 @@
 #![allow(clippy::expect_used)]
 
 use proptest::prelude::*;
-use shmkit::ledger::Token;
 use shmkit::manager::pickle::{self, Value};
 use shmkit::manager::{
     Answer, Conversation, Instructions, REQUEST_MAX, Reply, Request, Session, SocketFile, UNKNOWN_MAX, frame,
 };
+use shmkit::ownership::Token;
 
 #[path = "common/wire.rs"]
 mod wire;

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use locks::{Named, PATIENCE, Watchdog};
 use shmkit::array::DType;
-use shmkit::items::Items;
-use shmkit::queue::ring::Side;
-use shmkit::queue::{Got, Layout, SharedQueue};
-use shmkit::sync::{SLICE, Sleepers, sleep};
+use shmkit::ring::items::Items;
+use shmkit::ring::queue::protocol::Side;
+use shmkit::ring::queue::{Got, Layout, SharedQueue};
+use shmkit::sync::{SLICE, WaiterThreads, sleep};
 
 fn layout(slots: u32, single: bool) -> Layout {
     Layout { single, items: Items { dtype: DType::Uint64, slots, shape: vec![2] } }
@@ -153,7 +153,7 @@ fn who_waits_elsewhere_is_woken_and_may_call_it_off() {
     let _watchdog = Watchdog::new(60);
     let named = Named::new();
     let (queue, other) = (create(&named, 1, false), attach(&named));
-    let mut sleepers = Sleepers::default();
+    let mut sleepers = WaiterThreads::default();
     let (told, tells) = std::sync::mpsc::channel();
     let waiting =
         sleepers.wait(queue.wait(Side::Items), move || told.send(()).expect("heard")).expect("a thread");

@@ -63,7 +63,7 @@ fn child() {
     let (Ok(role), Ok(name)) = (env::var(ROLE), env::var(SEGMENT)) else { return };
     let name = Name::new(&name).expect("a name");
     let segment = Segment::attach(&name, &AttachOptions::default()).expect("attached");
-    let lock = Arc::new(SharedLock::beside(&segment).expect("a lock"));
+    let lock = Arc::new(SharedLock::sidecar(&segment).expect("a lock"));
     let (role, place) = role.split_once(' ').expect("a role and a place");
     let done = DONE + 8 * place.parse::<usize>().expect("a number");
     let bytes = bytes(&segment);
@@ -129,7 +129,7 @@ impl Theatre {
     fn new() -> Self {
         let name = Named::new();
         let segment = Segment::create(4096, &name.options(), &AtomicBool::new(false)).expect("a segment");
-        let lock = Arc::new(SharedLock::beside(&segment).expect("a lock"));
+        let lock = Arc::new(SharedLock::sidecar(&segment).expect("a lock"));
         Theatre { name, segment, lock }
     }
 
@@ -244,7 +244,7 @@ fn whoever_is_stopped_keeps_what_he_has() {
 fn whoever_is_killed_as_he_waits_keeps_nobody_waiting() {
     let _watchdog = Watchdog::new(60);
     let theatre = Theatre::new();
-    let second = Arc::new(SharedLock::beside(&theatre.segment).expect("a lock"));
+    let second = Arc::new(SharedLock::sidecar(&theatre.segment).expect("a lock"));
     for _ in 0..10 {
         take(&theatre.lock, Want::Write);
         let actor = theatre.actor("waits", 0);

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use locks::{Blocking, Named, PATIENCE, Watchdog, take, take_from_the_dead};
-use shmkit::ledger::{Home, Ledger, reap};
-use shmkit::lock_file::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
-use shmkit::segment::{AttachOptions, Claim, CreateOptions, Identity, Name, Segment};
+use shmkit::ownership::{Ledger, LedgerDirectory, reap};
+use shmkit::segment::lock_header::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
+use shmkit::segment::{AttachOptions, CreateOptions, Identity, Name, Owner, Segment};
 use shmkit::sync::word::lock;
 use shmkit::sync::{Left, SharedEvent, SharedLock, Want};
 
@@ -163,7 +163,7 @@ fn attach(name: &Named) -> Segment {
 }
 
 fn beside(segment: &Segment) -> Arc<SharedLock> {
-    Arc::new(SharedLock::beside(segment).expect("a lock"))
+    Arc::new(SharedLock::sidecar(segment).expect("a lock"))
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
     assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
     assert_eq!(second.try_lock(Want::Write), Ok(None));
     assert_eq!(fs::read(name.path()).expect("read"), [0; 100]);
-    shmkit::ledger::unlink(&name.0, one.id()).expect("unlinked");
+    shmkit::ownership::unlink(&name.0, one.id()).expect("unlinked");
     assert!(!name.sidecar_path().exists(), "it goes with its segment");
     assert_eq!(second.try_lock(Want::Write), Ok(None), "and is a lock to those who have it");
     first.unlock(Left::Consistent).expect("it had it");
@@ -189,14 +189,14 @@ fn two_segments_of_one_name_never_share_a_lock() {
     let name = Named::new();
     let (old, never_locked) = (segment(&name), attach(&name));
     let first = beside(&old);
-    shmkit::ledger::unlink(&name.0, old.id()).expect("unlinked");
-    assert_eq!(SharedLock::beside(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
+    shmkit::ownership::unlink(&name.0, old.id()).expect("unlinked");
+    assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     let new = segment(&name);
     let second = beside(&new);
     assert_ne!(first.file().id(), second.file().id());
     assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
     assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
-    assert_eq!(SharedLock::beside(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
+    assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     drop(first);
     assert!(name.sidecar_path().exists(), "whoever leaves the old one leaves the new one alone");
     assert_eq!(beside(&attach(&name)).file().id(), second.file().id());
@@ -234,16 +234,16 @@ fn what_a_user_put_where_the_lock_would_be_is_not_touched() {
     let segment = segment(&name);
     let sidecar = Name::new(&format!("{}.lk", name.0.as_str())).expect("a name");
     fs::write(name.sidecar_path(), b"my own").expect("written");
-    assert_eq!(SharedLock::beside(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
-    shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+    assert_eq!(SharedLock::sidecar(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
+    shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
     assert_eq!(fs::read(name.sidecar_path()).expect("it is there"), b"my own");
     fs::remove_file(name.sidecar_path()).expect("removed");
     // A mutex of that name is no lock of a segment either.
     let segment = self::segment(&name);
     let options = CreateOptions { name: Some(sidecar), ..CreateOptions::default() };
     let mutex = SharedLock::create_or_attach(&options).expect("a mutex");
-    assert_eq!(SharedLock::beside(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
-    shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+    assert_eq!(SharedLock::sidecar(&segment).expect_err("taken").code, "ERR_SHM_NOT_A_LOCK");
+    shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
     drop(mutex);
     assert!(name.sidecar_path().exists());
 }
@@ -259,11 +259,11 @@ fn nobody_gets_a_lock_of_his_own_while_its_segment_is_unlinked() {
         let handles: Vec<_> = (0..3).map(|_| attach(&name)).collect();
         thread::scope(|scope| {
             let late: Vec<_> =
-                handles.iter().map(|handle| scope.spawn(move || SharedLock::beside(handle))).collect();
+                handles.iter().map(|handle| scope.spawn(move || SharedLock::sidecar(handle))).collect();
             if round % 2 == 0 {
                 thread::yield_now();
             }
-            shmkit::ledger::unlink(&name.0, segment.id()).expect("unlinked");
+            shmkit::ownership::unlink(&name.0, segment.id()).expect("unlinked");
             for outcome in late {
                 match outcome.join().expect("no panic") {
                     Ok(lock) => assert_eq!(lock.file().id(), early.file().id(), "in round {round}"),
@@ -280,8 +280,8 @@ fn nobody_gets_a_lock_of_his_own_while_its_segment_is_unlinked() {
 fn what_the_dead_owned_takes_its_lock_along() {
     let path = PathBuf::from(format!("/dev/shm/shmkit-test-sync-{}", std::process::id()));
     fs::create_dir(&path).expect("a directory");
-    let home = Home::at(&path);
-    let ledger = Ledger::new(home.clone()).expect("a ledger");
+    let ledgers = LedgerDirectory::at(&path);
+    let ledger = Ledger::new(ledgers.clone()).expect("a ledger");
     let id_of = |file: &File| {
         let meta = file.metadata().expect("its metadata");
         Identity { device: meta.dev(), inode: meta.ino() }
@@ -299,7 +299,7 @@ fn what_the_dead_owned_takes_its_lock_along() {
         fs::write(path.join(format!("{name}.lk")), sidecar_of(of)).expect("written");
     }
     drop(ledger);
-    let removed = reap(&home, PATIENCE).expect("reaped").removed;
+    let removed = reap(&ledgers, PATIENCE).expect("reaped").removed;
     assert_eq!(removed.len(), 2);
     let left = |name: &str| path.join(name).exists();
     let found = (left("mine"), left("mine.lk"), left("strange"), left("strange.lk"));

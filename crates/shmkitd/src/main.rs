@@ -4,10 +4,7 @@
 //! A tracker belongs to nobody. Both have a session of their own, no terminal, no descriptor but their own, and `/` for their
 //! working directory, so that no `exec()` of a parent waits for it and no filesystem stays busy.
 
-mod descriptors;
-mod detach;
 mod manager;
-mod signals;
 mod tracker;
 
 use std::process::ExitCode;

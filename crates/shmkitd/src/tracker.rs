@@ -4,19 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, epoll};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-use rustix::process::geteuid;
-use shmkit::ledger::{Home, Probe, Token, if_nobody_is_left, reap};
-use shmkit::tracker::{GREETING, LOCK, READY, SOCKET};
-
-use crate::{descriptors, detach, signals};
+use shmkit::ownership::tracker::{GREETING, LOCK, READY, SOCKET};
+use shmkit::ownership::{LedgerDirectory, Liveness, Token, if_no_ledger_is_alive, reap};
+use shmkit::sys::poll::{Interest, Poller};
+use shmkit::sys::process::user;
+use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
@@ -36,31 +33,31 @@ const TRIES: u32 = 40;
 /// Descriptors that are not for clients: the tracker's own, and those of a look at the ledgers.
 const SPARE_DESCRIPTORS: usize = 96;
 
-/// What epoll's events carry: a client's descriptor, or one of these.
+/// The keys of the poller: a client's descriptor, or one of these.
 const LISTENER: u64 = u64::MAX;
 const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    detach::detach(detach::Kept::Nothing)?;
-    let termination = signals::terminations()?;
-    let home = Home::default();
-    let Some(post) = Post::take(&home)? else { return Ok(()) };
-    let served = serve(&home, &post, &termination);
-    post.leave();
+    daemon::detach(daemon::Kept::Nothing)?;
+    let termination = signal::terminations()?;
+    let ledgers = LedgerDirectory::default();
+    let Some(place) = TrackerLock::take(&ledgers)? else { return Ok(()) };
+    let served = serve(&ledgers, &place, &termination);
+    place.leave();
     // This removes the directory too, where nothing is left in it.
-    let _ = reap(&home, LAST_PATIENCE);
+    let _ = reap(&ledgers, LAST_PATIENCE);
     served
 }
 
-fn serve(home: &Home, post: &Post, termination: &OwnedFd) -> io::Result<()> {
-    let mut tracker = Tracker::new(home.clone(), post, termination)?;
-    detach::report(READY)?;
-    tracker.serve(post)
+fn serve(ledgers: &LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<()> {
+    let mut tracker = Tracker::new(ledgers.clone(), place, termination)?;
+    daemon::report(READY)?;
+    tracker.serve(place)
 }
 
 /// Being the one tracker: its locked file and its socket.
-struct Post {
+struct TrackerLock {
     directory: PathBuf,
     lock: File,
     listener: UnixListener,
@@ -68,13 +65,13 @@ struct Post {
     socket: u64,
 }
 
-impl Post {
+impl TrackerLock {
     /// `None` where another tracker is at it.
-    fn take(home: &Home) -> io::Result<Option<Self>> {
+    fn take(ledgers: &LedgerDirectory) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
         // Whoever starts a tracker has a ledger there, unless somebody removed it.
-        home.make().and_then(|()| home.open()).map_err(error)?;
-        let directory = home.directory().to_owned();
+        ledgers.make().and_then(|()| ledgers.open()).map_err(error)?;
+        let directory = ledgers.path().to_owned();
         let path = directory.join(LOCK);
         loop {
             let Some(lock) = lock(&path)? else { return Ok(None) };
@@ -84,7 +81,7 @@ impl Post {
                 let listening =
                     listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
                 let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
-                return Ok(Some(Post { directory, lock, listener, socket }));
+                return Ok(Some(TrackerLock { directory, lock, listener, socket }));
             }
         }
     }
@@ -113,21 +110,13 @@ fn inode(file: &File) -> u64 {
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let open = || {
-        File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags)
-            .open(path)
-    };
-    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == geteuid().as_raw());
+    let open = || file::open_or_create_untrusted(path);
+    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == user());
     let file = match open() {
         Ok(file) if usable(&file) => file,
-        Err(error) if !matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EISDIR | libc::ENXIO)) => {
+        Err(error)
+            if !matches!(Errno::from_io_error(&error), Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO)) =>
+        {
             return Err(error);
         }
         // A link, a folder or a fifo in its place is nobody's lock.
@@ -136,7 +125,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
             open()?
         }
     };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock::exclude(&file) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(errno) => Err(errno.into()),
@@ -174,8 +163,8 @@ struct Dying {
 }
 
 struct Tracker {
-    home: Home,
-    epoll: OwnedFd,
+    ledgers: LedgerDirectory,
+    poller: Poller,
     clients: HashMap<u64, Client>,
     most_clients: usize,
     /// Whether the listener is listened to.
@@ -188,19 +177,18 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn new(home: Home, post: &Post, termination: &OwnedFd) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, &post.listener, epoll::EventData::new_u64(LISTENER), readable)?;
-        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
+    fn new(ledgers: LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&place.listener, LISTENER, Interest::Read)?;
+        poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
-        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS);
+        let most_clients = descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS);
         Ok(Tracker {
             most_clients,
             accepting: true,
-            home,
-            epoll,
+            ledgers,
+            poller,
             clients: HashMap::new(),
             dying: Vec::new(),
             round,
@@ -208,32 +196,28 @@ impl Tracker {
         })
     }
 
-    fn serve(&mut self, post: &Post) -> io::Result<()> {
-        let mut events = Vec::with_capacity(64);
+    fn serve(&mut self, place: &TrackerLock) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(wait).unwrap_or_default();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            for event in events.drain(..) {
-                match event.data.u64() {
-                    LISTENER => self.accept(&post.listener),
+            self.poller.wait(&mut ready, Some(wait))?;
+            for key in ready.drain(..) {
+                match key {
+                    LISTENER => self.accept(&place.listener),
                     TERMINATION => return Ok(()), // its clients start another
-                    client => self.hear(client),
+                    client => self.read_token(client),
                 }
             }
-            self.look_after_the_dying();
+            self.check_dying();
             if Instant::now() >= self.round {
-                if !post.is_there() {
+                if !place.is_there() {
                     return Ok(()); // nobody can find it any more
                 }
-                self.look_at_all();
-                self.accept_again(&post.listener);
+                self.check_all();
+                self.accept_again(&place.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                if if_nobody_is_left(&self.home, PATIENCE, || post.leave()).unwrap_or(false) {
+                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || place.leave()).unwrap_or(false) {
                     return Ok(());
                 }
                 self.alone_since = None;
@@ -250,7 +234,7 @@ impl Tracker {
     fn accept(&mut self, listener: &UnixListener) {
         while self.clients.len() < self.most_clients {
             match listener.accept() {
-                Ok((stream, _)) => drop(self.welcome(stream)),
+                Ok((stream, _)) => drop(self.add_client(stream)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => break,
@@ -258,31 +242,30 @@ impl Tracker {
         }
         // Not now, and not to be asked again at once. Those who wait are found by the rounds, which need descriptors
         // too, and are let in when one has gone.
-        let _ = epoll::delete(&self.epoll, listener);
+        let _ = self.poller.remove(listener);
         self.accepting = false;
     }
 
     fn accept_again(&mut self, listener: &UnixListener) {
         if !self.accepting && self.clients.len() < self.most_clients {
-            let data = epoll::EventData::new_u64(LISTENER);
-            self.accepting = epoll::add(&self.epoll, listener, data, epoll::EventFlags::IN).is_ok();
+            self.accepting = self.poller.add(listener, LISTENER, Interest::Read).is_ok();
         }
     }
 
-    fn welcome(&mut self, mut stream: UnixStream) -> io::Result<()> {
-        if rustix::net::sockopt::socket_peercred(&stream)?.uid != geteuid() {
+    fn add_client(&mut self, mut stream: UnixStream) -> io::Result<()> {
+        if socket::peer_user(&stream)? != user() {
             return Ok(());
         }
         stream.set_nonblocking(true)?;
         stream.write_all(&GREETING)?;
         let id = stream.as_raw_fd() as u64;
-        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        self.poller.add(&stream, id, Interest::Read)?;
         self.clients.insert(id, Client { stream, token: Vec::new() });
         self.alone_since = None;
         Ok(())
     }
 
-    fn hear(&mut self, id: u64) {
+    fn read_token(&mut self, id: u64) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let mut said = [0; 16];
         match client.stream.read(&mut said) {
@@ -310,12 +293,12 @@ impl Tracker {
         }
     }
 
-    fn look_after_the_dying(&mut self) {
+    fn check_dying(&mut self) {
         let now = Instant::now();
         if !self.dying.iter().any(|it| it.next <= now) {
             return;
         }
-        let Ok(Some(directory)) = self.home.open() else {
+        let Ok(Some(directory)) = self.ledgers.open() else {
             self.dying.clear();
             return;
         };
@@ -324,26 +307,26 @@ impl Tracker {
             if it.next > now {
                 return true;
             }
-            match directory.probe(it.token) {
+            match directory.liveness(it.token) {
                 // It took its ledger along, or was seen to in a round.
-                Probe::None => return false,
+                Liveness::Missing => return false,
                 // It closed the socket and lives; or it cannot be removed. That is for the rounds.
                 _ if it.tries >= TRIES => return false,
-                Probe::Dead => dead = true,
-                Probe::Alive | Probe::Unknown => {}
+                Liveness::Dead => dead = true,
+                Liveness::Alive | Liveness::Unknown => {}
             }
             it.tries += 1;
             it.next = now + it.pause;
             it.pause = LONGEST_TRY.min(it.pause * 2);
             true
         });
-        if dead && reap(&self.home, PATIENCE).is_ok() {
-            self.dying.retain(|it| directory.probe(it.token) != Probe::None);
+        if dead && reap(&self.ledgers, PATIENCE).is_ok() {
+            self.dying.retain(|it| directory.liveness(it.token) != Liveness::Missing);
         }
     }
 
-    fn look_at_all(&mut self) {
-        let alive = reap(&self.home, PATIENCE).ok().map(|reaped| reaped.alive);
+    fn check_all(&mut self) {
+        let alive = reap(&self.ledgers, PATIENCE).ok().map(|reaped| reaped.alive);
         let connected: HashSet<&[u8]> = self.clients.values().map(|client| &client.token[..]).collect();
         let unconnected = alive.iter().flatten().any(|token| !connected.contains(&token.as_bytes()[..]));
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The steps of a broadcast, in every order that few preemptions allow. Sleepers never wake by themselves here, so a
+//! The steps of a broadcast, in every order that few preemptions allow. WaiterThreads never wake by themselves here, so a
 //! wake-up that is lost is a deadlock. An item is two words, which a reader that is not told of the writer finds torn.
 
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use loom::thread;
 
 use crate::model::{LONG, Model, explore};
-use shmkit::broadcast::steps::{
-    self, ACTIVE, Claimed, Count, Damaged, Field, Memory, Reader, Ready, Side, Writer,
+use shmkit::ring::broadcast::protocol::{
+    self, ACTIVE, BroadcastMemory, Claimed, Count, Damaged, Field, Reader, Ready, Side, Writer,
 };
 use shmkit::sync::word::Word;
 
@@ -24,7 +24,7 @@ struct Broadcast {
     items: Vec<[AtomicU32; 2]>,
 }
 
-impl Memory for Broadcast {
+impl BroadcastMemory for Broadcast {
     type Word = Model;
 
     fn slots(&self) -> u32 {
@@ -92,7 +92,7 @@ impl Broadcast {
     fn at(&self, count: Count) -> &AtomicI64 {
         &self.counts[match count {
             Count::Head => 0,
-            Count::Claim => 1,
+            Count::Owner => 1,
             Count::Cursor(index) => 2 + index as usize,
             Count::Mark(index) => 2 + ENTRIES + index as usize,
         }]
@@ -103,49 +103,49 @@ impl Broadcast {
     }
 
     fn writer(&self, me: u32, dead: &[u32]) -> Writer {
-        let enlisted = steps::enlist::<_, Damaged>(self, me, |other| Ok(dead.contains(&other)));
+        let enlisted = protocol::enlist::<_, Damaged>(self, me, |other| Ok(dead.contains(&other)));
         enlisted.expect("whole").expect("there is no other writer")
     }
 
     /// Nobody needs to be told of a bell that is rung for nothing, so a sleep ends by it or never.
     fn sleep(&self, side: Side, announced: u32) {
-        self.word(side.bell()).expect("a word").wait(announced, LONG);
+        self.word(side.wake_word()).expect("a word").wait(announced, LONG);
     }
 
     /// False where it has ended.
     fn publish(&self, writer: &mut Writer, item: u32, dead: &[u32]) -> bool {
         loop {
-            match steps::claim(self, writer).expect("whole") {
+            match protocol::claim(self, writer).expect("whole") {
                 Claimed::Yes => break,
                 Claimed::Ended => return false,
                 Claimed::Full(..) => self.wait_for_room(dead),
             }
         }
-        let slot = &self.items[steps::slot(self, writer.next()) as usize];
+        let slot = &self.items[protocol::slot(self, writer.next()) as usize];
         slot.iter().for_each(|half| half.store(item, Ordering::Relaxed));
-        steps::commit(self, writer).expect("whole");
+        protocol::commit(self, writer).expect("whole");
         true
     }
 
     /// As `BroadcastWait` has it.
     fn wait_for_room(&self, dead: &[u32]) {
-        let announced = steps::announce(self, Side::Room).expect("whole");
-        let Some(entry) = steps::look_for_room(self).expect("whole") else { return };
+        let announced = protocol::announce(self, Side::Room).expect("whole");
+        let Some(entry) = protocol::look_for_room(self).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
-        if !steps::recover::<_, Damaged>(self, entry, is_dead).expect("whole") {
+        if !protocol::recover::<_, Damaged>(self, entry, is_dead).expect("whole") {
             self.sleep(Side::Room, announced);
         }
     }
 
     fn subscribe(&self, me: u32, oldest: bool) -> Reader {
-        let reader = steps::subscribe::<_, Damaged>(self, me, oldest, |_| Ok(false));
+        let reader = protocol::subscribe::<_, Damaged>(self, me, oldest, |_| Ok(false));
         reader.expect("whole").expect("room for a reader")
     }
 
     /// The next item as its two halves; `None` where it has ended.
     fn next(&self, reader: &mut Reader, me: u32, dead: &[u32]) -> Option<[u32; 2]> {
         loop {
-            match steps::next(self, reader).expect("whole") {
+            match protocol::next(self, reader).expect("whole") {
                 Ready::Item => {}
                 Ready::Over => return None,
                 Ready::Lapped(there) => panic!("lapped by {there}"),
@@ -154,9 +154,9 @@ impl Broadcast {
                     continue;
                 }
             }
-            let slot = &self.items[steps::slot(self, reader.next()) as usize];
+            let slot = &self.items[protocol::slot(self, reader.next()) as usize];
             let halves = [0, 1].map(|half: usize| slot[half].load(Ordering::Relaxed));
-            if steps::confirm(self, reader).expect("whole") {
+            if protocol::confirm(self, reader).expect("whole") {
                 return Some(halves);
             }
             assert!(!self.blocks, "it was overwritten");
@@ -164,10 +164,10 @@ impl Broadcast {
     }
 
     fn wait_for_item(&self, item: i64, me: u32, dead: &[u32]) {
-        let announced = steps::announce(self, Side::Items).expect("whole");
-        let Ready::Nothing { in_doubt } = steps::look(self, item).expect("whole") else { return };
+        let announced = protocol::announce(self, Side::Items).expect("whole");
+        let Ready::Nothing { in_doubt } = protocol::look(self, item).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
-        if !(in_doubt && steps::settle::<_, Damaged>(self, me, is_dead).expect("whole")) {
+        if !(in_doubt && protocol::settle::<_, Damaged>(self, me, is_dead).expect("whole")) {
             self.sleep(Side::Items, announced);
         }
     }
@@ -205,7 +205,7 @@ fn a_reader_gets_all_in_order_and_the_writer_waits_for_it() {
             let writer = run(&broadcast, move |broadcast| {
                 let mut writer = broadcast.writer(1, &[]);
                 (1..=slots as u32 + 1).for_each(|item| assert!(broadcast.publish(&mut writer, item, &[])));
-                steps::end(broadcast).expect("whole");
+                protocol::end(broadcast).expect("whole");
             });
             assert_eq!(broadcast.drain(&mut reader, 2, &[]), (1..=slots as u32 + 1).collect::<Vec<_>>());
             joined(writer);
@@ -223,7 +223,7 @@ fn two_readers_get_all_of_it_each() {
         });
         let mut writer = broadcast.writer(1, &[]);
         assert!(broadcast.publish(&mut writer, 1, &[]));
-        steps::end(&*broadcast).expect("whole");
+        protocol::end(&*broadcast).expect("whole");
         assert_eq!(readers.map(joined), [[1], [1]]);
     });
 }
@@ -237,7 +237,7 @@ fn a_reader_that_is_lapped_knows_how_many_it_lost_and_gets_no_torn_item() {
             let writer = run(&broadcast, move |broadcast| {
                 let mut writer = broadcast.writer(1, &[]);
                 (1..=slots as u32 + 1).for_each(|item| assert!(broadcast.publish(&mut writer, item, &[])));
-                steps::end(broadcast).expect("whole");
+                protocol::end(broadcast).expect("whole");
             });
             let items = broadcast.drain(&mut reader, 2, &[]);
             assert!(items.is_sorted_by(|a, b| a < b), "{items:?}");
@@ -257,7 +257,7 @@ fn who_begins_to_read_gets_all_from_there_on() {
             let writer = run(&broadcast, move |broadcast| {
                 let mut writer = broadcast.writer(1, &[]);
                 (1..=slots + 1).for_each(|item| assert!(broadcast.publish(&mut writer, item, &[])));
-                steps::end(broadcast).expect("whole");
+                protocol::end(broadcast).expect("whole");
             });
             let mut reader = broadcast.subscribe(2, oldest);
             let first = reader.next() as u32 + 1;
@@ -280,7 +280,7 @@ fn what_is_published_is_read_however_soon_it_ends() {
                 let mut writer = broadcast.writer(1, &[]);
                 u32::from(broadcast.publish(&mut writer, 1, &[]))
             });
-            let ends = run(&broadcast, |broadcast| steps::end(broadcast).expect("whole"));
+            let ends = run(&broadcast, |broadcast| protocol::end(broadcast).expect("whole"));
             let items = broadcast.drain(&mut reader, 2, &[]);
             assert_eq!(items.len() as u32, joined(writer));
             joined(ends);
@@ -299,9 +299,9 @@ fn who_waits_for_room_is_told_of_the_end_and_of_a_reader_that_leaves() {
                 [1, 2].map(|item| broadcast.publish(&mut writer, item, &[]))
             });
             if ends {
-                steps::end(&*broadcast).expect("whole");
+                protocol::end(&*broadcast).expect("whole");
             } else {
-                assert_eq!(steps::unsubscribe(&*broadcast, reader.entry()), Ok(true));
+                assert_eq!(protocol::unsubscribe(&*broadcast, reader.entry()), Ok(true));
             }
             let published = joined(writer);
             assert!(if ends { !published[1] } else { published == [true, true] });
@@ -329,14 +329,14 @@ fn of_a_writer_who_was_killed_the_half_written_item_never_was() {
             explore(1, move || {
                 let broadcast = Broadcast::new(Given {
                     words: &[(Field::Writer, 9)],
-                    counts: &[(Count::Claim, claim), (first, mark), (second, 2), (Count::Head, head)],
+                    counts: &[(Count::Owner, claim), (first, mark), (second, 2), (Count::Head, head)],
                     items: &[half, one],
                     ..BLOCKS
                 });
                 let writer = run(&broadcast, move |broadcast| {
                     let mut writer = broadcast.writer(1, &[9]);
                     (next..=next + 1).for_each(|item| assert!(broadcast.publish(&mut writer, item, &[])));
-                    steps::end(broadcast).expect("whole");
+                    protocol::end(broadcast).expect("whole");
                 });
                 let mut reader = broadcast.subscribe(2, oldest);
                 let begun = reader.next() as u32 + 10;
@@ -354,7 +354,7 @@ fn what_a_dead_writer_claimed_before_the_end_does_not_hold_readers_up() {
         explore(2, move || {
             let broadcast = Broadcast::new(Given {
                 words: &[(Field::Writer, 9), (Field::Ended, 1)],
-                counts: &[(Count::Claim, 1), (Count::Mark(0), mark)],
+                counts: &[(Count::Owner, 1), (Count::Mark(0), mark)],
                 ..BLOCKS
             });
             let readers = [2, 3].map(|me| {
@@ -373,24 +373,24 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
     explore(4, || {
         let broadcast = Broadcast::new(Given {
             words: &[(Field::Used, 1), (Field::Entry(0), ACTIVE | 9)],
-            counts: &[(Count::Mark(0), 1), (Count::Claim, 1), (Count::Head, 1)],
+            counts: &[(Count::Mark(0), 1), (Count::Owner, 1), (Count::Head, 1)],
             ..BLOCKS
         });
         let lives = Arc::new(AtomicBool::new(false));
         let recovers = {
             let lives = Arc::clone(&lives);
             run(&broadcast, move |broadcast| {
-                let Some(entry) = steps::look_for_room(broadcast).expect("whole") else { return };
+                let Some(entry) = protocol::look_for_room(broadcast).expect("whole") else { return };
                 let is_dead = |owner| Ok(owner == 9 && !lives.load(Ordering::SeqCst));
-                steps::recover::<_, Damaged>(broadcast, entry, is_dead).expect("whole");
+                protocol::recover::<_, Damaged>(broadcast, entry, is_dead).expect("whole");
             })
         };
         lives.store(true, Ordering::SeqCst);
-        steps::clear_away(&*broadcast, 9).expect("whole");
+        protocol::clear_away(&*broadcast, 9).expect("whole");
         let reader = broadcast.subscribe(9, true);
         joined(recovers);
-        assert_eq!(steps::is_known(&*broadcast, reader.entry()), Ok(true));
-        assert_eq!(steps::look_for_room(&*broadcast), Ok(Some(reader.entry())));
+        assert_eq!(protocol::is_known(&*broadcast, reader.entry()), Ok(true));
+        assert_eq!(protocol::look_for_room(&*broadcast), Ok(Some(reader.entry())));
     });
 }
 
@@ -399,13 +399,13 @@ fn a_writer_that_waits_for_a_dead_reader_goes_on_without_it() {
     explore(2, || {
         let broadcast = Broadcast::new(Given {
             words: &[(Field::Used, 1), (Field::Entry(0), ACTIVE | 9)],
-            counts: &[(Count::Mark(0), 1), (Count::Claim, 1), (Count::Head, 1)],
+            counts: &[(Count::Mark(0), 1), (Count::Owner, 1), (Count::Head, 1)],
             ..BLOCKS
         });
         let writer = run(&broadcast, |broadcast| {
             let mut writer = broadcast.writer(1, &[]);
             assert!(broadcast.publish(&mut writer, 2, &[9]));
-            steps::end(broadcast).expect("whole");
+            protocol::end(broadcast).expect("whole");
         });
         let mut reader = broadcast.subscribe(2, false);
         let rest = 2 - reader.next() as usize;
@@ -420,7 +420,7 @@ fn there_is_one_writer_and_the_next_one_when_it_is_dead() {
     explore(4, || {
         let broadcast = Broadcast::new(Given { words: &[(Field::Writer, 9)], ..BLOCKS });
         let enlist = |broadcast: &Broadcast, me| {
-            steps::enlist::<_, Damaged>(broadcast, me, |owner| Ok(owner == 9)).expect("whole").is_ok()
+            protocol::enlist::<_, Damaged>(broadcast, me, |owner| Ok(owner == 9)).expect("whole").is_ok()
         };
         let other = run(&broadcast, move |broadcast| enlist(broadcast, 1));
         assert!(enlist(&broadcast, 2) != joined(other));

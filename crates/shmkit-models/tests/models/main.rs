@@ -6,5 +6,5 @@
 mod broadcast;
 mod lock;
 mod model;
+mod queue;
 mod readers;
-mod ring;

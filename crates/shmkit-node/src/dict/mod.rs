@@ -161,7 +161,7 @@ pub fn dict_facts(dict: &DictHandle) -> DictFacts {
 pub fn dict_buffer<'env>(env: &'env Env, dict: &DictHandle) -> Result<Unknown<'env>> {
     let buffer = || {
         let (mapping, length) = raw::with(dict.number, |open| {
-            Ok((std::sync::Arc::clone(open.dict.mapping()), open.dict.len_now()?))
+            Ok((std::sync::Arc::clone(open.dict.mapping()), open.dict.current_size()?))
         })?;
         buffers::array_buffer_of(env, &mapping, 0, length.min(LOOKED_AT) / 8 * 8)
     };
@@ -217,7 +217,7 @@ pub fn dict_refresh_views(env: Env, dict: &DictHandle) -> Result<()> {
 /// The lock of those who write.
 #[napi]
 pub fn dict_lock(env: Env, dict: &DictHandle) -> Result<LockHandle> {
-    let lock = raw::with(dict.number, |open| SharedLock::beside(open.dict.segment()));
+    let lock = raw::with(dict.number, |open| SharedLock::sidecar(open.dict.segment()));
     lock.map(NativeLock::of_lock).map_err(|error| to_js(&env, error))
 }
 
@@ -299,9 +299,9 @@ pub fn dict_roll_back(env: Env, dict: &DictHandle, recovered: bool) -> Result<()
 pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
     if let Some(open) = raw::take(dict.number) {
         buffers::detach(&env, &buffer);
-        open.dict.mapping().blank();
+        open.dict.mapping().zero_map();
         if let Some(views) = open.views {
-            views.blank();
+            views.zero_map();
         }
     }
 }
@@ -309,7 +309,7 @@ pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
 /// Removes its name.
 #[napi]
 pub fn unlink_dict(env: Env, dict: &DictHandle) -> Result<()> {
-    shmkit::ledger::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
+    shmkit::ownership::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
 }
 
 /// Makes this process an owner.

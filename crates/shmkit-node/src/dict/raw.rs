@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{JsError, sys};
-use shmkit::dict::{Batch, HASHED_AS_WORDS, Look, SharedDict};
+use shmkit::dict::{Batch, HASHED_AS_WORDS, Lookup, SharedDict};
 use shmkit::segment::Mapping;
 
 use super::value::{self, BUSY, FACADE, Failed, decode, encode, ok};
@@ -240,11 +240,11 @@ fn get(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
     let open = dict(&mut all.open, call.number(0)?)?;
     call.key(&mut all.key)?;
     match open.dict.get(&all.key, &mut all.value)? {
-        Look::Found(kind) if kind >= FACADE && call.to_scratch(kind, &all.value) => Ok(call.arguments[2]),
+        Lookup::Found(kind) if kind >= FACADE && call.to_scratch(kind, &all.value) => Ok(call.arguments[2]),
         // SAFETY: the call's environment.
-        Look::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut all.value) }?),
-        Look::Missing => Ok(call.undefined()),
-        Look::Busy => call.busy(),
+        Lookup::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut all.value) }?),
+        Lookup::Missing => Ok(call.undefined()),
+        Lookup::Busy => call.busy(),
     }
 }
 
@@ -253,8 +253,8 @@ fn has(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
     let open = dict(&mut all.open, call.number(0)?)?;
     call.key(&mut all.key)?;
     match open.dict.has(&all.key)? {
-        Look::Busy => call.busy(),
-        look => call.boolean(look != Look::Missing),
+        Lookup::Busy => call.busy(),
+        look => call.boolean(look != Lookup::Missing),
     }
 }
 
@@ -269,58 +269,65 @@ fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
 /// Where JavaScript lays what some calls take, which makes them as cheap as a call can be. Of one facade, whose thread alone
 /// uses it.
 #[repr(C)]
-struct Desk {
+struct CallBuffer {
     number: u32,
     key_len: u32,
     kind: u32,
     value_len: u32,
     /// Where the value is in `values`.
     value_at: u32,
-    key: [u8; DESK_KEY + 12],
+    key: [u8; CALL_KEY + 12],
     /// A primitive one has the first half, and what is packed the second: a getter among it may lay a primitive one there.
-    values: [u8; 2 * DESK_VALUE],
+    values: [u8; 2 * CALL_VALUE],
 }
 
-/// The longest key on the desk, in bytes: those that JavaScript hashes.
-const DESK_KEY: usize = HASHED_AS_WORDS;
-/// The longest value on the desk, in bytes.
-const DESK_VALUE: usize = 4096;
+/// The longest key on the call_buffer, in bytes: those that JavaScript hashes.
+const CALL_KEY: usize = HASHED_AS_WORDS;
+/// The longest value on the call_buffer, in bytes.
+const CALL_VALUE: usize = 4096;
 
-const _: () = assert!(std::mem::offset_of!(Desk, key) == 20 && std::mem::offset_of!(Desk, values) == 96);
-const _: () = assert!(size_of::<Desk>() == 96 + 2 * DESK_VALUE);
+const _: () =
+    assert!(std::mem::offset_of!(CallBuffer, key) == 20 && std::mem::offset_of!(CallBuffer, values) == 96);
+const _: () = assert!(size_of::<CallBuffer>() == 96 + 2 * CALL_VALUE);
 
-type Laid = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
+type CallBufferFn = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
-/// `set_laid()`, with the lock: sets what lies on the desk.
-fn set_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+/// `set_laid()`, with the lock: sets what lies on the call_buffer.
+fn set_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.set(key, kind, value).map(|_| ())
 }
 
-/// `stage_laid()`, with the lock: stages what lies on the desk.
-fn stage_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+/// `stage_laid()`, with the lock: stages what lies on the call_buffer.
+fn stage_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.stage(&mut open.batch, key, kind, value)
 }
 
-/// Runs a call with what lies on the desk, and throws what it ends with.
+/// Runs a call with what lies on the call_buffer, and throws what it ends with.
 ///
 /// # Safety
-/// `env` and `info` are those of a callback that is running, and was made with the desk's address.
-unsafe fn run_laid(env: sys::napi_env, info: sys::napi_callback_info, laid: Laid) -> sys::napi_value {
+/// `env` and `info` are those of a callback that is running, and was made with the call_buffer's address.
+unsafe fn run_from_call_buffer(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    function: CallBufferFn,
+) -> sys::napi_value {
     let mut data = ptr::null_mut();
     // SAFETY: a callback that is running, which is asked for its data alone.
     unsafe {
         sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data);
     }
-    // SAFETY: the data are the desk's address, or null: its buffer is never collected nor detached, and JavaScript, which
+    // SAFETY: the data are the call_buffer's address, or null: its buffer is never collected nor detached, and JavaScript, which
     // writes to it, waits for this call.
-    let Some(desk) = (unsafe { data.cast::<Desk>().cast_const().as_ref() }) else { return ptr::null_mut() };
+    let Some(call_buffer) = (unsafe { data.cast::<CallBuffer>().cast_const().as_ref() }) else {
+        return ptr::null_mut();
+    };
     let act = |all: &mut All| -> Outcome<()> {
-        let key = desk.key.get(..(desk.key_len as usize).min(DESK_KEY)).unwrap_or_default();
-        let value = desk.values.get(desk.value_at as usize..).unwrap_or_default();
-        let value = value.get(..desk.value_len as usize).unwrap_or_default();
-        let open = dict(&mut all.open, desk.number)?;
-        let kind = u8::try_from(desk.kind).unwrap_or(FACADE);
-        laid(open, key, kind, value::normal(kind, value))
+        let key = call_buffer.key.get(..(call_buffer.key_len as usize).min(CALL_KEY)).unwrap_or_default();
+        let value = call_buffer.values.get(call_buffer.value_at as usize..).unwrap_or_default();
+        let value = value.get(..call_buffer.value_len as usize).unwrap_or_default();
+        let open = dict(&mut all.open, call_buffer.number)?;
+        let kind = u8::try_from(call_buffer.kind).unwrap_or(FACADE);
+        function(open, key, kind, value::normal(kind, value))
     };
     let done = ALL.with(|all| match all.try_borrow_mut() {
         Ok(mut all) => act(&mut all),
@@ -362,7 +369,7 @@ fn matches(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, E
     call.key(&mut all.key)?;
     let kind = call.value(&mut all.value)?;
     let found = open.dict.get(&all.key, &mut all.other)?;
-    let is_same = matches!(found, Look::Found(found) if value::is_same(found, kind));
+    let is_same = matches!(found, Lookup::Found(found) if value::is_same(found, kind));
     call.boolean(is_same && all.other == all.value)
 }
 
@@ -427,26 +434,31 @@ callbacks! {
     dict_get => run(get),
     dict_has => run(has),
     dict_set => run(set),
-    dict_set_laid => run_laid(set_laid),
+    dict_set_laid => run_from_call_buffer(set_from_call_buffer),
     dict_delete => run(delete),
     dict_stage => run(stage),
-    dict_stage_laid => run_laid(stage_laid),
+    dict_stage_laid => run_from_call_buffer(stage_from_call_buffer),
     dict_stage_delete => run(stage_delete),
     dict_matches => run(matches),
 }
 
-/// An object that has them as functions, and the desk.
+/// An object that has them as functions, and the call_buffer.
 pub(super) fn functions(env: &Env) -> Result<Unknown<'_>> {
     let raw = env.raw();
-    let (mut object, mut desk, mut address, mut reference) =
+    let (mut object, mut call_buffer, mut address, mut reference) =
         (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: a live environment; the names are static, and the functions live as long as the module, which is never
-    // unloaded. The reference keeps the desk for as long as the environment lives.
+    // unloaded. The reference keeps the call_buffer for as long as the environment lives.
     unsafe {
         check_status!(sys::napi_create_object(raw, &mut object))?;
-        check_status!(sys::napi_create_arraybuffer(raw, size_of::<Desk>(), &mut address, &mut desk))?;
-        check_status!(sys::napi_create_reference(raw, desk, 1, &mut reference))?;
-        check_status!(sys::napi_set_named_property(raw, object, c"desk".as_ptr(), desk))?;
+        check_status!(sys::napi_create_arraybuffer(
+            raw,
+            size_of::<CallBuffer>(),
+            &mut address,
+            &mut call_buffer
+        ))?;
+        check_status!(sys::napi_create_reference(raw, call_buffer, 1, &mut reference))?;
+        check_status!(sys::napi_set_named_property(raw, object, c"desk".as_ptr(), call_buffer))?;
         for (name, callback) in CALLBACKS {
             let mut function = ptr::null_mut();
             check_status!(sys::napi_create_function(

@@ -1,6 +1,6 @@
-//! An array that Node and numpy have too, in place.
+//! An array that Node and numpy have too, in location.
 
-mod place;
+mod location;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard};
@@ -13,29 +13,29 @@ use shmkit::segment::{AttachOptions, Segment};
 
 use crate::descriptor::{Target, describe};
 use crate::errors::Raise;
-use crate::expected::Expected;
+use crate::expectation::TypeExpectation;
 use crate::memory::SharedMemory;
 use crate::numpy::{array_over, dtype_of, is_fortran, out_of_range, shape_of, shown, tuple};
 use crate::opening::create_options;
 use crate::view;
-use place::{Place, Wanted, locate};
+use location::{Expectation, Location, locate};
 
-/// An n-dimensional array of numbers in shared memory: any process reads and writes its elements in place.
+/// An n-dimensional array of numbers in shared memory: any process reads and writes its elements in location.
 #[pyclass(frozen, module = "shmkit", weakref)]
 pub(crate) struct SharedArray {
     /// The segment that it lies in.
     #[pyo3(get)]
     shm: Py<SharedMemory>,
-    place: Place,
+    location: Location,
     foreign: bool,
     /// numpy's, once it was indexed.
     indexed: Mutex<Option<Py<PyAny>>>,
 }
 
 impl SharedArray {
-    fn new(py: Python<'_>, segment: Segment, place: Place, foreign: bool) -> PyResult<Self> {
+    fn new(py: Python<'_>, segment: Segment, location: Location, foreign: bool) -> PyResult<Self> {
         let shm = Py::new(py, SharedMemory::new(segment))?;
-        Ok(SharedArray { shm, place, foreign, indexed: Mutex::new(None) })
+        Ok(SharedArray { shm, location, foreign, indexed: Mutex::new(None) })
     }
 
     fn indexed(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
@@ -89,17 +89,17 @@ impl SharedArray {
         let shape = shape_of(shape)?;
         let dtype = dtype.map_or(Ok(shmkit::array::DType::Float64), dtype_of)?;
         let (fortran, with_header) = (is_fortran(order)?, has_header(header)?);
-        let dense = Place::dense(dtype, shape, fortran, 0);
+        let dense = Location::dense(dtype, shape, fortran, 0);
         // What is both is C, as in numpy.
         let header = if with_header {
             npy::write(dtype, fortran && !dense.is_dense(false), &dense.shape)
         } else {
             Vec::new()
         };
-        let place = Place { start: header.len(), ..dense };
-        let size = place.start.checked_add(place.bytes()).filter(|size| isize::try_from(*size).is_ok());
+        let location = Location { start: header.len(), ..dense };
+        let size = location.start.checked_add(location.bytes()).filter(|size| isize::try_from(*size).is_ok());
         let size = size.ok_or_else(|| {
-            out_of_range(py, format!("{dtype} of shape {} is more than there can be", shown(&place.shape)))
+            out_of_range(py, format!("{dtype} of shape {} is more than there can be", shown(&location.shape)))
         })?;
         let options = create_options(py, name, mode, track)?;
         // No segment is empty.
@@ -111,7 +111,7 @@ impl SharedArray {
             })
         };
         let segment = py.detach(make).raise(py)?;
-        Self::new(py, segment, place, false)
+        Self::new(py, segment, location, false)
     }
 
     /// An existing array, by its name or by a descriptor: the header says what it is, or the descriptor, or else `shape`
@@ -133,8 +133,8 @@ impl SharedArray {
         offset: Option<usize>,
         header: Option<&str>,
     ) -> PyResult<Self> {
-        let wanted = Wanted {
-            kind: Expected::of(shape, dtype)?,
+        let wanted = Expectation {
+            kind: TypeExpectation::of(shape, dtype)?,
             fortran: order.map(is_fortran).transpose()?,
             offset,
             header: header.map(has_header).transpose()?,
@@ -143,8 +143,8 @@ impl SharedArray {
         let access = target.access(read_only)?;
         let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
         let segment = py.detach(|| Segment::attach(&target.name, &options)).raise(py)?;
-        let place = locate(py, &segment, &target, wanted)?;
-        Self::new(py, segment, place, foreign)
+        let location = locate(py, &segment, &target, wanted)?;
+        Self::new(py, segment, location, foreign)
     }
 
     /// The very array that was pickled.
@@ -163,17 +163,17 @@ impl SharedArray {
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (shm, place) = (self.shm.get(), &self.place);
+        let (shm, location) = (self.shm.get(), &self.location);
         let details = describe(py, "array", shm.name(), shm.id())?;
         details.set_item("size", shm.size())?;
         if shm.read_only() {
             details.set_item("readOnly", true)?;
         }
-        details.set_item("dtype", place.dtype.name())?;
-        details.set_item("shape", place.shape.as_slice())?;
-        details.set_item("strides", place.strides.as_slice())?;
-        details.set_item("offset", place.offset)?;
-        details.set_item("byteOffset", place.start)?;
+        details.set_item("dtype", location.dtype.name())?;
+        details.set_item("shape", location.shape.as_slice())?;
+        details.set_item("strides", location.strides.as_slice())?;
+        details.set_item("offset", location.offset)?;
+        details.set_item("byteOffset", location.start)?;
         Ok(details)
     }
 
@@ -185,36 +185,36 @@ impl SharedArray {
     /// The length of each dimension.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.place.shape)
+        tuple(py, &self.location.shape)
     }
 
     /// numpy's name of the elements' type.
     #[getter]
     fn dtype(&self) -> &'static str {
-        self.place.dtype.name()
+        self.location.dtype.name()
     }
 
     /// Bytes from one index to the next, by dimension.
     #[getter]
     fn strides<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.place.strides_in_bytes())
+        tuple(py, &self.location.strides_in_bytes())
     }
 
     #[getter]
     fn ndim(&self) -> usize {
-        self.place.shape.len()
+        self.location.shape.len()
     }
 
     /// How many elements there are.
     #[getter]
     fn size(&self) -> usize {
-        self.place.len()
+        self.location.len()
     }
 
     /// Bytes of all elements.
     #[getter]
     fn nbytes(&self) -> usize {
-        self.place.bytes()
+        self.location.bytes()
     }
 
     #[getter]
@@ -230,20 +230,20 @@ impl SharedArray {
     /// So that `numpy.asarray` is the same memory. An array of numpy's stays valid memory, whatever is closed.
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (shm, place) = (self.shm.get(), &self.place);
+        let (shm, location) = (self.shm.get(), &self.location);
         let segment = shm.segment(py)?;
         let mapping = segment.mapping().raise(py)?;
         let (_, len) = mapping.raw();
         let memory = view::memory(py, mapping, 0..len, shm.read_only(), std::sync::Arc::clone(mapping))?;
-        let interface = view::interface(&memory, &place.shape, place.dtype.typestr())?;
-        interface.set_item("strides", tuple(py, &place.strides_in_bytes())?)?;
-        interface.set_item("offset", place.first_byte())?;
+        let interface = view::interface(&memory, &location.shape, location.dtype.typestr())?;
+        interface.set_item("strides", tuple(py, &location.strides_in_bytes())?)?;
+        interface.set_item("offset", location.first_byte())?;
         Ok(interface)
     }
 
     /// The length of the first dimension.
     fn __len__(&self) -> PyResult<usize> {
-        let first = self.place.shape.first().copied();
+        let first = self.location.shape.first().copied();
         first.ok_or_else(|| PyTypeError::new_err("an array without dimensions has no len()"))
     }
 
@@ -292,7 +292,7 @@ impl SharedArray {
             (false, true) => ", read-only",
             (false, false) => "",
         };
-        let (name, dtype) = (self.name(), self.place.dtype);
-        format!("<shmkit.SharedArray '{name}', {dtype} of shape {}{state}>", shown(&self.place.shape))
+        let (name, dtype) = (self.name(), self.location.dtype);
+        format!("<shmkit.SharedArray '{name}', {dtype} of shape {}{state}>", shown(&self.location.shape))
     }
 }

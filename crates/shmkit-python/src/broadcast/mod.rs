@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use shmkit::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
-use shmkit::items::Items;
+use shmkit::ring::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
+use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
-use crate::expected::{Expected, refuse_other};
+use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many};
 use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
@@ -79,11 +79,12 @@ impl SharedBroadcast {
         name: &Name,
         foreign: bool,
         expect: Option<Identity>,
-        wanted: &Expected,
+        wanted: &TypeExpectation,
     ) -> PyResult<Self> {
         let broadcast = Broadcast::attach(name, foreign, expect).raise(py)?;
         let items = &broadcast.layout().items;
-        refuse_other(name.as_str(), "broadcast", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
+        refuse_mismatch(name.as_str(), "broadcast", &wanted.differences(items.dtype, &items.shape))
+            .raise(py)?;
         Ok(Self::new(broadcast, foreign))
     }
 
@@ -152,7 +153,7 @@ impl SharedBroadcast {
         shape: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let wanted = Expected::of(shape, dtype)?;
+        let wanted = TypeExpectation::of(shape, dtype)?;
         let target = Target::of(target, "broadcast")?;
         Self::open(py, &target.name, foreign, target.id, &wanted)
     }
@@ -294,7 +295,7 @@ impl SharedBroadcast {
 
     /// Removes the name. Who has the broadcast open goes on with it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
-use shmkit::broadcast::{Awaited, Got, Reader, SharedBroadcast as Broadcast, Suspect};
-use shmkit::items::Items;
+use shmkit::ring::broadcast::{Awaited, Got, Reader, SharedBroadcast as Broadcast, Suspect};
+use shmkit::ring::items::Items;
 
 use crate::errors::{Raise, closed};
 use crate::items::{item_from, items_from, room_for};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use shmkit::dict::{Batch, Look, SharedDict as Dict};
+use shmkit::dict::{Batch, Lookup, SharedDict as Dict};
 use shmkit::segment::{Access, Identity, Name};
 use shmkit::sync::{Left, Want};
 
@@ -188,18 +188,18 @@ pub(super) fn error(py: Python<'_>, name: &Name, code: &'static str, message: &s
 pub(super) fn look(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
     let mut bytes = Vec::new();
     Ok(match dict.get(key.as_bytes(), &mut bytes)? {
-        Look::Found(kind) => Some(Some(Encoded { kind, bytes })),
-        Look::Missing => Some(None),
-        Look::Busy => None,
+        Lookup::Found(kind) => Some(Some(Encoded { kind, bytes })),
+        Lookup::Missing => Some(None),
+        Lookup::Busy => None,
     })
 }
 
 /// Whether there is a key; None as above.
 pub(super) fn has(dict: &Dict, key: &str) -> shmkit::Result<Option<bool>> {
     Ok(match dict.has(key.as_bytes())? {
-        Look::Found(_) => Some(true),
-        Look::Missing => Some(false),
-        Look::Busy => None,
+        Lookup::Found(_) => Some(true),
+        Lookup::Missing => Some(false),
+        Lookup::Busy => None,
     })
 }
 

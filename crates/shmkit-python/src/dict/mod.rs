@@ -368,7 +368,7 @@ impl SharedDict {
 
     /// Removes the name, and the lock that goes with it. Who has the dict open keeps it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.0.name, self.0.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.0.name, self.0.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

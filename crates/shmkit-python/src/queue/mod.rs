@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyTuple};
-use shmkit::items::Items;
-use shmkit::queue::ring::Side;
-use shmkit::queue::{Got, Layout, SharedQueue as Queue, Suspect};
+use shmkit::ring::items::Items;
+use shmkit::ring::queue::protocol::Side;
+use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
-use crate::expected::{Expected, refuse_other};
+use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{shown, tuple};
 use crate::opening::{create_options, ledger};
@@ -92,11 +92,11 @@ impl SharedQueue {
         name: &Name,
         foreign: bool,
         expect: Option<Identity>,
-        wanted: &Expected,
+        wanted: &TypeExpectation,
     ) -> PyResult<Self> {
         let queue = Queue::attach(name, foreign, expect).raise(py)?;
         let items = &queue.layout().items;
-        refuse_other(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
+        refuse_mismatch(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
         Ok(Self::new(queue, foreign))
     }
 
@@ -206,7 +206,7 @@ impl SharedQueue {
         shape: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let wanted = Expected::of(shape, dtype)?;
+        let wanted = TypeExpectation::of(shape, dtype)?;
         let target = Target::of(target, "queue")?;
         Self::open(py, &target.name, foreign, target.id, &wanted)
     }
@@ -401,7 +401,7 @@ impl SharedQueue {
 
     /// Removes the name. Who has the queue open goes on with it.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ledger::unlink(&self.name, self.id)).raise(py)
+        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

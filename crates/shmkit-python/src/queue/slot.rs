@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use shmkit::queue::{Held, SharedQueue as Queue};
+use shmkit::ring::queue::{Held, SharedQueue as Queue};
 
 use crate::errors::{Raise, to_py};
 use crate::forks;

@@ -33,7 +33,7 @@ struct Change {
 enum Becomes {
     Nothing,
     Record(Block),
-    /// One word, at this place.
+    /// One word, at this location.
     Word(usize, u64),
 }
 
@@ -136,21 +136,21 @@ impl SharedDict {
                 plan.words.push((*at, *word));
                 continue;
             }
-            let place = self.find(*hash, key, |at| !taken.contains(&at))?;
-            if let Some(old) = place.record {
+            let location = self.find(*hash, key, |at| !taken.contains(&at))?;
+            if let Some(old) = location.record {
                 plan.freed.push(self.block_of(old)?);
             }
             if let Becomes::Record(record) = becomes {
-                if place.record.is_none() {
+                if location.record.is_none() {
                     // Nobody looks at the hash of a slot that has no record.
-                    self.memory.store(place.slot.at + 8, u64::from(*hash))?;
-                    taken.insert(place.slot.at);
+                    self.memory.store(location.slot.at + 8, u64::from(*hash))?;
+                    taken.insert(location.slot.at);
                     count = count.wrapping_add(1);
-                    used += u64::from(!place.slot.was_used());
+                    used += u64::from(!location.slot.was_used());
                 }
-                plan.words.push((place.slot.at, word(version, record.at)));
-            } else if place.record.is_some() {
-                plan.words.push((place.slot.at, deleted(version)));
+                plan.words.push((location.slot.at, word(version, record.at)));
+            } else if location.record.is_some() {
+                plan.words.push((location.slot.at, deleted(version)));
                 count = count.wrapping_sub(1);
             }
         }

@@ -18,8 +18,8 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn new(segment: Segment, max: usize) -> Result<Self> {
-        let mapping = Arc::new(segment.map_reaching(max)?);
-        let length = AtomicUsize::new(segment.len_now()?.min(max));
+        let mapping = Arc::new(segment.map_first(max)?);
+        let length = AtomicUsize::new(segment.current_size()?.min(max));
         Ok(Memory { segment, mapping, length })
     }
 
@@ -44,7 +44,7 @@ impl Memory {
     #[cold]
     fn check_again(&self, end: Option<usize>) -> Result<()> {
         let end = end.ok_or_else(|| corrupt("a length is not possible"))?;
-        let length = self.segment.len_now()?.min(self.mapping.raw().1);
+        let length = self.segment.current_size()?.min(self.mapping.raw().1);
         self.length.store(length, Ordering::Relaxed);
         if end <= length { Ok(()) } else { Err(corrupt("a place is beyond its end")) }
     }

@@ -4,7 +4,7 @@
 //! - `layout`: the bytes. `memory`: how they are touched. `heap`: blocks of them.
 //! - `read`: looking up. `write`: one key at a time. `commit`: several at once. `recover`: after a writer died.
 //!
-//! Whoever writes has the lock of the dict's segment (`sync::SharedLock::beside`), and calls `recover` first when that
+//! Whoever writes has the lock of the dict's segment (`sync::SharedLock::sidecar`), and calls `recover` first when that
 //! says that the last one died. This module does not take it: waiting is the caller's.
 
 mod commit;
@@ -20,12 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use commit::Batch;
-pub use read::Look;
+pub use read::Lookup;
 
 use memory::Memory;
 
 use crate::Result;
+use crate::error::system_error;
 use crate::segment::{AttachOptions, CreateOptions, Mapping, Name, Segment};
+use crate::sys::shm;
 
 /// The longest key, in bytes of UTF-8.
 pub const KEY_MAX: usize = 1 << 16;
@@ -98,8 +100,7 @@ impl SharedDict {
     /// # Errors
     /// What the system says.
     pub fn default_max() -> Result<usize> {
-        let room = rustix::fs::statvfs("/dev/shm").map_err(crate::segment::os("statvfs"))?;
-        let free = if room.f_blocks == 0 { MOST as u64 } else { room.f_bavail.saturating_mul(room.f_frsize) };
+        let free = shm::free_space().map_err(system_error("statvfs"))?.unwrap_or(MOST as u64);
         Ok(usize::try_from(free / 4).unwrap_or(MOST).clamp(1 << 20, MOST))
     }
 
@@ -109,7 +110,7 @@ impl SharedDict {
             let message = "there is no dict in this segment";
             return Err(about(crate::Error::own("ERR_SHM_NOT_A_DICT", message)));
         }
-        let max = layout::read(segment.map_reaching(layout::BLOCKS)?.bytes()).map_err(about)?;
+        let max = layout::read(segment.map_first(layout::BLOCKS)?.bytes()).map_err(about)?;
         Ok(SharedDict { memory: Memory::new(segment, max)? })
     }
 
@@ -128,7 +129,7 @@ impl SharedDict {
     /// # Errors
     /// As `Segment::mapping`.
     pub fn map_privately(&self) -> Result<Mapping> {
-        self.segment().map_privately_reaching(self.mapping().raw().1)
+        self.segment().map_first_privately(self.mapping().raw().1)
     }
 
     /// How many entries there are.
@@ -159,8 +160,8 @@ impl SharedDict {
     ///
     /// # Errors
     /// What the system says.
-    pub fn len_now(&self) -> Result<usize> {
-        Ok(self.segment().len_now()?.min(self.mapping().raw().1))
+    pub fn current_size(&self) -> Result<usize> {
+        Ok(self.segment().current_size()?.min(self.mapping().raw().1))
     }
 
     /// Changes with every commit, and is odd while one is applied.

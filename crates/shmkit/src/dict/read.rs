@@ -11,7 +11,7 @@ const TRIES: u32 = 200;
 
 /// What a look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum Lookup {
     /// The value is in the buffer, and of this kind.
     Found(u8),
     /// There is no such key.
@@ -30,8 +30,8 @@ pub(super) struct Slot {
 impl Slot {
     /// Where its record is; `None` where it has none.
     pub(super) fn record(self) -> Option<usize> {
-        let place = self.word & 0xffff_ffff;
-        (place > DELETED).then_some(place as usize * 16)
+        let location = self.word & 0xffff_ffff;
+        (location > DELETED).then_some(location as usize * 16)
     }
 
     pub(super) fn was_used(self) -> bool {
@@ -40,7 +40,7 @@ impl Slot {
 }
 
 enum Once {
-    Look(Look),
+    Lookup(Lookup),
     Changed,
 }
 
@@ -49,16 +49,16 @@ impl SharedDict {
     ///
     /// # Errors
     /// `ERR_SHM_CORRUPT` where another process damaged the dict.
-    pub fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<Look> {
-        self.look(key, Some(value))
+    pub fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<Lookup> {
+        self.look_up(key, Some(value))
     }
 
-    fn look(&self, key: &[u8], mut value: Option<&mut Vec<u8>>) -> Result<Look> {
+    fn look_up(&self, key: &[u8], mut value: Option<&mut Vec<u8>>) -> Result<Lookup> {
         let hash = Self::hash(key);
         for _ in 0..TRIES {
             let root = self.memory.load(ROOT)?;
-            match self.look_once(root, hash, key, value.as_deref_mut()) {
-                Ok(Once::Look(look)) => return Ok(look),
+            match self.look_up_once(root, hash, key, value.as_deref_mut()) {
+                Ok(Once::Lookup(look)) => return Ok(look),
                 Ok(Once::Changed) => {}
                 // What is read while it is written to may be anything.
                 Err(error) if self.memory.load(ROOT)? == root => {
@@ -69,15 +69,15 @@ impl SharedDict {
                 Err(_) => {}
             }
         }
-        Ok(Look::Busy)
+        Ok(Lookup::Busy)
     }
 
     /// Whether a key is there.
     ///
     /// # Errors
     /// As `get`.
-    pub fn has(&self, key: &[u8]) -> Result<Look> {
-        self.look(key, None)
+    pub fn has(&self, key: &[u8]) -> Result<Lookup> {
+        self.look_up(key, None)
     }
 
     /// The kind of a key's value, where it lies and how long it is, for the one who has the lock.
@@ -91,7 +91,13 @@ impl SharedDict {
         Ok(Some((head.kind, record + head.value_at(), head.value)))
     }
 
-    fn look_once(&self, root: u64, hash: u32, key: &[u8], mut value: Option<&mut Vec<u8>>) -> Result<Once> {
+    fn look_up_once(
+        &self,
+        root: u64,
+        hash: u32,
+        key: &[u8],
+        mut value: Option<&mut Vec<u8>>,
+    ) -> Result<Once> {
         let table = self.table(root)?;
         let unchanged = |slot: Slot| -> Result<bool> {
             fence(Ordering::Acquire);
@@ -113,7 +119,7 @@ impl SharedDict {
                 return Ok(Once::Changed);
             }
             if let Some(kind) = found? {
-                return Ok(Once::Look(Look::Found(kind)));
+                return Ok(Once::Lookup(Lookup::Found(kind)));
             }
         }
         fence(Ordering::Acquire);
@@ -122,7 +128,7 @@ impl SharedDict {
         if self.memory.load(ROOT)? != root {
             return Ok(Once::Changed);
         }
-        Ok(Once::Look(Look::Missing))
+        Ok(Once::Lookup(Lookup::Missing))
     }
 
     /// The value, if the record has this key; its kind.
@@ -148,7 +154,7 @@ impl SharedDict {
     /// Whether what was found damaged is so while nobody writes.
     fn is_still(&self, root: u64, hash: u32, key: &[u8]) -> bool {
         let mut value = Vec::new();
-        (0..TRIES).all(|_| self.look_once(root, hash, key, Some(&mut value)).is_err())
+        (0..TRIES).all(|_| self.look_up_once(root, hash, key, Some(&mut value)).is_err())
     }
 
     #[inline]

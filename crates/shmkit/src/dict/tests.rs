@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::layout::{BLOCKS, CLASSES, FREE, REDO, ROOT, TOP, VERSION, class_size};
 use super::*;
-use crate::ledger;
+use crate::ownership;
 
 thread_local! {
     /// How many steps are left until the writer dies; 0 for never.
@@ -80,7 +80,7 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        ledger::unlink(self.0.segment().name(), self.0.segment().id()).expect("unlinked");
+        ownership::unlink(self.0.segment().name(), self.0.segment().id()).expect("unlinked");
     }
 }
 
@@ -90,9 +90,9 @@ type Model = HashMap<Vec<u8>, Value>;
 fn contents(dict: &SharedDict, keys: &[Vec<u8>]) -> Model {
     let mut value = Vec::new();
     let entry = |key: &Vec<u8>| match dict.get(key, &mut value).expect("readable") {
-        Look::Found(kind) => Some((key.clone(), (kind, value.clone()))),
-        Look::Missing => None,
-        Look::Busy => panic!("nobody writes"),
+        Lookup::Found(kind) => Some((key.clone(), (kind, value.clone()))),
+        Lookup::Missing => None,
+        Lookup::Busy => panic!("nobody writes"),
     };
     keys.iter().filter_map(entry).collect()
 }
@@ -139,36 +139,36 @@ fn check_accounts(dict: &SharedDict) {
 
 /// One thing that a writer does.
 #[derive(Debug, Clone)]
-enum Act {
+enum Operation {
     Set(Vec<u8>, Value),
     Delete(Vec<u8>),
     Clear,
     Batch(Vec<(Vec<u8>, Option<Value>)>),
 }
 
-impl Act {
+impl Operation {
     fn random(random: &mut Random) -> Self {
         match random.below(20) {
-            0..10 => Act::Set(random.key(), random.value()),
-            10..14 => Act::Delete(random.key()),
-            14 if random.below(6) == 0 => Act::Clear,
+            0..10 => Operation::Set(random.key(), random.value()),
+            10..14 => Operation::Delete(random.key()),
+            14 if random.below(6) == 0 => Operation::Clear,
             _ => {
                 let changes = (0..1 + random.below(12)).map(|_| {
                     let value = (random.below(3) != 0).then(|| random.value());
                     (random.key(), value)
                 });
                 // Each key once.
-                Act::Batch(changes.collect::<HashMap<_, _>>().into_iter().collect())
+                Operation::Batch(changes.collect::<HashMap<_, _>>().into_iter().collect())
             }
         }
     }
 
     fn on_model(&self, model: &mut Model) {
         match self.clone() {
-            Act::Set(key, value) => drop(model.insert(key, value)),
-            Act::Delete(key) => drop(model.remove(&key)),
-            Act::Clear => model.clear(),
-            Act::Batch(changes) => {
+            Operation::Set(key, value) => drop(model.insert(key, value)),
+            Operation::Delete(key) => drop(model.remove(&key)),
+            Operation::Clear => model.clear(),
+            Operation::Batch(changes) => {
                 for (key, value) in changes {
                     match value {
                         Some(value) => drop(model.insert(key, value)),
@@ -181,10 +181,10 @@ impl Act {
 
     fn on(&self, dict: &SharedDict) -> Result<()> {
         match self {
-            Act::Set(key, (kind, value)) => dict.set(key, *kind, value).map(drop),
-            Act::Delete(key) => dict.delete(key).map(drop),
-            Act::Clear => dict.clear(),
-            Act::Batch(changes) => {
+            Operation::Set(key, (kind, value)) => dict.set(key, *kind, value).map(drop),
+            Operation::Delete(key) => dict.delete(key).map(drop),
+            Operation::Clear => dict.clear(),
+            Operation::Batch(changes) => {
                 let mut batch = Batch::default();
                 for (key, value) in changes {
                     let staged = match value {
@@ -214,7 +214,7 @@ fn it_is_a_hash_map() {
         let (own, keys) = (Own::new(max), all_keys());
         let (other, mut model, mut full) = (own.again(), Model::new(), 0);
         for round in 0..1500 {
-            let act = Act::random(&mut random);
+            let act = Operation::random(&mut random);
             let dict = if random.below(2) == 0 { &own.0 } else { &other };
             match act.on(dict) {
                 Ok(()) => act.on_model(&mut model),
@@ -246,7 +246,7 @@ fn a_death_at_any_step_leaves_all_of_an_act_or_nothing_of_it() {
     let own = Own::new(4 << 20);
     let mut deaths = 0;
     for round in 0..250 {
-        let act = Act::random(&mut random);
+        let act = Operation::random(&mut random);
         let mut after = model.clone();
         act.on_model(&mut after);
         for step in 1.. {
@@ -321,9 +321,9 @@ fn readers_find_whole_values_and_never_miss_a_key_that_is_there() {
                 while !over.load(Ordering::Relaxed) {
                     let key = &keys[random.below(100) as usize];
                     match dict.get(key.as_bytes(), &mut value).expect("readable") {
-                        Look::Found(_) => assert!(is_whole(&value), "{key} is torn"),
-                        Look::Missing => panic!("{key} is missing"),
-                        Look::Busy => {}
+                        Lookup::Found(_) => assert!(is_whole(&value), "{key} is torn"),
+                        Lookup::Missing => panic!("{key} is missing"),
+                        Lookup::Busy => {}
                     }
                     looks += 1;
                     if looks.is_multiple_of(500) {
@@ -370,7 +370,7 @@ fn a_damaged_dict_is_an_error_and_never_a_crash() {
     for key in &keys[..30] {
         own.0.set(key, 1, &random.value().1).expect("room");
     }
-    let length = own.0.segment().len_now().expect("a length");
+    let length = own.0.segment().current_size().expect("a length");
     own.0.memory.copy(0, length, &mut image).expect("an image");
     let (mut value, mut refused) = (Vec::new(), 0);
     for at in (0..length).filter(|at| *at < 6000 || at % 97 == 0) {
@@ -390,7 +390,7 @@ fn a_damaged_dict_is_an_error_and_never_a_crash() {
         }
         note(own.0.set(&keys[3], 1, &[1; 100]).map(drop));
         note(own.0.delete(&keys[5]).map(drop));
-        note(Act::random(&mut random).on(&own.0));
+        note(Operation::random(&mut random).on(&own.0));
         note(own.0.recover());
     }
     own.0.memory.write(0, &image).expect("restored");
@@ -408,7 +408,7 @@ fn what_is_no_dict_is_refused() {
     assert_eq!(attach(), "ERR_SHM_CORRUPT");
     bytes.store(8, &[1, 0, 0, 0, 2, 0, 0, 0]).expect("room");
     assert_eq!(attach(), "ERR_SHM_VERSION");
-    ledger::unlink(segment.name(), segment.id()).expect("unlinked");
+    ownership::unlink(segment.name(), segment.id()).expect("unlinked");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Where a key is, or would be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) slot: Slot,
     /// Its record, where it is there.
     pub(super) record: Option<usize>,
@@ -25,28 +25,28 @@ impl SharedDict {
     pub fn set(&self, key: &[u8], kind: u8, value: &[u8]) -> Result<bool> {
         let hash = Self::hash(key);
         let held = Batch::default();
-        let mut place = self.find(hash, key, |_| true)?;
-        if let Some((at, word)) = self.in_place(place, kind, value)? {
+        let mut location = self.find(hash, key, |_| true)?;
+        if let Some((at, word)) = self.in_place(location, kind, value)? {
             let version = self.begin()?;
             self.memory.store(at, word)?;
             step("written over");
             self.end(version)?;
             return Ok(false);
         }
-        if place.record.is_none() && self.make_room(1, &held)? {
-            place = self.find(hash, key, |_| true)?;
+        if location.record.is_none() && self.make_room(1, &held)? {
+            location = self.find(hash, key, |_| true)?;
         }
-        let old = place.record.map(|at| self.block_of(at)).transpose()?;
+        let old = location.record.map(|at| self.block_of(at)).transpose()?;
         let record = self.write_record(key, kind, value, &held)?;
         step("recorded");
         let version = self.begin()?;
-        self.memory.store(place.slot.at + 8, u64::from(hash))?;
+        self.memory.store(location.slot.at + 8, u64::from(hash))?;
         step("hashed");
-        self.memory.store(place.slot.at, word(version, record.at))?;
+        self.memory.store(location.slot.at, word(version, record.at))?;
         step("published");
         if old.is_none() {
             self.add(COUNT, 1)?;
-            self.add(USED, u64::from(!place.slot.was_used()))?;
+            self.add(USED, u64::from(!location.slot.was_used()))?;
         }
         self.end(version)?;
         step("ended");
@@ -55,8 +55,14 @@ impl SharedDict {
     }
 
     /// Where a value of one word has another of its kind, which it can be written over; and the word.
-    pub(super) fn in_place(&self, place: Place, kind: u8, value: &[u8]) -> Result<Option<(usize, u64)>> {
-        let (Some(record), Ok(word), true) = (place.record, value.try_into(), WORDS.contains(&kind)) else {
+    pub(super) fn in_place(
+        &self,
+        location: Location,
+        kind: u8,
+        value: &[u8],
+    ) -> Result<Option<(usize, u64)>> {
+        let (Some(record), Ok(word), true) = (location.record, value.try_into(), WORDS.contains(&kind))
+        else {
             return Ok(None);
         };
         let head = self.head(record)?;
@@ -72,11 +78,11 @@ impl SharedDict {
     /// # Errors
     /// `ERR_SHM_CORRUPT`
     pub fn delete(&self, key: &[u8]) -> Result<bool> {
-        let place = self.find(Self::hash(key), key, |_| true)?;
-        let Some(record) = place.record else { return Ok(false) };
+        let location = self.find(Self::hash(key), key, |_| true)?;
+        let Some(record) = location.record else { return Ok(false) };
         let block = self.block_of(record)?;
         let version = self.begin()?;
-        self.memory.store(place.slot.at, deleted(version))?;
+        self.memory.store(location.slot.at, deleted(version))?;
         step("deleted");
         self.add(COUNT, u64::MAX)?;
         self.end(version)?;
@@ -186,7 +192,7 @@ impl SharedDict {
     }
 
     /// Where a key is, or the first place for it that is `free`.
-    pub(super) fn find(&self, hash: u32, key: &[u8], free: impl Fn(usize) -> bool) -> Result<Place> {
+    pub(super) fn find(&self, hash: u32, key: &[u8], free: impl Fn(usize) -> bool) -> Result<Location> {
         let table = self.table(self.memory.load(ROOT)?)?;
         let mut first = None;
         for step in 0..table.slots() {
@@ -198,7 +204,7 @@ impl SharedDict {
                         && self.head(record)?.key == key.len()
                         && self.memory.equals(record + RECORD, key)?
                     {
-                        return Ok(Place { slot, record: Some(record) });
+                        return Ok(Location { slot, record: Some(record) });
                     }
                 }
                 None => {
@@ -212,7 +218,7 @@ impl SharedDict {
             }
         }
         let slot = first.ok_or_else(|| corrupt("its table is full"))?;
-        Ok(Place { slot, record: None })
+        Ok(Location { slot, record: None })
     }
 
     pub(super) fn write_record(&self, key: &[u8], kind: u8, value: &[u8], held: &Batch) -> Result<Block> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pickle::Value;
 use super::request::{Reply, Request};
-use crate::ledger::{self, Ledger};
+use crate::ownership::{self, Ledger};
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result};
 
@@ -79,7 +79,7 @@ impl Holdings {
             let message = format!("'{}' is none of this manager's segments", name.escape_debug());
             return Err(Error::own("ValueError", message));
         };
-        match ledger::unlink(&name, id) {
+        match ownership::unlink(&name, id) {
             Err(error) if error.code != "ENOENT" => {
                 self.segments.insert(name, (id, self.count));
                 Err(error)
@@ -91,8 +91,8 @@ impl Holdings {
 
     /// The names of what it owns, and nobody has unlinked, in the order in which they came.
     fn names(&mut self) -> Vec<&str> {
-        let home = self.ledger.home();
-        self.segments.retain(|name, (id, _)| !home.is_gone(name, *id));
+        let ledgers = self.ledger.ledgers();
+        self.segments.retain(|name, (id, _)| !ledgers.is_gone(name, *id));
         let mut names: Vec<_> =
             self.segments.iter().map(|(name, (_, count))| (count, name.as_str())).collect();
         names.sort_unstable();
@@ -102,7 +102,7 @@ impl Holdings {
     /// Unlinks all of them. What cannot be unlinked stays on the ledger.
     pub fn release_all(&mut self) {
         for (name, (id, _)) in self.segments.drain() {
-            let _ = ledger::unlink(&name, id);
+            let _ = ownership::unlink(&name, id);
         }
     }
 }

@@ -9,20 +9,13 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::fs::{Mode, fchmod};
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, socket_with,
-    sockopt,
-};
-use rustix::process::geteuid;
-
 use super::start::Address;
-use crate::ledger::{Home, Token};
+use crate::ownership::{LedgerDirectory, Token};
+use crate::sys::process::user;
+use crate::sys::socket::{self, PATH_MAX};
+use crate::sys::{self, Errno};
 use crate::{Error, Result};
 
-/// The longest path that a socket can have, and a zero after it.
-const PATH_MAX: usize = 107;
 /// Between binding and listening a socket looks as if nobody was there any more.
 const SECOND_LOOK: Duration = Duration::from_millis(20);
 
@@ -62,16 +55,16 @@ impl Listener {
     /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
     pub(super) fn bind(
         address: &Address,
-        home: &Home,
+        ledgers: &LedgerDirectory,
         token: Token,
         patience: Duration,
     ) -> Result<(Self, Address)> {
         match address {
             // Nobody else draws this name.
-            Address::Default => Self::bind_path(&home.manager_socket(token), bind_file),
+            Address::Default => Self::bind_path(&ledgers.manager_socket(token), bind_file),
             Address::Path(path) => Self::bind_path(Path::new(path), |path| {
                 // One after the other: of two that find a dead one's socket, the second must not remove the first one's.
-                home.exclusively(patience, || match bind_file(path) {
+                ledgers.exclusively(patience, || match bind_file(path) {
                     Err(error) if error.code == "EADDRINUSE" => {
                         if patience < SECOND_LOOK {
                             return Err(busy());
@@ -93,7 +86,10 @@ impl Listener {
         let shown = path.display().to_string();
         if path.as_os_str().len() > PATH_MAX {
             let message = format!("the socket's path has more than {PATH_MAX} bytes: '{shown}'");
-            return Err(Error { errno: Some(36), ..Error::own("ENAMETOOLONG", message) });
+            return Err(Error {
+                errno: Some(Errno::NAMETOOLONG.raw_os_error()),
+                ..Error::own("ENAMETOOLONG", message)
+            });
         }
         let socket = bind(path)?;
         let inode = std::fs::symlink_metadata(path).map_err(|error| failed(&error, &shown))?.ino();
@@ -115,19 +111,18 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says; `EACCES` of another user, who was let go.
-    pub fn accept(&self) -> std::result::Result<Option<OwnedFd>, Errno> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = match accept_with(&self.socket, flags) {
+    pub fn accept(&self) -> sys::Result<Option<OwnedFd>> {
+        let socket = match socket::accept(&self.socket) {
             Ok(socket) => socket,
             Err(Errno::AGAIN) => return Ok(None),
             Err(errno) => return Err(errno),
         };
         if self.file.is_none() {
-            sockopt::set_tcp_nodelay(&socket, true)?;
+            socket::send_without_delay(&socket)?;
         } else {
-            let peer = sockopt::socket_peercred(&socket)?.uid;
+            let peer = socket::peer_user(&socket)?;
             // Segments are their user's, and another one's cannot be owned here.
-            if peer != geteuid() && !peer.is_root() {
+            if peer != user() && peer != 0 {
                 return Err(Errno::ACCESS);
             }
         }
@@ -159,27 +154,15 @@ fn bind_tcp(host: &str, port: u16) -> Result<(Listener, Address)> {
 /// A socket at this path that nobody else can connect to. The mode is set before there is a file: its default goes by the
 /// umask, which is the whole process's.
 fn bind_file(path: &Path) -> Result<OwnedFd> {
-    let bound = || {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        fchmod(&socket, Mode::RWXU)?;
-        bind(&socket, &SocketAddrUnix::new(path)?)?;
-        listen(&socket, BACKLOG).inspect_err(|_| drop(std::fs::remove_file(path)))?;
-        Ok(socket)
-    };
-    bound().map_err(|errno: Errno| failed(&errno.into(), &path.display().to_string()))
+    socket::listen(path, BACKLOG).map_err(|errno| failed(&errno.into(), &path.display().to_string()))
 }
 
 /// Whether it is a socket of this user's that nobody listens at: what a manager leaves that is killed.
 fn is_abandoned(path: &Path) -> bool {
-    let is_mine = |it: std::fs::Metadata| it.file_type().is_socket() && it.uid() == geteuid().as_raw();
+    let is_mine = |it: std::fs::Metadata| it.file_type().is_socket() && it.uid() == user();
     // Without waiting: somebody may listen, and be stopped.
-    let call = || {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(path)?)
-    };
-    let is_dead = || std::fs::symlink_metadata(path).is_ok_and(is_mine) && call() == Err(Errno::CONNREFUSED);
+    let is_refused = || socket::connect(path).is_err_and(|errno| errno == Errno::CONNREFUSED);
+    let is_dead = || std::fs::symlink_metadata(path).is_ok_and(is_mine) && is_refused();
     is_dead() && {
         sleep(SECOND_LOOK);
         is_dead()
@@ -191,19 +174,19 @@ fn busy() -> Error {
 }
 
 fn failed(error: &io::Error, address: &str) -> Error {
-    let errno = error.raw_os_error().unwrap_or(5);
-    let described = Error::os(errno, "listen");
+    let described = Error::io(error, Errno::IO, "listen");
+    let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
     let what = match errno {
-        2 => "there is no such folder",
-        13 => "permission denied",
-        20 => "a part of the path is no folder",
-        98 => "another process listens there; choose another address, or connect() to it",
-        99 => "this machine has no such address",
+        Errno::NOENT => "there is no such folder",
+        Errno::ACCESS => "permission denied",
+        Errno::NOTDIR => "a part of the path is no folder",
+        Errno::ADDRINUSE => "another process listens there; choose another address, or connect() to it",
+        Errno::ADDRNOTAVAIL => "this machine has no such address",
         _ => &described.message,
     };
     let code = match errno {
-        98 => "EADDRINUSE",
-        99 => "EADDRNOTAVAIL",
+        Errno::ADDRINUSE => "EADDRINUSE",
+        Errno::ADDRNOTAVAIL => "EADDRNOTAVAIL",
         _ => described.code,
     };
     Error { code, message: format!("{what}: '{address}'"), ..described }

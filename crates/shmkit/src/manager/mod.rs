@@ -37,7 +37,7 @@ pub use holdings::Holdings;
 pub use listener::{Listener, SocketFile};
 pub use request::{Reply, Request};
 pub use session::Session;
-pub use start::{Address, Instructions, Server, Settings, Watch, report, report_failure};
+pub use start::{Address, Instructions, Server, Settings, Watch, failure_message, started_message};
 
 /// The longest message of somebody who has not shown that he knows the key, as in CPython.
 pub const UNKNOWN_MAX: usize = 256;

@@ -7,16 +7,16 @@
 //!   descriptor 3: the socket, 4: the ledger    ──▶
 //!   … goes on; who connects waits               …  starts
 //!                                              ◀──  descriptor 1: a frame that says that it did, or why not
-//!   … nothing more; the end of the line says that the other one is gone
+//!   … nothing more; the end of the socket says that the other one is gone
 //! ```
 //!
-//! So the key is in nobody's command line or environment; and at every moment one of the two has the ledger, by whose
+//! So the key is in nobody's command socket or environment; and at every moment one of the two has the ledger, by whose
 //! death the socket beside it is found to be nobody's.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -24,16 +24,14 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
 use super::frame::{Frames, frame};
 use super::listener::{Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
-use crate::ledger::{Home, PATIENCE, Prepared, Token};
-use crate::spawn::{Child, spawn_told};
+use crate::ownership::{LedgerDirectory, PATIENCE, PreparedLedger, Token};
+use crate::sys::process::Killable;
+use crate::sys::spawn::{Child, spawn_with_socket};
+use crate::sys::{Errno, poll};
 use crate::{Error, Result};
 
 /// A server is given this long to start.
@@ -63,7 +61,7 @@ pub struct Settings {
     pub tracked: bool,
 }
 
-/// What a server is told.
+/// What a server is instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
     /// The file of its socket; `None` for a port.
@@ -129,12 +127,12 @@ impl Instructions {
 }
 
 /// The bytes that tell the starter that the server serves.
-pub fn report() -> Vec<u8> {
+pub fn started_message() -> Vec<u8> {
     frame(&pickle::write(&Value::Bool(true)))
 }
 
 /// The bytes that tell him why it cannot.
-pub fn report_failure(error: &Error) -> Vec<u8> {
+pub fn failure_message(error: &Error) -> Vec<u8> {
     let errno = error.errno.map_or(Value::None, |errno| Value::Int(errno.into()));
     frame(&pickle::write(&Value::Tuple(vec![error.code.into(), errno, error.message.as_str().into()])))
 }
@@ -147,9 +145,9 @@ pub struct Server {
     /// Its id.
     pub pid: u32,
     /// The server ends when this does.
-    line: Arc<UnixStream>,
+    socket: Arc<UnixStream>,
     /// It and no other process that is given its id later; older systems have no such thing.
-    process: Option<OwnedFd>,
+    process: Option<Killable>,
 }
 
 /// What is left to do for somebody who can wait: to see a server start, and end.
@@ -158,34 +156,36 @@ pub struct Watch {
     program: PathBuf,
     /// Until somebody has waited for it.
     child: Option<Child>,
-    line: Arc<UnixStream>,
-    place: Place,
+    socket: Arc<UnixStream>,
+    endpoint: Endpoint,
 }
 
 /// What was made for a server.
 #[derive(Debug)]
-struct Place {
-    home: Home,
+struct Endpoint {
+    ledgers: LedgerDirectory,
     token: Token,
     file: Option<SocketFile>,
 }
 
-impl Place {
+impl Endpoint {
     /// Puts a server there.
     fn open(
         &mut self,
-        ledger: &Prepared,
+        ledger: &PreparedLedger,
         program: &Path,
         settings: &Settings,
         patience: Duration,
     ) -> Result<(Address, Child, UnixStream)> {
-        let (listener, address) = Listener::bind(&settings.address, &self.home, self.token, patience)?;
+        let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, patience)?;
         self.file = listener.file().cloned();
         let Settings { key, tracked, .. } = settings.clone();
-        let told = Instructions { file: self.file.clone(), token: self.token, key, tracked }.message();
-        let (child, line) = spawn_told(program, c"manager", &told, &[listener.as_fd(), ledger.as_fd()])
-            .map_err(|error| failed(program, &format!("cannot be started: {error}")))?;
-        Ok((address, child, line))
+        let instructions =
+            Instructions { file: self.file.clone(), token: self.token, key, tracked }.message();
+        let (child, socket) =
+            spawn_with_socket(program, c"manager", &instructions, &[listener.as_fd(), ledger.as_fd()])
+                .map_err(|error| failed(program, &format!("cannot be started: {error}")))?;
+        Ok((address, child, socket))
     }
 
     /// Takes all of it away. The server has not served anybody, so it owns nothing.
@@ -193,7 +193,7 @@ impl Place {
         if let Some(file) = &self.file {
             file.remove();
         }
-        self.home.forget(self.token, patience);
+        self.ledgers.forget(self.token, patience);
     }
 }
 
@@ -205,27 +205,25 @@ impl Server {
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` where the program cannot be
     /// started; `ERR_SHM_BUSY` where something would have to be waited for longer than `patience`.
     pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
-        let home = Home::default();
-        let ledger = Prepared::new(&home, patience)?;
-        let mut place = Place { home, token: ledger.token(), file: None };
-        let opened = place.open(&ledger, program, settings, patience);
-        let (address, child, line) = opened.inspect_err(|_| place.give_up(patience))?;
-        let (pid, line) = (child.pid(), Arc::new(line));
-        let process =
-            Pid::from_raw(pid.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        let server = Server { address, pid, line: Arc::clone(&line), process };
-        Ok((server, Watch { program: program.to_owned(), child: Some(child), line, place }))
+        let ledgers = LedgerDirectory::default();
+        let ledger = PreparedLedger::new(&ledgers, patience)?;
+        let mut endpoint = Endpoint { ledgers, token: ledger.token(), file: None };
+        let opened = endpoint.open(&ledger, program, settings, patience);
+        let (address, child, socket) = opened.inspect_err(|_| endpoint.give_up(patience))?;
+        let (pid, socket) = (child.pid(), Arc::new(socket));
+        let server = Server { address, pid, socket: Arc::clone(&socket), process: Killable::new(pid) };
+        Ok((server, Watch { program: program.to_owned(), child: Some(child), socket, endpoint }))
     }
 
     /// Lets it end: it unlinks what it owns, and goes.
     pub fn let_go(&self) {
-        let _ = self.line.shutdown(Shutdown::Write);
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Ends it by force, where it does not end by itself.
     pub fn kill(&self) {
         if let Some(process) = &self.process {
-            let _ = pidfd_send_signal(process, Signal::KILL);
+            process.kill();
         }
     }
 }
@@ -242,7 +240,7 @@ impl Watch {
     /// # Errors
     /// `ERR_SHM_START`, or what it says itself: then it is gone, and what was made for it.
     pub fn started(&mut self) -> Result<()> {
-        let started = match read_report(&self.line).as_deref().map(parse_report) {
+        let started = match read_start_message(&self.socket).as_deref().map(parse_start_message) {
             Some(started) => started,
             None => Err(failed(&self.program, "ended, or said nothing for too long, before it was ready")),
         };
@@ -253,7 +251,7 @@ impl Watch {
     pub fn wait(mut self) -> Option<i32> {
         let mut byte = [0];
         // It says nothing more.
-        while match (&*self.line).read(&mut byte) {
+        while match (&*self.socket).read(&mut byte) {
             Ok(count) => count > 0,
             Err(error) => error.kind() == io::ErrorKind::Interrupted,
         } {}
@@ -278,7 +276,7 @@ impl Watch {
     fn give_up(&mut self) {
         if let Some(child) = self.child.take() {
             child.kill();
-            self.place.give_up(PATIENCE);
+            self.endpoint.give_up(PATIENCE);
         }
     }
 }
@@ -295,7 +293,7 @@ fn failed(program: &Path, why: &str) -> Error {
 }
 
 /// `None` where none came.
-fn read_report(mut line: &UnixStream) -> Option<Vec<u8>> {
+fn read_start_message(mut socket: &UnixStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();
     let mut chunk = [0; 1024];
@@ -304,22 +302,21 @@ fn read_report(mut line: &UnixStream) -> Option<Vec<u8>> {
             return Some(message.to_vec());
         }
         let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).unwrap_or_default();
-        match poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&timeout)) {
+        match poll::wait_readable(socket, left) {
             Err(Errno::INTR) => continue,
-            Ok(count) if count > 0 => {}
+            Ok(true) => {}
             _ => return None,
         }
-        match line.read(&mut chunk) {
+        match socket.read(&mut chunk) {
             Ok(count) if count > 0 => frames.push(&chunk[..count]),
             _ => return None,
         }
     }
 }
 
-fn parse_report(report: &[u8]) -> Result<()> {
+fn parse_start_message(message: &[u8]) -> Result<()> {
     let refuse = || protocol("the manager's process said something else than how it started");
-    let parts = match pickle::read(report)? {
+    let parts = match pickle::read(message)? {
         Value::Bool(true) => return Ok(()),
         Value::Tuple(parts) => parts,
         _ => return Err(refuse()),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            expose()                blank()                  last Arc dropped
-//!  private ───────────▶ exposed ───────────────▶ blanked ───────────────────────▶ quarantine ──▶ unmapped
+//!  private ───────────▶ exposed ───────────────▶ zeroed ───────────────────────▶ quarantine ──▶ unmapped
 //!     │                    │                        │ abandon()
 //!     │ dropped            └── abandon(), dropped ──┴──────────▶ zero pages for ever
 //!     ▼
@@ -19,15 +19,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use super::platform;
 use crate::Result;
 use crate::bytes::SharedBytes;
+use crate::error::system_error;
+use crate::sys::map::{Range, Span};
 
 /// How long a range stays mapped at least after its finalizer ran.
 const QUARANTINE: Duration = Duration::from_secs(60);
 /// Blanked ranges cost addresses only, of which there are 128 TB. Below this they stay for good; beyond it, or
 /// when the system has no addresses left (`ulimit -v`), those whose time is over are unmapped.
-const KEPT_BYTES: usize = 32 << 40;
+const QUARANTINED_MAX: usize = 32 << 40;
 
 const PRIVATE: u8 = 0;
 const EXPOSED: u8 = 1;
@@ -38,14 +39,14 @@ const ABANDONED: u8 = 2;
 #[derive(Debug)]
 pub struct Mapping {
     /// Taken only by `drop`.
-    range: Option<platform::Range>,
+    range: Option<Range>,
     state: AtomicU8,
-    blanked: AtomicBool,
+    zeroed: AtomicBool,
 }
 
 impl Mapping {
-    pub(super) fn new(range: platform::Range) -> Self {
-        Mapping { range: Some(range), state: AtomicU8::new(PRIVATE), blanked: AtomicBool::new(false) }
+    pub(super) fn new(range: Range) -> Self {
+        Mapping { range: Some(range), state: AtomicU8::new(PRIVATE), zeroed: AtomicBool::new(false) }
     }
 
     /// Address and length in bytes.
@@ -78,17 +79,17 @@ impl Mapping {
     /// # Errors
     /// What the system says.
     pub fn refresh(&self) -> Result<()> {
-        self.range.as_ref().map_or(Ok(()), platform::Range::refresh)
+        self.range.as_ref().map_or(Ok(()), Range::refresh).map_err(system_error("madvise"))
     }
 
     /// Gives the memory back and leaves private zero pages at its address. Idempotent.
-    pub fn blank(&self) {
+    pub fn zero_map(&self) {
         if let Some(range) = &self.range
-            && !self.blanked.swap(true, Ordering::AcqRel)
-            && range.blank().is_err()
+            && !self.zeroed.swap(true, Ordering::AcqRel)
+            && range.zero_map().is_err()
         {
             // The system is out of mappings: the old pages stay, valid memory still. `drop` tries again.
-            self.blanked.store(false, Ordering::Release);
+            self.zeroed.store(false, Ordering::Release);
         }
     }
 }
@@ -97,7 +98,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         let state = *self.state.get_mut();
         if state != PRIVATE {
-            self.blank();
+            self.zero_map();
         }
         let Some(range) = self.range.take() else { return };
         match state {
@@ -110,25 +111,25 @@ impl Drop for Mapping {
 
 /// Neighbouring ranges are one here, as they are one mapping in the kernel: a loop that makes and closes a
 /// million segments is one entry, not a million.
-struct Kept {
+struct QuarantinedSpan {
     since: Instant,
-    span: platform::Span,
+    span: Span,
 }
 
 struct Quarantine {
-    kept: VecDeque<Kept>,
+    spans: VecDeque<QuarantinedSpan>,
     bytes: usize,
 }
 
-static QUARANTINED: Mutex<Quarantine> = Mutex::new(Quarantine { kept: VecDeque::new(), bytes: 0 });
+static QUARANTINED: Mutex<Quarantine> = Mutex::new(Quarantine { spans: VecDeque::new(), bytes: 0 });
 
-/// Keeps a blanked range.
-fn quarantine(range: platform::Range) {
+/// Keeps a zeroed range.
+fn quarantine(range: Range) {
     let since = Instant::now();
     let span = range.into_span();
     let mut all = QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     all.bytes += span.len();
-    let left = match all.kept.back_mut() {
+    let left = match all.spans.back_mut() {
         Some(last) => {
             let left = last.span.join(span);
             if left.is_none() {
@@ -139,27 +140,27 @@ fn quarantine(range: platform::Range) {
         None => Some(span),
     };
     if let Some(span) = left {
-        all.kept.push_back(Kept { since, span });
+        all.spans.push_back(QuarantinedSpan { since, span });
     }
-    if all.bytes > KEPT_BYTES {
-        all.unmap_what_is_due();
+    if all.bytes > QUARANTINED_MAX {
+        all.unmap_expired();
     }
 }
 
 impl Quarantine {
-    fn unmap_what_is_due(&mut self) -> bool {
-        let before = self.kept.len();
-        while self.kept.front().is_some_and(|kept| kept.since.elapsed() >= QUARANTINE) {
-            if let Some(kept) = self.kept.pop_front() {
-                self.bytes -= kept.span.len();
-                kept.span.unmap();
+    fn unmap_expired(&mut self) -> bool {
+        let before = self.spans.len();
+        while self.spans.front().is_some_and(|span| span.since.elapsed() >= QUARANTINE) {
+            if let Some(span) = self.spans.pop_front() {
+                self.bytes -= span.span.len();
+                span.span.unmap();
             }
         }
-        self.kept.len() < before
+        self.spans.len() < before
     }
 }
 
 /// Gives addresses back, as far as their quarantine allows; says whether there were any.
-pub(super) fn relieve() -> bool {
-    QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unmap_what_is_due()
+pub(super) fn unmap_expired() -> bool {
+    QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unmap_expired()
 }

@@ -1,15 +1,13 @@
 //! Named segments: create, attach, map, unlink.
 //!
 //! A segment is raw bytes from byte 0 on, with no header of ours, under the name that Python's
-//! `shared_memory.SharedMemory` would use. The platform is behind one door ([`platform`]).
+//! `shared_memory.SharedMemory` would use. What the system does for it is in [`crate::sys`].
 
+pub mod lock_header;
 mod mapping;
-#[cfg(target_os = "linux")]
-mod memory_limit;
 mod name;
-#[cfg(target_os = "linux")]
-#[path = "unix.rs"]
-mod platform;
+mod raw;
+mod unpublished;
 
 use std::fmt::Debug;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,34 +19,19 @@ use std::time::Duration;
 pub use mapping::Mapping;
 pub(crate) use name::LEDGERS;
 pub use name::Name;
-pub(crate) use platform::{identity, link_nameless, os};
+use raw::RawSegment;
+use unpublished::UnpublishedSegment;
 
 use crate::bytes::SharedBytes;
+use crate::error::system_error;
+pub use crate::sys::file::Identity;
+use crate::sys::file::Stat;
+use crate::sys::process;
+pub use crate::sys::shm::Access;
 use crate::{Error, Result};
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("shmkit has no segments on this platform yet: add a file beside segment/unix.rs");
-
-/// What a handle may do to its segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Reads and writes reach everybody.
-    ReadWrite,
-    /// Reads see what others write; writes stay private to the handle.
-    ReadOnly,
-}
-
-/// Tells two segments apart that had the same name one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// The filesystem.
-    pub device: u64,
-    /// The segment in it.
-    pub inode: u64,
-}
-
 /// Who is told of a new segment before anybody else can see it.
-pub trait Claim: Debug + Send + Sync {
+pub trait Owner: Debug + Send + Sync {
     /// The segment `id` is about to be published as `name`; told again where that name is taken.
     ///
     /// # Errors
@@ -63,7 +46,7 @@ pub trait Claim: Debug + Send + Sync {
 
     /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether the
     /// name is free.
-    fn make_way(&self, name: &Name) -> bool;
+    fn free_name(&self, name: &Name) -> bool;
 
     /// Becomes an owner beside those that the segment has; of a segment that has none it does not. False where the
     /// name does not belong to that segment any more, or will not in a moment.
@@ -80,12 +63,12 @@ pub struct CreateOptions {
     pub name: Option<Name>,
     /// Permission bits, set exactly (the umask has no say).
     pub mode: u32,
-    /// Claim the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
+    /// Owner the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
     pub reserve: bool,
     /// Fault every page in now.
     pub populate: bool,
     /// Who owns it; `None` leaves it until somebody unlinks it.
-    pub owner: Option<Arc<dyn Claim>>,
+    pub owner: Option<Arc<dyn Owner>>,
 }
 
 impl Default for CreateOptions {
@@ -139,7 +122,7 @@ const PREFAULTED_FROM: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Segment {
     name: Name,
-    object: platform::Object,
+    raw: RawSegment,
     size: usize,
     id: Identity,
     access: Access,
@@ -188,12 +171,13 @@ impl Segment {
         };
         // Contents are written at once, so their memory is needed at once.
         let reserve = options.reserve || fill.is_some();
-        let draft = platform::Draft::new(size as u64, options.mode, reserve, cancelled).map_err(about)?;
-        let id = draft.object().stat().map_err(about)?.id;
+        let unpublished =
+            UnpublishedSegment::new(size as u64, options.mode, reserve, cancelled).map_err(about)?;
+        let id = unpublished.segment().stat().map_err(about)?.id;
         let mapping = OnceLock::new();
         let prefault = options.populate || (reserve && size >= PREFAULTED_FROM);
         if options.populate || fill.is_some() || size >= MAPPED_AT_ONCE_FROM {
-            let mapped = map(draft.object(), size, Access::ReadWrite, prefault).map_err(about)?;
+            let mapped = map(unpublished.segment(), size, Access::ReadWrite, prefault).map_err(about)?;
             if let Some(fill) = fill {
                 fill(mapped.bytes())?;
             }
@@ -201,12 +185,12 @@ impl Segment {
         }
         let owner = options.owner.as_deref();
         let published = match &options.name {
-            Some(name) => publish_as(&draft, id, name, owner).map(|()| name.clone()),
-            None => publish_at_random(&draft, id, owner),
+            Some(name) => publish_as(&unpublished, id, name, owner).map(|()| name.clone()),
+            None => publish_at_random(&unpublished, id, owner),
         };
         let name = published.inspect_err(|_| owner.into_iter().for_each(|owner| owner.disclaim(id)))?;
-        let object = draft.into_object();
-        Ok(Segment { name, object, size, id, access: Access::ReadWrite, created: true, prefault, mapping })
+        let raw = unpublished.into_segment();
+        Ok(Segment { name, raw, size, id, access: Access::ReadWrite, created: true, prefault, mapping })
     }
 
     /// Opens an existing segment.
@@ -220,25 +204,25 @@ impl Segment {
     }
 
     fn attach_inner(name: &Name, options: &AttachOptions) -> Result<Self> {
-        let open = || platform::Object::open(name, options.access).and_then(|it| Ok((it.stat()?, it)));
+        let open = || RawSegment::open(name, options.access).and_then(|it| Ok((it.stat()?, it)));
         let mut opened = open();
         for tries in 0..MOVED_TRIES {
             if opened.as_ref().err().is_none_or(|error| error.code != "ERR_SHM_NOT_A_SEGMENT") {
                 break;
             }
             // A directory may be in its place for a moment: see `ledger::take`.
-            if tries >= MOVING_TRIES && !platform::is_in_the_way(name) {
+            if tries >= MOVING_TRIES && !raw::is_placeholder(name) {
                 break;
             }
             sleep(Duration::from_millis(1));
             opened = open();
         }
-        let (mut stat, object) = opened?;
+        let (mut stat, raw) = opened?;
         if options.expect.is_some_and(|id| id != stat.id) {
             let message = "the segment that was meant is gone, and its name belongs to another one now";
             return Err(Error::own("ERR_SHM_UNLINKED", message));
         }
-        if !stat.mine && !options.foreign {
+        if !is_mine(&stat) && !options.foreign {
             let message = "the segment belongs to another user; attach with { foreign: true } to trust it";
             return Err(Error::own("ERR_SHM_FOREIGN", message));
         }
@@ -247,7 +231,7 @@ impl Segment {
                 break;
             }
             sleep(Duration::from_millis(1));
-            stat = object.stat()?;
+            stat = raw.stat()?;
         }
         let size = usize::try_from(stat.size).unwrap_or(usize::MAX);
         if size == 0 {
@@ -255,12 +239,12 @@ impl Segment {
                 "the segment has no bytes: its creator is still at it, or died before it gave it a size";
             return Err(Error::own("ERR_SHM_EMPTY", message));
         }
-        if options.reserve && options.access == Access::ReadWrite && stat.reserved < stat.size {
-            object.reserve(stat.size)?;
+        if options.reserve && options.access == Access::ReadWrite && stat.allocated < stat.size {
+            raw.reserve(stat.size)?;
         }
         let segment = Segment {
             name: name.clone(),
-            object,
+            raw,
             size,
             id: stat.id,
             access: options.access,
@@ -310,7 +294,7 @@ impl Segment {
         let mut tries = 1..RACE_TRIES;
         loop {
             if let Some(owner) = &options.owner {
-                owner.make_way(name);
+                owner.free_name(name);
             }
             match Self::attach(name, &attach) {
                 Err(error) if error.code == "ENOENT" => {}
@@ -369,7 +353,7 @@ impl Segment {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping);
         }
-        let mapped = map(&self.object, self.size, self.access, self.prefault);
+        let mapped = map(&self.raw, self.size, self.access, self.prefault);
         let mapped = Arc::new(mapped.map_err(|error| error.about(self.name.as_str()))?);
         Ok(self.mapping.get_or_init(|| mapped))
     }
@@ -379,12 +363,12 @@ impl Segment {
     /// # Errors
     /// As `mapping`.
     pub fn map_again(&self) -> Result<Mapping> {
-        map(&self.object, self.size, self.access, false).map_err(|error| error.about(self.name.as_str()))
+        map(&self.raw, self.size, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// A mapping of its first `len` bytes, which may be more than it has: those can be touched once it has grown.
-    pub(crate) fn map_reaching(&self, len: usize) -> Result<Mapping> {
-        map(&self.object, len, self.access, false).map_err(|error| error.about(self.name.as_str()))
+    pub(crate) fn map_first(&self, len: usize) -> Result<Mapping> {
+        map(&self.raw, len, self.access, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// A private view of the same bytes: it shows what others write, and what is written to it reaches nobody.
@@ -392,36 +376,36 @@ impl Segment {
     /// # Errors
     /// As `mapping`.
     pub fn map_privately(&self) -> Result<Mapping> {
-        self.map_privately_reaching(self.size)
+        self.map_first_privately(self.size)
     }
 
     /// The same of its first `len` bytes, which may be more than it has.
-    pub(crate) fn map_privately_reaching(&self, len: usize) -> Result<Mapping> {
-        map(&self.object, len, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
+    pub(crate) fn map_first_privately(&self, len: usize) -> Result<Mapping> {
+        map(&self.raw, len, Access::ReadOnly, false).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Makes it at least this long.
     pub(crate) fn grow(&self, size: usize) -> Result<()> {
         let about = |error: Error| error.about(self.name.as_str());
-        if self.len_now()? >= size {
+        if self.current_size()? >= size {
             return Ok(());
         }
-        self.object.grow(size as u64).map_err(about)
+        self.raw.grow(size as u64).map_err(about)
     }
 
     /// Bytes that it has by now.
-    pub(crate) fn len_now(&self) -> Result<usize> {
+    pub(crate) fn current_size(&self) -> Result<usize> {
         Ok(usize::try_from(self.stat()?.size).unwrap_or(usize::MAX))
     }
 
     /// Whether it has a name.
     pub(crate) fn is_linked(&self) -> Result<bool> {
-        self.object.is_linked().map_err(|error| error.about(self.name.as_str()))
+        self.raw.is_linked().map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Whether it belongs to this user.
     pub(crate) fn is_mine(&self) -> Result<bool> {
-        Ok(self.stat()?.mine)
+        Ok(is_mine(&self.stat()?))
     }
 
     /// The user it belongs to.
@@ -434,24 +418,24 @@ impl Segment {
         Ok(self.stat()?.mode)
     }
 
-    fn stat(&self) -> Result<platform::Stat> {
-        self.object.stat().map_err(|error| error.about(self.name.as_str()))
+    fn stat(&self) -> Result<Stat> {
+        self.raw.stat().map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Takes hold of a number, as no other handle does at a time; false where another one has it. The system lets go
     /// of it when this handle, or its process, is gone.
-    pub(crate) fn hold(&self, number: u32) -> Result<bool> {
-        self.object.hold(number).map_err(|error| error.about(self.name.as_str()))
+    pub(crate) fn lock_number(&self, number: u32) -> Result<bool> {
+        self.raw.lock_number(number).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Whether another handle holds the number, anywhere.
-    pub(crate) fn is_held(&self, number: u32) -> Result<bool> {
-        self.object.is_held(number).map_err(|error| error.about(self.name.as_str()))
+    pub(crate) fn is_number_locked(&self, number: u32) -> Result<bool> {
+        self.raw.is_number_locked(number).map_err(|error| error.about(self.name.as_str()))
     }
 
     /// Lets go of the number.
-    pub(crate) fn let_go(&self, number: u32) {
-        self.object.let_go(number);
+    pub(crate) fn unlock_number(&self, number: u32) {
+        self.raw.unlock_number(number);
     }
 
     /// Lets a read-only handle's mapping show what the segment holds now, also where it was written to; nothing for
@@ -484,7 +468,7 @@ impl Segment {
             // SAFETY: what the caller promises is what is asked for.
             Access::ReadWrite => return Ok(unsafe { self.mapping()?.bytes().copy_to(offset, target, len) }),
             // SAFETY: as above.
-            Access::ReadOnly => unsafe { self.object.read(offset as u64, target, len) },
+            Access::ReadOnly => unsafe { self.raw.read(offset as u64, target, len) },
         };
         read.map(Some).map_err(|error| error.about(self.name.as_str()))
     }
@@ -492,47 +476,65 @@ impl Segment {
 
 impl AsFd for Segment {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.object.as_fd()
+        self.raw.as_fd()
     }
 }
 
-fn map(object: &platform::Object, size: usize, access: Access, prefault: bool) -> Result<Mapping> {
-    let range = match object.map(size, access) {
-        Err(error) if error.code == "ENOMEM" && mapping::relieve() => object.map(size, access)?,
+fn is_mine(stat: &Stat) -> bool {
+    stat.uid == process::user()
+}
+
+fn map(raw: &RawSegment, size: usize, access: Access, prefault: bool) -> Result<Mapping> {
+    let range = match raw.map(size, access) {
+        Err(error) if error.code == "ENOMEM" && mapping::unmap_expired() => raw.map(size, access)?,
         result => result?,
     };
     if prefault {
-        range.prefault()?;
+        range.prefault().map_err(system_error("madvise"))?;
     }
     Ok(Mapping::new(range))
 }
 
-/// Gives the draft its name, once its owner has it written down: killed in between, the owner leaves a note
+/// Gives the segment its name, once its owner has it written down: killed in between, the owner leaves a note
 /// of nothing, and never a segment of nobody's.
-fn publish(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dyn Claim>) -> Result<()> {
+fn publish(
+    unpublished: &UnpublishedSegment,
+    id: Identity,
+    name: &Name,
+    owner: Option<&dyn Owner>,
+) -> Result<()> {
     owner
         .map_or(Ok(()), |owner| owner.claim(name, id))
-        .and_then(|()| draft.publish(name))
+        .and_then(|()| unpublished.publish(name))
         .map(|()| owner.into_iter().for_each(|owner| owner.published(name, id)))
         .map_err(|error| error.about(name.as_str()))
 }
 
 /// Publishes under this name, also where it belongs to a segment whose owners have just died.
-fn publish_as(draft: &platform::Draft, id: Identity, name: &Name, owner: Option<&dyn Claim>) -> Result<()> {
-    match publish(draft, id, name, owner) {
-        Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.make_way(name)) => {
-            publish(draft, id, name, owner)
+fn publish_as(
+    unpublished: &UnpublishedSegment,
+    id: Identity,
+    name: &Name,
+    owner: Option<&dyn Owner>,
+) -> Result<()> {
+    match publish(unpublished, id, name, owner) {
+        Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.free_name(name)) => {
+            publish(unpublished, id, name, owner)
         }
         result => result,
     }
 }
 
 /// Publishes under a name that nobody else has.
-fn publish_at_random(draft: &platform::Draft, id: Identity, owner: Option<&dyn Claim>) -> Result<Name> {
+fn publish_at_random(
+    unpublished: &UnpublishedSegment,
+    id: Identity,
+    owner: Option<&dyn Owner>,
+) -> Result<Name> {
     let mut tries = 1..RACE_TRIES;
     loop {
         let name = Name::random()?;
-        match publish(draft, id, &name, owner) {
+        match publish(unpublished, id, &name, owner) {
             Ok(()) => return Ok(name),
             Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
             Err(error) => return Err(error),
@@ -548,7 +550,7 @@ fn publish_at_random(draft: &platform::Draft, id: Identity, owner: Option<&dyn C
 /// # Errors
 /// `ENOENT` where it is gone, or where the name belongs to another segment than `id` by now.
 pub fn unlink(name: &Name, id: Identity) -> Result<()> {
-    platform::unlink(name, id).map_err(|error| error.about(name.as_str()))
+    raw::unlink(name, id).map_err(|error| error.about(name.as_str()))
 }
 
 /// Which segment has the name now.
@@ -556,7 +558,7 @@ pub fn unlink(name: &Name, id: Identity) -> Result<()> {
 /// # Errors
 /// `ENOENT`, `ERR_SHM_NOT_A_SEGMENT`, and what else the system says.
 pub fn identify(name: &Name) -> Result<Identity> {
-    platform::identify(name).map_err(|error| error.about(name.as_str()))
+    raw::identify(name).map_err(|error| error.about(name.as_str()))
 }
 
 /// The error of an unlink that came too late: nobody has the name now, or another segment has.
@@ -566,5 +568,5 @@ pub(crate) fn gone(name: &Name, taken: bool) -> Error {
     } else {
         "the segment was unlinked already"
     };
-    platform::gone(message).about(name.as_str())
+    raw::gone(message).about(name.as_str())
 }

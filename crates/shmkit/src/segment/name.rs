@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::platform;
+use crate::sys::shm;
 use crate::{Error, Result};
 
 /// How names begin that `Name::random` draws, and how long they are with the digits that follow.
@@ -42,8 +42,8 @@ impl Name {
         if name.contains('/') {
             return refuse("a segment's name must not contain '/'; the leading one is added for you".into());
         }
-        if name.len() > platform::NAME_MAX {
-            let (len, max) = (name.len(), platform::NAME_MAX);
+        if name.len() > shm::NAME_MAX {
+            let (len, max) = (name.len(), shm::NAME_MAX);
             return refuse(format!("the name has {len} bytes, and the system allows {max}"));
         }
         Ok(Name(name.to_owned()))
@@ -83,10 +83,10 @@ impl Name {
     /// a digest in place of what is cut off.
     pub fn sidecar(&self) -> Name {
         let name = &self.0;
-        if name.len() + SIDECAR.len() <= platform::NAME_MAX {
+        if name.len() + SIDECAR.len() <= shm::NAME_MAX {
             return Name(format!("{name}{SIDECAR}"));
         }
-        let mut kept = platform::NAME_MAX - SIDECAR.len() - 17;
+        let mut kept = shm::NAME_MAX - SIDECAR.len() - 17;
         while !name.is_char_boundary(kept) {
             kept -= 1;
         }
@@ -99,13 +99,13 @@ impl Name {
 
     /// The name of the segment that this is the name of the lock beside of; `None` for other names, and for those
     /// that were cut off.
-    pub(crate) fn of_sidecar(&self) -> Option<Name> {
+    pub(crate) fn sidecar_owner(&self) -> Option<Name> {
         let name = self.0.strip_suffix(SIDECAR).and_then(|name| Name::new(name).ok())?;
         (name.sidecar() == *self).then_some(name)
     }
 
     /// Whether it looks like one of `random`, or the lock beside it: nobody takes such a name a second time.
-    pub fn is_drawn(&self) -> bool {
+    pub fn is_random(&self) -> bool {
         let name = self.0.strip_suffix(SIDECAR).unwrap_or(&self.0);
         name.len() == RANDOM_LENGTH
             && name.strip_prefix(PREFIX).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -149,9 +149,9 @@ mod tests {
         let (a, b) = (Name::random().expect("random"), Name::random().expect("random"));
         assert_ne!(a, b);
         assert!(a.as_str().len() < 31);
-        assert!(a.is_drawn() && b.is_drawn());
+        assert!(a.is_random() && b.is_random());
         for name in ["shmkit_", "shmkit_00000000000", "shmkit_00000000000g", "frames", "psm_00000000000000"] {
-            assert!(!Name::new(name).expect(name).is_drawn(), "{name}");
+            assert!(!Name::new(name).expect(name).is_random(), "{name}");
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::file::LockFile;
-use super::wait::{Place, Progress, Wait};
+use super::lock_file::LockFile;
+use super::wait::{Progress, Wait, WakeWord};
 use super::word::{Word, event};
 use crate::Result;
-use crate::lock_file::{Kind, WORD};
+use crate::segment::lock_header::{Kind, WORD};
 use crate::segment::{CreateOptions, Identity, Name};
 
 /// An open event.
@@ -81,7 +81,7 @@ impl Wait for EventWait {
         Ok(match event::attempt(file.word(WORD), self.generation) {
             None => Progress::Done { inconsistent: false },
             Some(expected) => {
-                Progress::Blocked(Place { mapping: Arc::clone(file.mapping()), offset: WORD, expected })
+                Progress::Blocked(WakeWord { mapping: Arc::clone(file.mapping()), offset: WORD, expected })
             }
         })
     }

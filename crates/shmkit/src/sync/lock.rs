@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::file::LockFile;
-use super::wait::{Place, Progress, Wait};
+use super::lock_file::LockFile;
+use super::wait::{Progress, Wait, WakeWord};
 use super::word::lock::{self, Attempt, Left, OWNER, Step};
 use super::word::{Word, reading};
-use crate::fork::Number;
-use crate::lock_file::{Kind, READ, WORD};
+use crate::segment::lock_header::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
+use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
 /// Who has waited for so long does not let those go first who have just come.
@@ -30,7 +30,7 @@ pub enum Want {
 #[derive(Debug)]
 pub struct SharedLock {
     file: LockFile,
-    me: Number,
+    me: PerProcessNumber,
 }
 
 impl SharedLock {
@@ -55,13 +55,13 @@ impl SharedLock {
     /// # Errors
     /// `ERR_SHM_UNLINKED` where the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,
     /// `ERR_SHM_TOO_MANY`; what the system says.
-    pub fn beside(segment: &Segment) -> Result<Self> {
-        Self::joined(LockFile::beside(segment)?)
+    pub fn sidecar(segment: &Segment) -> Result<Self> {
+        Self::joined(LockFile::sidecar(segment)?)
     }
 
     fn joined(file: LockFile) -> Result<Self> {
         let me = file.join()?;
-        Ok(SharedLock { file, me: Number::new(me) })
+        Ok(SharedLock { file, me: PerProcessNumber::new(me) })
     }
 
     /// Its file.
@@ -189,7 +189,7 @@ impl SharedLock {
     pub fn leave(&self) {
         if let Some(me) = self.me.give_up() {
             self.file.leave(me);
-            self.file.remove_if_left_over();
+            self.file.remove_if_orphaned();
         }
     }
 
@@ -270,7 +270,7 @@ impl LockWait {
     }
 
     fn blocked(&self, offset: usize, expected: u32) -> Progress {
-        Progress::Blocked(Place { mapping: Arc::clone(self.lock.file.mapping()), offset, expected })
+        Progress::Blocked(WakeWord { mapping: Arc::clone(self.lock.file.mapping()), offset, expected })
     }
 
     /// The word is had, or this is to be slept on.

@@ -3,7 +3,7 @@
 //! - [`word`]: what the words mean that processes wait on; nothing of the system in it.
 //! - [`SharedLock`]: one writes, or many read. [`SharedEvent`]: set or not.
 //! - `participants`: who takes part in a lock, `members`: in a ring. `presence`: whether they live.
-//! - [`Sleepers`]: threads that wait for many of them at once, for who must not be blocked.
+//! - [`WaiterThreads`]: threads that wait for many of them at once, for who must not be blocked.
 //!
 //! A **participant** is a handle, of which a Node environment (the main thread or a worker) has one for each lock.
 //! It holds its slot's number in the file by a lock of the kernel's (`fcntl`, of the open file description), which
@@ -19,22 +19,20 @@
 //! others begin, and waits until all who read are done or dead.
 
 mod event;
-mod file;
-#[cfg(target_os = "linux")]
-mod futex;
+mod inspect;
+pub(crate) mod liveness;
 mod lock;
-mod look;
-pub(crate) mod members;
+mod lock_file;
 mod participants;
-pub(crate) mod presence;
-mod sleepers;
+mod shared_word;
 mod wait;
+mod waiter_threads;
 pub mod word;
 
 pub use event::{EventWait, SharedEvent};
-pub use file::LockFile;
+pub use inspect::{LockState, inspect};
 pub use lock::{LockWait, SharedLock, Want};
-pub use look::{LockState, look};
-pub use sleepers::{Sleepers, Ticket};
-pub use wait::{Place, Progress, SLICE, Suspect, Wait, late, sleep};
+pub use lock_file::LockFile;
+pub use wait::{Progress, SLICE, Suspect, Wait, WakeWord, late, sleep};
+pub use waiter_threads::{Ticket, WaiterThreads};
 pub use word::lock::Left;

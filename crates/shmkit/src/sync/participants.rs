@@ -12,11 +12,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::file::LockFile;
-use super::presence::Presence;
+use super::liveness::LivenessRecord;
+use super::lock_file::LockFile;
 use super::word::lock::{self, Left, SLOTS};
 use super::word::reading;
-use crate::lock_file::{PARTICIPANT, PARTICIPANTS, USED, WORD};
+use crate::segment::lock_header::{PARTICIPANT, PARTICIPANTS, USED, WORD};
 use crate::{Error, Result};
 
 pub(super) const GENERATION: usize = 4;
@@ -43,14 +43,14 @@ impl LockFile {
     /// `ERR_SHM_TOO_MANY`; `ENOSPC` where the file cannot grow; what else the system says.
     pub(super) fn join(&self) -> Result<u32> {
         for slot in 0..SLOTS {
-            if !self.segment().hold(slot)? {
+            if !self.segment().lock_number(slot)? {
                 continue;
             }
             match self.take_slot(slot) {
                 Ok(Some(owner)) => return Ok(owner),
-                Ok(None) => self.segment().let_go(slot),
+                Ok(None) => self.segment().unlock_number(slot),
                 Err(error) => {
-                    self.segment().let_go(slot);
+                    self.segment().unlock_number(slot);
                     return Err(error);
                 }
             }
@@ -62,7 +62,7 @@ impl LockFile {
     /// For who holds the slot's number.
     fn take_slot(&self, slot: u32) -> Result<Option<u32>> {
         self.segment().grow(Self::entry(slot) + PARTICIPANT)?;
-        if self.presence(slot).lives() {
+        if self.liveness(slot).is_alive() {
             return Ok(None);
         }
         let generation = self.generation(slot);
@@ -72,7 +72,7 @@ impl LockFile {
         self.note_waiting(before, false);
         let generation = generation.wrapping_add(1);
         let count = self.word(Self::entry(slot) + GENERATION);
-        self.presence(slot).note(|| count.store(generation, Ordering::Release));
+        self.liveness(slot).write(|| count.store(generation, Ordering::Release));
         self.word(USED).fetch_max(slot + 1, Ordering::SeqCst);
         Ok(Some(lock::owner(slot, generation)))
     }
@@ -107,8 +107,8 @@ impl LockFile {
         let Some(slot) = lock::slot(owner) else { return };
         let _ = lock::unlock(self.word(WORD), owner, self.left_by(owner));
         reading::leave(self.reading(slot));
-        self.presence(slot).clear();
-        self.segment().let_go(slot);
+        self.liveness(slot).clear();
+        self.segment().unlock_number(slot);
     }
 
     /// Whether an owner that `me` found in the lock's word is dead: then it stays so, and the word must be taken from it
@@ -129,11 +129,11 @@ impl LockFile {
         if lock::slot(me) == Some(slot) {
             return Ok(false);
         }
-        self.presence(slot).is_dead(slot)
+        self.liveness(slot).is_dead(slot)
     }
 
-    fn presence(&self, slot: u32) -> Presence<'_> {
-        Presence::at(self.segment(), self.mapping(), Self::entry(slot))
+    fn liveness(&self, slot: u32) -> LivenessRecord<'_> {
+        LivenessRecord::at(self.segment(), self.mapping(), Self::entry(slot))
     }
 
     fn generation(&self, slot: u32) -> u32 {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::futex::Spot;
 use super::word::Word;
 use crate::Result;
 use crate::segment::Mapping;
+use crate::sys::wait::Expected;
 
 /// How far a wait has come.
 #[derive(Debug)]
@@ -18,28 +18,28 @@ pub enum Progress {
         inconsistent: bool,
     },
     /// This is to be slept on.
-    Blocked(Place),
+    Blocked(WakeWord),
 }
 
 /// A word in shared memory, and what it is while it is slept on.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct WakeWord {
     pub(super) mapping: Arc<Mapping>,
     pub(super) offset: usize,
     pub(super) expected: u32,
 }
 
-impl Place {
+impl WakeWord {
     pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, expected: u32) -> Self {
-        Place { mapping, offset, expected }
+        WakeWord { mapping, offset, expected }
     }
 
     fn word(&self) -> Option<&AtomicU32> {
         self.mapping.bytes().atomic(self.offset)
     }
 
-    pub(super) fn spot(&self) -> Option<Spot<'_>> {
-        self.word().map(|word| Spot { word, expected: self.expected })
+    pub(super) fn expected(&self) -> Option<Expected<'_>> {
+        self.word().map(|word| Expected { word, value: self.expected })
     }
 }
 

@@ -4,7 +4,7 @@
 //! on. So the same code runs on shared memory, and in the models of `shmkit-models`.
 //!
 //! ```text
-//! lock     31 WAITERS  30 INCONSISTENT  29 STARVING  28 LOOKING  27..12 generation  11..0 slot + 1      0: free
+//! lock     31 WAITERS  30 INCONSISTENT  29 STARVING  28 SPINNING  27..12 generation  11..0 slot + 1      0: free
 //! event    31..2 generation  1 WAITERS  0 SET
 //! reading  1 AWAITED   0 READING                                     one for each participant
 //! ```
@@ -97,7 +97,7 @@ pub mod role {
 /// What one sleeps on until something has changed elsewhere: 31..1 generation, 0 WAITERS.
 ///
 /// Whoever sleeps says so and looks once more; whoever changes something looks whether somebody says so.
-pub mod bell {
+pub mod wake_word {
     use super::{Word, update};
 
     /// Somebody sleeps.
@@ -106,23 +106,24 @@ pub mod bell {
     pub(crate) const ALL: u32 = i32::MAX as u32;
 
     /// Says that somebody is about to sleep, who has to look once more; what is to be slept on then.
-    pub fn announce<W: Word>(bell: &W) -> u32 {
-        let (Ok(seen) | Err(seen)) = update(bell, |seen| (seen & WAITERS == 0).then_some(seen | WAITERS));
+    pub fn announce<W: Word>(wake_word: &W) -> u32 {
+        let (Ok(seen) | Err(seen)) =
+            update(wake_word, |seen| (seen & WAITERS == 0).then_some(seen | WAITERS));
         W::fence();
         seen | WAITERS
     }
 
     /// Wakes all, whether or not somebody says that he sleeps.
-    pub fn ring<W: Word>(bell: &W) {
-        let _ = update(bell, |seen| Some(seen.wrapping_add(GENERATION) & !WAITERS));
-        bell.wake(ALL);
+    pub fn wake_all<W: Word>(wake_word: &W) {
+        let _ = update(wake_word, |seen| Some(seen.wrapping_add(GENERATION) & !WAITERS));
+        wake_word.wake(ALL);
     }
 
     /// Wakes all who sleep, for one who has changed something.
-    pub fn notify_all<W: Word>(bell: &W) {
+    pub fn notify_all<W: Word>(wake_word: &W) {
         W::fence();
-        if bell.load() & WAITERS != 0 {
-            ring(bell);
+        if wake_word.load() & WAITERS != 0 {
+            wake_all(wake_word);
         }
     }
 }
@@ -138,14 +139,14 @@ pub mod lock {
     /// Somebody has waited for long: who has just come does not get it before those who sleep.
     pub const STARVING: u32 = 1 << 29;
     /// Somebody looks for it to be free, and is about to get it if its owner gives way for a moment.
-    pub const LOOKING: u32 = 1 << 28;
+    pub const SPINNING: u32 = 1 << 28;
     /// The bits of its owner: 0 is nobody.
-    pub const OWNER: u32 = LOOKING - 1;
+    pub const OWNER: u32 = SPINNING - 1;
 
     const SLOT_BITS: u32 = 12;
     const GENERATIONS: u32 = 1 << (28 - SLOT_BITS);
     /// For so many looks an owner gives way.
-    const LOOKS: u32 = 50;
+    const SPINS: u32 = 50;
     /// So many can take part in one lock at a time.
     pub const SLOTS: u32 = (1 << SLOT_BITS) - 1;
 
@@ -232,8 +233,8 @@ pub mod lock {
             // Whoever starved is gone, or about to say so again.
             stop_starving(word);
         }
-        if unlocked.is_ok_and(|seen| seen & LOOKING != 0) {
-            let _ = (0..LOOKS).find(|_| word.load() != 0);
+        if unlocked.is_ok_and(|seen| seen & SPINNING != 0) {
+            let _ = (0..SPINS).find(|_| word.load() != 0);
         }
         unlocked.is_ok()
     }

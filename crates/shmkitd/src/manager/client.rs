@@ -3,10 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
 use shmkit::manager::{PATIENCE, Reply, Request, Session};
+use shmkit::sys::{Errno, poll, socket};
 
 /// Read at a time from one of them: the others have their turn after that.
 const CHUNK: usize = 16 << 10;
@@ -33,7 +31,7 @@ pub(super) struct Client {
     failed: bool,
     waits_for: Next,
     /// When something arrived last.
-    heard: Instant,
+    last_received: Instant,
     /// Since when a handshake, a message or what is to be sent has been unfinished.
     unfinished: Option<Instant>,
 }
@@ -49,7 +47,7 @@ impl Client {
             sent: 0,
             failed: false,
             waits_for: Next::Read,
-            heard: now,
+            last_received: now,
             unfinished: Some(now),
         })
     }
@@ -62,8 +60,8 @@ impl Client {
         self.session.is_known()
     }
 
-    pub(super) fn heard(&self) -> Instant {
-        self.heard
+    pub(super) fn last_received(&self) -> Instant {
+        self.last_received
     }
 
     /// When it has had enough time; `None` while there is nothing that it has to do.
@@ -72,12 +70,12 @@ impl Client {
     }
 
     /// Whether it waits for something else than before, from now on.
-    pub(super) fn turns_to(&mut self, next: Next) -> bool {
+    pub(super) fn set_next(&mut self, next: Next) -> bool {
         std::mem::replace(&mut self.waits_for, next) != next
     }
 
     /// Sends what there is, reads what came, and has it answered.
-    pub(super) fn attend(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Reply) -> Next {
+    pub(super) fn serve_client(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Reply) -> Next {
         let mut answered = false;
         let next = match self.flush() {
             Next::Read => self.read(key, &mut |request| {
@@ -99,10 +97,10 @@ impl Client {
 
     fn read(&mut self, key: &[u8], answer: &mut impl FnMut(Request) -> Reply) -> Next {
         let mut chunk = [0; CHUNK];
-        let mut arrived: &[u8] = match recv(&self.socket, &mut chunk, RecvFlags::empty()) {
-            Ok((_, 0)) => return Next::End,
-            Ok((_, count)) => {
-                self.heard = Instant::now();
+        let mut arrived: &[u8] = match socket::receive(&self.socket, &mut chunk) {
+            Ok(0) => return Next::End,
+            Ok(count) => {
+                self.last_received = Instant::now();
                 &chunk[..count.min(CHUNK)]
             }
             // There may be requests that were left until the replies were read.
@@ -126,7 +124,7 @@ impl Client {
     /// Sends as much as there is room for.
     fn flush(&mut self) -> Next {
         while self.sent < self.out.len() {
-            match send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
+            match socket::send(&self.socket, &self.out[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Next::Write,
@@ -143,9 +141,8 @@ impl Client {
         let until = Instant::now() + patience;
         while self.flush() == Next::Write {
             let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).unwrap_or_default();
-            let ready = poll(&mut [PollFd::new(&self.socket, PollFlags::OUT)], Some(&timeout));
-            if !matches!(ready, Ok(1..) | Err(Errno::INTR)) {
+            let ready = poll::wait_writable(&self.socket, left);
+            if !matches!(ready, Ok(true) | Err(Errno::INTR)) {
                 return;
             }
         }

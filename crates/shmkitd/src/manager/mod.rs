@@ -11,13 +11,13 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, epoll};
-use rustix::io::Errno;
-use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, report, report_failure};
-use shmkit::{Error, ledger, tracker};
+use shmkit::Error;
+use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, failure_message, started_message};
+use shmkit::ownership::{self, tracker};
+use shmkit::sys::poll::{Interest, Poller};
+use shmkit::sys::{Errno, daemon, descriptors, signal};
 
 use self::client::{Client, Next};
-use crate::{descriptors, detach, signals};
 
 /// Descriptors that are not for clients.
 const SPARE_DESCRIPTORS: usize = 96;
@@ -30,7 +30,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What epoll's events carry: a client's number, or one of these.
+/// The keys of the poller: a client's number, or one of these.
 const LISTENER: u64 = u64::MAX;
 const TERMINATION: u64 = u64::MAX - 1;
 const STARTER: u64 = u64::MAX - 2;
@@ -42,7 +42,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => {
             // To whoever started it and is still waiting for a word.
             let mut stdout = io::stdout();
-            let _ = stdout.write_all(&report_failure(&error)).and_then(|()| stdout.flush());
+            let _ = stdout.write_all(&failure_message(&error)).and_then(|()| stdout.flush());
             ExitCode::FAILURE
         }
     }
@@ -51,18 +51,18 @@ pub(crate) fn run() -> ExitCode {
 fn serve() -> Result<(), Error> {
     let Instructions { file, token, key, tracked } = Instructions::read(&mut io::stdin().lock())?;
     let program = program();
-    let [socket, ledger] = detach::handed().map_err(failure)?;
-    detach::detach(detach::Kept::Handed).map_err(failure)?;
-    let termination = signals::terminations().map_err(failure)?;
-    let ledger = ledger::take_over(token, ledger)?;
+    let [socket, ledger] = daemon::passed().map_err(failure)?;
+    daemon::detach(daemon::Kept::Passed).map_err(failure)?;
+    let termination = signal::terminations().map_err(failure)?;
+    let ledger = ownership::take_over(token, ledger)?;
     let listener = Listener::handed(socket, file);
     let mut manager =
         Manager::new(&listener, &termination, key, Holdings::new(ledger.clone())).map_err(failure)?;
     let mut stdout = io::stdout();
     // Nobody may be listening any more: then the standard input has ended, too.
-    let _ = stdout.write_all(&report()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(&started_message()).and_then(|()| stdout.flush());
     let served = manager.serve(&listener, || {
-        tracker::ensure(ledger.home(), ledger.token(), || {
+        tracker::ensure(ledger.ledgers(), ledger.token(), || {
             tracked.then(|| tracker::Start { program, on_trouble: Box::new(|_| {}) })
         });
     });
@@ -80,11 +80,11 @@ fn program() -> Result<PathBuf, String> {
 }
 
 fn failure(error: io::Error) -> Error {
-    Error::os(error.raw_os_error().unwrap_or(5), "manager")
+    Error::os(error.raw_os_error().unwrap_or(Errno::IO.raw_os_error()), "manager")
 }
 
 struct Manager {
-    epoll: OwnedFd,
+    poller: Poller,
     key: Vec<u8>,
     holdings: Holdings,
     clients: HashMap<u64, Client>,
@@ -97,36 +97,31 @@ struct Manager {
 
 impl Manager {
     fn new(listener: &Listener, termination: &OwnedFd, key: Vec<u8>, holdings: Holdings) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, listener, epoll::EventData::new_u64(LISTENER), readable)?;
-        epoll::add(&epoll, termination, epoll::EventData::new_u64(TERMINATION), readable)?;
-        epoll::add(&epoll, io::stdin(), epoll::EventData::new_u64(STARTER), readable)?;
-        let most_clients = descriptors::limit().saturating_sub(SPARE_DESCRIPTORS).clamp(1, MOST_CLIENTS);
-        Ok(Manager { epoll, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
+        let poller = Poller::new()?;
+        poller.add(listener, LISTENER, Interest::Read)?;
+        poller.add(termination, TERMINATION, Interest::Read)?;
+        poller.add(io::stdin(), STARTER, Interest::Read)?;
+        let most_clients =
+            descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS).clamp(1, MOST_CLIENTS);
+        Ok(Manager { poller, key, holdings, clients: HashMap::new(), most_clients, next: 0, ending: false })
     }
 
     fn serve(&mut self, listener: &Listener, settle: impl FnOnce()) -> io::Result<()> {
-        let mut events = Vec::with_capacity(64);
+        let mut ready = Vec::with_capacity(64);
         let settling = Instant::now() + SETTLING;
         let mut settle = Some(settle);
         loop {
             let settling = settle.is_some().then_some(settling);
             let next = [self.next_deadline(), settling].into_iter().flatten().min();
-            let timeout = next.map(|next| {
-                Timespec::try_from(next.saturating_duration_since(Instant::now())).unwrap_or_default()
-            });
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            for event in events.drain(..) {
-                match event.data.u64() {
+            let time = next.map(|next| next.saturating_duration_since(Instant::now()));
+            self.poller.wait(&mut ready, time)?;
+            for key in ready.drain(..) {
+                match key {
                     LISTENER => self.accept(listener),
                     TERMINATION => return Ok(()),
                     STARTER if self.starter_is_gone() => return Ok(()),
                     STARTER => {}
-                    client => self.attend(client),
+                    client => self.serve_client(client),
                 }
                 if self.ending {
                     return Ok(());
@@ -154,34 +149,35 @@ impl Manager {
         // Some at a time: those who are served already are not to wait for a crowd at the door.
         for _ in 0..64 {
             match listener.accept() {
-                Ok(Some(socket)) => drop(self.welcome(socket)),
+                Ok(Some(socket)) => drop(self.add_client(socket)),
                 Ok(None) => return,
                 // No descriptors or no memory: one has to go, or it would be the same again at once.
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.make_room(),
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => self.drop_client(),
                 Err(_) => {}
             }
         }
     }
 
-    fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
+    fn add_client(&mut self, socket: OwnedFd) -> io::Result<()> {
         if self.clients.len() >= self.most_clients {
-            self.make_room();
+            self.drop_client();
         }
         let number = self.next;
         self.next += 1;
         let client = Client::new(socket).map_err(|_| io::ErrorKind::Other)?;
-        let flags = epoll::EventFlags::IN;
-        epoll::add(&self.epoll, client.socket(), epoll::EventData::new_u64(number), flags)?;
+        self.poller.add(client.socket(), number, Interest::Read)?;
         self.clients.insert(number, client);
-        self.attend(number);
+        self.serve_client(number);
         Ok(())
     }
 
     /// Lets the one go who is missed least: the first to come of those who have not shown that they know the key, and
     /// else the one who has been silent for longest, who may come again.
-    fn make_room(&mut self) {
-        let least =
-            self.clients.iter().min_by_key(|(number, client)| (client.is_known(), client.heard(), **number));
+    fn drop_client(&mut self) {
+        let least = self
+            .clients
+            .iter()
+            .min_by_key(|(number, client)| (client.is_known(), client.last_received(), **number));
         match least.map(|(number, _)| *number) {
             Some(number) => drop(self.clients.remove(&number)),
             // The system itself has none left, and is not to be asked again at once.
@@ -189,13 +185,13 @@ impl Manager {
         }
     }
 
-    fn attend(&mut self, number: u64) {
-        let Manager { epoll, key, holdings, clients, ending, .. } = self;
+    fn serve_client(&mut self, number: u64) {
+        let Manager { poller, key, holdings, clients, ending, .. } = self;
         let Some(client) = clients.get_mut(&number) else { return };
-        let next = client.attend(key, |request| answer(holdings, request, ending));
-        let flags = match next {
-            Next::Read => epoll::EventFlags::IN,
-            Next::Write => epoll::EventFlags::OUT,
+        let next = client.serve_client(key, |request| answer(holdings, request, ending));
+        let interest = match next {
+            Next::Read => Interest::Read,
+            Next::Write => Interest::Write,
             Next::End => {
                 clients.remove(&number);
                 return;
@@ -204,11 +200,8 @@ impl Manager {
         if *ending {
             client.flush_within(LAST_PATIENCE);
         }
-        if client.turns_to(next) {
-            let data = epoll::EventData::new_u64(number);
-            if epoll::modify(epoll, client.socket(), data, flags).is_err() {
-                clients.remove(&number);
-            }
+        if client.set_next(next) && poller.modify(client.socket(), number, interest).is_err() {
+            clients.remove(&number);
         }
     }
 

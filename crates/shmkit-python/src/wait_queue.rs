@@ -1,0 +1,183 @@
+//! The threads of one process in front of a lock: first come, first served.
+//!
+//! Its state is only touched by who holds the GIL, so a fork finds it whole; what it says is then the parent's.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::{ThreadId, current};
+
+use pyo3::prelude::*;
+use shmkit::sync::Want;
+use shmkit::sync::word::Word;
+
+use crate::forks;
+use crate::waiting::Deadline;
+
+/// The queue, and who is through.
+#[derive(Debug, Default)]
+pub(crate) struct WaitQueue {
+    state: Mutex<State>,
+    /// Changed when somebody goes; slept on.
+    wake_word: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    forks: u32,
+    inside: Inside,
+    queue: VecDeque<(u64, ThreadId)>,
+    last_ticket: u64,
+}
+
+#[derive(Debug, Default)]
+enum Inside {
+    #[default]
+    Nobody,
+    /// It has the lock for writing, or is about to get it.
+    One(ThreadId),
+    /// They read; whether what they read is inconsistent.
+    Readers(Vec<ThreadId>, bool),
+}
+
+/// How one got through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    /// Alone, and is to take the process's lock.
+    First,
+    /// Beside others who read: the lock is had.
+    Beside {
+        /// What they found.
+        inconsistent: bool,
+    },
+}
+
+/// Why one did not get through.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It took too long.
+    Late,
+    /// The thread would wait for itself.
+    Deadlock,
+    /// A signal's handler said so.
+    Interrupted(PyErr),
+}
+
+impl State {
+    /// Whether this thread would wait for itself. One who reads may do so twice.
+    fn is_deadlock(&self, me: ThreadId, want: Want) -> bool {
+        let inside = match &self.inside {
+            Inside::Nobody => false,
+            Inside::One(thread) => *thread == me,
+            Inside::Readers(threads, _) => want == Want::Write && threads.contains(&me),
+        };
+        // In the queue: this is a signal's handler, on top of a wait.
+        inside || self.queue.iter().any(|(_, thread)| *thread == me)
+    }
+
+    /// Lets one in, if it is its turn: those who came later let those who wait go first.
+    fn admit(&mut self, me: ThreadId, want: Want, ticket: Option<u64>) -> Option<Turn> {
+        let first = self.queue.front().is_none_or(|(front, _)| Some(*front) == ticket);
+        let turn = match &mut self.inside {
+            Inside::Nobody if first => {
+                self.inside = Inside::One(me);
+                Turn::First
+            }
+            Inside::Readers(threads, inconsistent)
+                if want == Want::Read && (first || threads.contains(&me)) =>
+            {
+                threads.push(me);
+                Turn::Beside { inconsistent: *inconsistent }
+            }
+            _ => return None,
+        };
+        self.queue.retain(|(known, _)| Some(*known) != ticket);
+        Some(turn)
+    }
+}
+
+impl WaitQueue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if state.forks != forks::count() {
+            *state = State { forks: forks::count(), ..State::default() };
+        }
+        state
+    }
+
+    /// Goes through; waits until the deadline.
+    pub(crate) fn enter(&self, py: Python<'_>, want: Want, deadline: Deadline) -> Result<Turn, Stop> {
+        let me = current().id();
+        let mut mine = None;
+        let stop = loop {
+            let wake_word = self.wake_word.load(Ordering::SeqCst);
+            if let Some((forks, _)) = mine
+                && forks != forks::count()
+            {
+                mine = None; // the parent's
+            }
+            {
+                let mut state = self.state();
+                if mine.is_none() && state.is_deadlock(me, want) {
+                    break Stop::Deadlock;
+                }
+                if let Some(turn) = state.admit(me, want, mine.map(|(_, ticket)| ticket)) {
+                    drop(state);
+                    self.wake_all(); // the next may read beside us
+                    return Ok(turn);
+                }
+                if deadline.is_over() {
+                    break Stop::Late;
+                }
+                if mine.is_none() {
+                    state.last_ticket += 1;
+                    let ticket = state.last_ticket;
+                    state.queue.push_back((ticket, me));
+                    mine = Some((state.forks, ticket));
+                }
+            }
+            py.detach(|| Word::wait(&self.wake_word, wake_word, deadline.slice()));
+            if let Err(interrupted) = py.check_signals() {
+                break Stop::Interrupted(interrupted);
+            }
+        };
+        if let Some((forks, ticket)) = mine
+            && forks == forks::count()
+        {
+            self.state().queue.retain(|(known, _)| *known != ticket);
+            self.wake_all();
+        }
+        Err(stop)
+    }
+
+    /// Others may read beside this thread, which is through alone and has the lock for reading.
+    pub(crate) fn share(&self, inconsistent: bool) {
+        self.state().inside = Inside::Readers(vec![current().id()], inconsistent);
+        self.wake_all();
+    }
+
+    /// One goes, who got through as this thread; says whether it was the last.
+    pub(crate) fn leave(&self, who: ThreadId) -> bool {
+        let mut state = self.state();
+        if let Inside::Readers(threads, _) = &mut state.inside {
+            if let Some(at) = threads.iter().position(|thread| *thread == who) {
+                threads.swap_remove(at);
+            }
+            if !threads.is_empty() {
+                return false;
+            }
+        }
+        state.inside = Inside::Nobody;
+        drop(state);
+        self.wake_all();
+        true
+    }
+
+    /// Wakes those who wait, to look whose turn it is.
+    fn wake_all(&self) {
+        self.wake_word.fetch_add(1, Ordering::SeqCst);
+        if !self.state().queue.is_empty() {
+            Word::wake(&self.wake_word, i32::MAX as u32);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a segment's bytes look like. They are read, never mapped: whoever made the segment may cut it short
+//! meanwhile.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::segment::Identity;
+use crate::segment::lock_header;
+use crate::sys::file::open_untrusted;
+
+/// What is in a segment, as its bytes have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Raw bytes, as far as anyone can tell.
+    Memory,
+    /// A `ShareableList`.
+    List,
+    /// An array with a `.npy` header.
+    Array,
+    /// A `SharedDict`.
+    Dict,
+    /// A `SharedQueue`.
+    Queue,
+    /// A `SharedBroadcast`.
+    Broadcast,
+    /// A mutex, an event, or the lock beside this segment.
+    LockMode(Option<Identity>),
+}
+
+impl Kind {
+    /// As descriptors have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Memory => "memory",
+            Kind::List => "list",
+            Kind::Array => "array",
+            Kind::Dict => "dict",
+            Kind::Queue => "queue",
+            Kind::Broadcast => "broadcast",
+            Kind::LockMode(_) => "lock",
+        }
+    }
+}
+
+const NPY: &[u8] = b"\x93NUMPY";
+const DICT: &[u8] = b"SHMDICT\0";
+const QUEUE: &[u8] = b"SHMQUEUE";
+const BROADCAST: &[u8] = b"SHMBCAST";
+/// No list has a longer header than this is worth reading.
+const ITEMS_MAX: u64 = 16 << 20;
+
+/// The kind of the segment in this file, `Memory` where it cannot be read.
+pub(super) fn of(path: &Path, size: u64) -> Kind {
+    match lock_header::read_path(path) {
+        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::LockMode(Some(of)),
+        Some(_) => return Kind::LockMode(None),
+        None => {}
+    }
+    match open_untrusted(path) {
+        Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
+        Ok(file) if starts_with(&file, DICT) => Kind::Dict,
+        Ok(file) if starts_with(&file, QUEUE) => Kind::Queue,
+        Ok(file) if starts_with(&file, BROADCAST) => Kind::Broadcast,
+        Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
+        _ => Kind::Memory,
+    }
+}
+
+fn starts_with(file: &File, magic: &[u8]) -> bool {
+    let mut start = [0; 8];
+    file.read_exact_at(&mut start, 0).is_ok() && start.starts_with(magic)
+}
+
+fn version_of_npy(file: &File) -> bool {
+    let mut version = [0];
+    file.read_exact_at(&mut version, NPY.len() as u64).is_ok() && matches!(version[0], 1..=3)
+}
+
+/// The offsets of a list rise from 0 to where they must end for its size, and every code is one; chance does not
+/// do that.
+fn is_list(file: &File, size: u64) -> std::io::Result<bool> {
+    let mut word = [0; 8];
+    file.read_exact_at(&mut word, 0)?;
+    let items = u64::from_ne_bytes(word);
+    if items == 0 || items > ITEMS_MAX || size < 16 + 17 * items {
+        return Ok(false);
+    }
+    let data = size - 16 - 17 * items;
+    let mut offsets = vec![0; (items as usize + 1) * 8];
+    file.read_exact_at(&mut offsets, 8)?;
+    let offsets: Vec<u64> = offsets.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let rising = offsets.windows(2).all(|pair| pair[0] < pair[1] && pair[0].is_multiple_of(8));
+    if offsets.first() != Some(&0) || offsets.last() != Some(&data) || !rising {
+        return Ok(false);
+    }
+    let mut codes = vec![0; items as usize];
+    file.read_exact_at(&mut codes, 16 + data + 16 * items)?;
+    Ok(codes.iter().all(|&code| code <= 3))
+}

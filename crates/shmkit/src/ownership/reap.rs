@@ -1,0 +1,375 @@
+//! What dead processes left: found, and removed.
+
+use std::collections::HashSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::directory::{LOCK_PAUSE, LedgerDirectory, Liveness, LockedDirectory, NameState, OpenDirectory};
+use super::format::{Contents, Entry, Token};
+use crate::segment::lock_header;
+use crate::segment::{Identity, Name};
+use crate::sys::process::Process;
+use crate::{Error, Result};
+
+/// For so long the lock is held at a time, about: others wait for it on their event loops.
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// What a round of reaping found and did.
+#[derive(Debug, Default)]
+pub struct Reaped {
+    /// The segments that were removed.
+    pub removed: Vec<Name>,
+    /// The ledgers whose processes live, or might.
+    pub alive: Vec<Token>,
+}
+
+/// Removes what dead processes owned and no live one does, and their ledgers.
+///
+/// # Errors
+/// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`. Of what could not
+/// be removed, the first reason; the rest is done.
+pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
+    let mut reaped = Reaped::default();
+    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(reaped) };
+    let mut dead = Vec::new();
+    for token in period.locked.tokens()? {
+        match period.locked.liveness(token) {
+            Liveness::Dead => dead.push(token),
+            Liveness::Alive | Liveness::Unknown => reaped.alive.push(token),
+            Liveness::Missing => {}
+        }
+    }
+    period.locked.remove_strays();
+    period.locked.recover();
+    let mut failed = None;
+    for token in dead {
+        match period.locked.read(token) {
+            Ok(Some(Contents::Entries(_, entries))) => {
+                let mut all = true;
+                for entry in entries {
+                    if period.is_over() {
+                        match period.next(ledgers, patience) {
+                            Ok(Some(next)) => period = next,
+                            // The others go on, or there is nothing left to do.
+                            Ok(None) | Err(_) => return Ok(reaped),
+                        }
+                        // Its process may live: somebody had closed its descriptor, and it has the lock again.
+                        if period.locked.liveness(token) != Liveness::Dead {
+                            break;
+                        }
+                    }
+                    match period.remove(&entry) {
+                        Ok(Outcome::Removed) => reaped.removed.push(entry.0),
+                        Ok(Outcome::Nothing) => {}
+                        Ok(Outcome::Kept) => all = false,
+                        Err(error) => {
+                            all = false;
+                            failed.get_or_insert(error.about(entry.0.as_str()));
+                        }
+                    }
+                }
+                if all && period.locked.liveness(token) == Liveness::Dead {
+                    period.locked.remove(token);
+                }
+            }
+            Ok(Some(Contents::Garbled)) => period.locked.remove(token),
+            // Whoever can read it will.
+            Ok(Some(Contents::Newer)) | Err(_) => {}
+            Ok(None) => {}
+        }
+    }
+    failed.map_or(Ok(reaped), Err)
+}
+
+/// Frees the name, if it belongs to a segment that was owned, and whose owners are all dead; says whether it is free. A
+/// process that wants it need not wait for a reaper.
+///
+/// # Errors
+/// As `reap`.
+pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Duration) -> Result<bool> {
+    let is_free = || ledgers.name_state(name) == NameState::Free;
+    let is_dead = |directory: &OpenDirectory, token| directory.liveness(token) == Liveness::Dead;
+    let Some(directory) = ledgers.open()? else { return Ok(is_free()) };
+    // Most times nobody is dead, and nobody is asked to wait.
+    let somebody_is = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
+    if !somebody_is && ledgers.name_state(name) != NameState::Directory {
+        return Ok(is_free()); // a reaper may just have been there
+    }
+    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(is_free()) };
+    period.locked.recover();
+    let NameState::Segment { id, mine: true } = ledgers.name_state(name) else { return Ok(is_free()) };
+    for token in period.locked.tokens()? {
+        if is_dead(&period.locked, token)
+            && let Some(Contents::Entries(_, entries)) = period.locked.read(token)?
+            && entries.iter().any(|entry| (&entry.0, entry.1) == (name, id))
+        {
+            period.remove(&(name.clone(), id))?;
+            break;
+        }
+    }
+    Ok(is_free())
+}
+
+/// Who has a segment on their ledgers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    /// No process.
+    None,
+    /// At least one that is alive.
+    Alive,
+    /// Only dead ones: the segment is about to be reaped.
+    Dead,
+}
+
+/// Asks all ledgers.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners> {
+    let mut owners = Owners::None;
+    for token in locked.tokens()? {
+        let probe = locked.liveness(token);
+        if let Some(Contents::Entries(_, entries)) = locked.read(token)?
+            && entries.iter().any(|entry| entry.1 == id)
+        {
+            match probe {
+                Liveness::Dead => owners = Owners::Dead,
+                _ => return Ok(Owners::Alive),
+            }
+        }
+    }
+    Ok(owners)
+}
+
+/// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what
+/// was removed. What is not done within `patience` is left to the others, and the ledger with it.
+pub(super) fn leave(
+    ledgers: &LedgerDirectory,
+    token: Token,
+    entries: &[Entry],
+    patience: Duration,
+) -> Vec<Name> {
+    let mut removed = Vec::new();
+    let until = Instant::now() + patience;
+    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, patience, Some(token)) else { return removed };
+    let mut all = true;
+    for entry in entries {
+        if period.is_over() {
+            let left = until.saturating_duration_since(Instant::now());
+            match period.next(ledgers, left) {
+                Ok(Some(next)) if !left.is_zero() => period = next,
+                _ => return removed,
+            }
+        }
+        match period.remove(entry) {
+            Ok(Outcome::Removed) => removed.push(entry.0.clone()),
+            Ok(Outcome::Nothing) => {}
+            Ok(Outcome::Kept) | Err(_) => all = false,
+        }
+    }
+    if all {
+        period.locked.remove(token);
+    }
+    removed
+}
+
+/// Runs `leave` if there is no ledger of a live process, and while there can be none; says whether it did. For a
+/// tracker, which must not go when somebody counts on it.
+///
+/// # Errors
+/// As `reap`.
+pub fn if_no_ledger_is_alive(
+    ledgers: &LedgerDirectory,
+    patience: Duration,
+    leave: impl FnOnce(),
+) -> Result<bool> {
+    let Some(period) = LockPeriod::begin(ledgers, patience, None)? else {
+        leave();
+        return Ok(true);
+    };
+    let nobody =
+        !period.locked.tokens()?.into_iter().any(|token| period.locked.liveness(token).may_be_alive());
+    if nobody {
+        leave();
+    }
+    Ok(nobody)
+}
+
+/// A time of holding the lock exclusively.
+struct LockPeriod {
+    locked: LockedDirectory,
+    /// Whose ledger does not count.
+    except: Option<Token>,
+    /// Read when it is needed; nobody can become an owner in this period.
+    owned: Option<Owned>,
+    until: Instant,
+}
+
+impl LockPeriod {
+    /// `None` where there are no ledgers at all.
+    fn begin(ledgers: &LedgerDirectory, patience: Duration, except: Option<Token>) -> Result<Option<Self>> {
+        let locked = ledgers.lock_existing(patience)?;
+        Ok(locked.map(|locked| LockPeriod { locked, except, owned: None, until: Instant::now() + PERIOD }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.locked.deferred.is_full() || Instant::now() > self.until
+    }
+
+    /// Lets others have the lock, and has it again.
+    fn next(self, ledgers: &LedgerDirectory, patience: Duration) -> Result<Option<Self>> {
+        let except = self.except;
+        drop(self);
+        // They ask for it now and then; this is longer than their pauses.
+        sleep(2 * LOCK_PAUSE);
+        LockPeriod::begin(ledgers, patience, except)
+    }
+
+    fn remove(&mut self, entry: &Entry) -> Result<Outcome> {
+        let owned = match &self.owned {
+            Some(owned) => owned,
+            None => {
+                let began = Instant::now();
+                let owned = Owned::by_others(&self.locked, self.except)?;
+                // At least as long as the reading took, or reading is all that turns are spent on.
+                self.until = Instant::now() + PERIOD.max(began.elapsed());
+                self.owned.insert(owned)
+            }
+        };
+        let outcome = owned.remove(&mut self.locked, entry);
+        let (name, id) = entry;
+        // The lock beside it goes with it; also where somebody was killed between the two.
+        if self.locked.ledgers().is_gone(name, *id)
+            && let Some((sidecar, its_id)) =
+                lock_header::sidecar_of(self.locked.ledgers().segments(), name, *id)
+        {
+            let _ = self.locked.unlink_if_same(&sidecar, its_id);
+        }
+        outcome
+    }
+}
+
+/// What became of a dead owner's segment.
+enum Outcome {
+    Removed,
+    /// It was gone, it is another's by name, or it has another owner.
+    Nothing,
+    /// Nobody here can tell whether it has another owner.
+    Kept,
+}
+
+/// What live processes own.
+#[derive(Default)]
+struct Owned {
+    ids: HashSet<Identity>,
+    /// One of them could not be read (a newer version's, say): then anything may be owned.
+    opaque: bool,
+}
+
+impl Owned {
+    fn by_others(directory: &OpenDirectory, except: Option<Token>) -> Result<Self> {
+        let mut owned = Owned::default();
+        for token in directory.tokens()? {
+            if Some(token) == except || !directory.liveness(token).may_be_alive() {
+                continue;
+            }
+            match directory.read(token) {
+                Ok(Some(Contents::Entries(_, entries))) => {
+                    owned.ids.extend(entries.into_iter().map(|(_, id)| id))
+                }
+                Ok(None) => {}
+                Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => owned.opaque = true,
+            }
+        }
+        Ok(owned)
+    }
+
+    fn remove(&self, locked: &mut LockedDirectory, (name, id): &Entry) -> Result<Outcome> {
+        if self.ids.contains(id) {
+            return Ok(Outcome::Nothing);
+        }
+        if matches!(locked.ledgers().name_state(name), NameState::Segment { id: there, mine: false } if there == *id)
+        {
+            return Ok(Outcome::Nothing); // another user's, whose ledgers say what is to become of it
+        }
+        if self.opaque {
+            return Ok(if locked.ledgers().is_gone(name, *id) { Outcome::Nothing } else { Outcome::Kept });
+        }
+        match locked.unlink_if_same(name, *id) {
+            Ok(true) => Ok(Outcome::Removed),
+            // It may be about to be put back there: by another user's process, whose lock is not ours.
+            Ok(false) if locked.ledgers().has_placeholder(name) => Ok(Outcome::Kept),
+            Ok(false) => Ok(Outcome::Nothing),
+            Err(Error { code: "EPERM" | "EACCES", .. }) => Ok(Outcome::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// All ledgers, as they are found without changing anything.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Those that can be read.
+    pub ledgers: Vec<SurveyedLedger>,
+    /// A live one cannot be read, and may own anything.
+    pub opaque: bool,
+}
+
+/// A ledger as `survey` finds it.
+#[derive(Debug)]
+pub struct SurveyedLedger {
+    /// Whether its process lives, or might.
+    pub alive: bool,
+    /// Its process.
+    pub owner: Process,
+    /// What it owns.
+    pub segments: Vec<(Name, Identity)>,
+}
+
+/// Looks at every ledger.
+///
+/// # Errors
+/// As `LedgerDirectory::open`.
+pub fn survey(ledgers: &LedgerDirectory) -> Result<Survey> {
+    let mut survey = Survey::default();
+    let Some(directory) = ledgers.open()? else { return Ok(survey) };
+    for token in directory.tokens()? {
+        let alive = match directory.liveness(token) {
+            Liveness::Missing => continue,
+            probe => probe != Liveness::Dead,
+        };
+        match directory.read(token) {
+            Ok(Some(Contents::Entries(owner, segments))) => {
+                survey.ledgers.push(SurveyedLedger { alive, owner, segments })
+            }
+            Ok(None) => {}
+            Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => survey.opaque |= alive,
+        }
+    }
+    Ok(survey)
+}
+
+/// The segments that `reap` would remove now, by name.
+///
+/// # Errors
+/// As `LedgerDirectory::open`.
+pub fn orphans(ledgers: &LedgerDirectory) -> Result<Vec<Name>> {
+    let Survey { ledgers: found, opaque } = survey(ledgers)?;
+    if opaque {
+        return Ok(Vec::new());
+    }
+    let (alive, dead): (Vec<_>, Vec<_>) = found.into_iter().partition(|ledger| ledger.alive);
+    let owned: HashSet<Identity> =
+        alive.iter().flat_map(|it| it.segments.iter().map(|(_, id)| *id)).collect();
+    let is_there =
+        |name: &Name, id: Identity| ledgers.name_state(name) == NameState::Segment { id, mine: true };
+    let mut orphans: Vec<Name> = dead
+        .into_iter()
+        .flat_map(|ledger| ledger.segments)
+        .filter(|(name, id)| !owned.contains(id) && is_there(name, *id))
+        .map(|(name, _)| name)
+        .collect();
+    orphans.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    orphans.dedup();
+    Ok(orphans)
+}

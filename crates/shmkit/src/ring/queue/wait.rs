@@ -1,0 +1,66 @@
+//! Sleeping until there is an item, or room for one.
+
+use std::sync::Arc;
+
+use super::SharedQueue;
+use super::layout::at;
+use super::protocol::{self, Field, Found, Side};
+use crate::Result;
+use crate::sync::{Progress, Wait, WakeWord};
+
+/// Whose slot is in somebody's way, and its word, since when.
+pub type Suspect = crate::sync::Suspect<(u32, u32)>;
+
+/// One who waits. It takes nothing: when it is over there was something to be had, which others may get first.
+#[derive(Debug)]
+pub struct QueueWait {
+    queue: Arc<SharedQueue>,
+    side: Side,
+    suspect: Suspect,
+}
+
+impl SharedQueue {
+    /// To wait at one side.
+    pub fn wait(self: &Arc<Self>, side: Side) -> QueueWait {
+        QueueWait { queue: Arc::clone(self), side, suspect: Suspect::default() }
+    }
+
+    /// Whether one who waits at that side would go on now. Where a dead one is in the way, who was so the last time, too,
+    /// his slot is taken from him: for one who tries again and again and does not wait.
+    ///
+    /// # Errors
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
+        loop {
+            match protocol::look(self, side)? {
+                Found::Position(_) | Found::Ended => return Ok(true),
+                Found::Nothing(Some((index, seen)))
+                    if suspect.is_due((index, seen)) && self.recover(index, seen)? => {}
+                Found::Nothing(_) => return Ok(false),
+            }
+        }
+    }
+}
+
+impl Wait for QueueWait {
+    fn poll(&mut self) -> Result<Progress> {
+        let queue = Arc::clone(&self.queue);
+        queue.me()?;
+        let expected = protocol::announce(&*queue, self.side)?;
+        if queue.is_ready(self.side, &mut self.suspect)? {
+            return Ok(Progress::Done { inconsistent: false });
+        }
+        // What was put in order meanwhile has rung the wake_word.
+        let wake_word = at(match self.side {
+            Side::Items => Field::Items,
+            Side::Room => Field::Room,
+        });
+        Ok(Progress::Blocked(WakeWord::new(Arc::clone(queue.mapping()), wake_word, expected)))
+    }
+
+    fn retract(&mut self) {}
+
+    fn pass_on(&mut self) {
+        let _ = self.queue.pass_on(self.side);
+    }
+}
