@@ -57,8 +57,7 @@ export type { MapOptions, PoolOptions, WorkerDiedError } from './src/pool/pool.j
 export { SharedQueue } from './src/ring/queue/queue.js';
 export type { QueueAttachOptions, QueueOptions } from './src/ring/queue/queue.js';
 export type { RingAttachOptions, RingOptions } from './src/ring/items.js';
-export type { SlotHolder } from './src/ring/queue/protocol.js';
-export type { ClaimedSlot, Slot, TakenSlot } from './src/ring/queue/slot.js';
+export type { ClaimedSlot, Slot, SlotHolder, TakenSlot } from './src/ring/queue/slot.js';
 export type { BatchOptions } from './src/ring/stream.js';
 export { SegmentPool } from './src/segment/segment-pool.js';
 export type { SegmentPoolOptions } from './src/segment/segment-pool.js';

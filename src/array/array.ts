@@ -24,8 +24,8 @@ import {
   transpose,
 } from './shape.js';
 import type { Order, SliceRange } from './shape.js';
-import { checkHeader, checkWanted, locate } from './source.js';
-import type { Place, Wanted } from './source.js';
+import { checkHeader, checkExpectation, locate } from './source.js';
+import type { Place, Expectation } from './source.js';
 import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import {
@@ -206,7 +206,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayCreateOptions<D>,
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
-    const wanted = checkWanted({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
+    const wanted = checkExpectation({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
     return openOrMake(name, wanted as Whole, rest);
   }
 
@@ -249,7 +249,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayAttachOptions<D>,
   ): SharedArray<D> {
     const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
-    const wanted = checkWanted({ shape, dtype, order, offset, header });
+    const wanted = checkExpectation({ shape, dtype, order, offset, header });
     const memory = attachKind('array', target, rest);
     return opened(memory, () => over<D>(memory, locate(memory, target, wanted)));
   }
@@ -630,7 +630,7 @@ function bytesFor(head: Uint8Array, type: TypeFacts, shape: readonly number[]): 
 }
 
 /** What is wanted of an array that may have to be made. */
-type Whole = Wanted & { readonly shape: number[]; readonly type: TypeFacts };
+type Whole = Expectation & { readonly shape: number[]; readonly type: TypeFacts };
 
 /** The array of this name, or one of zeros. */
 function openOrMake<D extends DType>(name: string, wanted: Whole, options: CreateOptions): SharedArray<D> {
@@ -683,7 +683,7 @@ function opened<T>(memory: SharedMemory, open: () => T): T {
 
 /** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
 export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
-  return over(memory, locate(memory, target, checkWanted({})), true);
+  return over(memory, locate(memory, target, checkExpectation({})), true);
 }
 
 /** The values as elements of this type. */

@@ -19,7 +19,7 @@ import {
 import type { Layout, Order } from './shape.js';
 
 /** What somebody who attaches says of the array. */
-export interface Wanted {
+export interface Expectation {
   readonly shape: number[] | undefined;
   readonly type: TypeFacts | undefined;
   readonly order: Order | undefined;
@@ -41,13 +41,13 @@ export function checkHeader(header: unknown): 'npy' | 'none' | undefined {
   throw wrongType('header', "'npy' or 'none'", header);
 }
 
-export function checkWanted(given: {
+export function checkExpectation(given: {
   shape?: unknown;
   dtype?: unknown;
   order?: unknown;
   offset?: unknown;
   header?: unknown;
-}): Wanted {
+}): Expectation {
   return {
     shape: given.shape === undefined ? undefined : checkShape(given.shape),
     type: given.dtype === undefined ? undefined : checkType(given.dtype),
@@ -63,15 +63,15 @@ export function checkWanted(given: {
  * @throws `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_ALIGNMENT`, `ERR_SHM_SIZE`,
  * `ERR_SHM_MISMATCH`.
  */
-export function locate(memory: SharedMemory, target: string | Descriptor, wanted: Wanted): Place {
+export function locate(memory: SharedMemory, target: string | Descriptor, wanted: Expectation): Place {
   const described = typeof target === 'string' ? undefined : placeOf(target);
-  if (described !== undefined) return agreed(memory, fitting(memory, described), wanted);
+  if (described !== undefined) return checkMatches(memory, fitting(memory, described), wanted);
   const bare = wanted.header === 'none' || wanted.offset !== undefined;
   if (bare && wanted.header === 'npy') {
     throw rangeError("offset is for segments without a header, and header is 'npy'");
   }
   const start = bare ? undefined : memory.read(0, Math.min(PREAMBLE, memory.size));
-  if (start !== undefined && isNpy(start)) return agreed(memory, placeOfNpy(memory), wanted);
+  if (start !== undefined && isNpy(start)) return checkMatches(memory, placeOfNpy(memory), wanted);
   if (wanted.header === 'npy' || wanted.shape === undefined || wanted.type === undefined) {
     const advice =
       wanted.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
@@ -174,14 +174,18 @@ function fitting({ name, size }: SharedMemory, place: Place): Place {
 }
 
 /** The place, if it is what the caller takes it for. */
-function agreed({ name }: SharedMemory, place: Place, { shape, type, order, header, offset }: Wanted): Place {
+function checkMatches(
+  { name }: SharedMemory,
+  place: Place,
+  { shape, type, order, header, offset }: Expectation,
+): Place {
   const { layout, start } = place;
   const differences = differencesOf(place.type.name, layout.shape, { shape, type });
   if (header === 'none') differences.unshift("its descriptor says where it is, and header is 'none'");
   if (order !== undefined && !isContiguous(layout, order)) differences.push(`its order is not '${order}'`);
   if (offset !== undefined && offset !== start)
     differences.push(`its elements begin at byte ${start}, not ${offset}`);
-  refuseOther(name, 'array', differences);
+  refuseMismatch(name, 'array', differences);
   return place;
 }
 
@@ -189,7 +193,7 @@ function agreed({ name }: SharedMemory, place: Place, { shape, type, order, head
 export function differencesOf(
   dtype: string,
   shape: readonly number[],
-  wanted: Pick<Wanted, 'shape' | 'type'>,
+  wanted: Pick<Expectation, 'shape' | 'type'>,
 ): string[] {
   const differences: string[] = [];
   if (wanted.type !== undefined && wanted.type.name !== dtype)
@@ -200,7 +204,7 @@ export function differencesOf(
 }
 
 /** @throws `ERR_SHM_MISMATCH`, if there are any. */
-export function refuseOther(name: string, what: string, differences: readonly string[]): void {
+export function refuseMismatch(name: string, what: string, differences: readonly string[]): void {
   if (differences.length === 0) return;
   throw shmError('ERR_SHM_MISMATCH', `'${name}' is another ${what}: ${differences.join('; ')}`, name);
 }

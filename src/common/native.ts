@@ -106,7 +106,7 @@ function withoutBinary(): Readonly<Record<string, unknown>> {
     {},
     {
       get(_, name) {
-        if (name === 'desk') return new ArrayBuffer(1 << 16);
+        if (name === 'buffer') return new ArrayBuffer(1 << 16);
         return String(name).startsWith('format') ? 0n : 0;
       },
     },

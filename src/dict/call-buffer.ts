@@ -38,35 +38,36 @@ export function mayGrow(bytes: Uint8Array): boolean {
   return types.isSharedArrayBuffer(buffer.get!.call(bytes));
 }
 
-// What the calls `…_laid` take lies on a desk, which Rust looks at itself: crates/shmkit-node/src/dict/raw.rs has what is where.
-/** @internal */
-export const words = new Uint32Array(calls.desk);
-/** @internal Of these words, what is said of the value: how long its key is, its kind, its bytes, and where they are. */
+// The call buffer: memory that JavaScript and Rust share. The calls without arguments, such as `set_staged`, read their
+// arguments from it, which costs half of what arguments cost. crates/shmkit-node/src/dict/raw.rs has the layout.
+/** @internal The words of the call buffer. */
+export const words = new Uint32Array(calls.buffer);
+/** @internal Indexes of words: the length of the key, and the kind, length and offset of the value. */
 export const [KEY_LENGTH, KIND, LENGTH, AT] = [1, 2, 3, 4] as const;
 const KEY = 20;
 const VALUES = 96;
-/** The longest value, in bytes. */
+/** The longest staged value, in bytes. */
 const VALUE = 4096;
-/** @internal The number, if it is one. */
-export const doubles = new Float64Array(calls.desk, VALUES, 1);
-/** @internal Both halves: */
-export const values = sliceable(calls.desk, VALUES, 2 * VALUE);
-/** where texts and bytes are written, */
-const bytes = sliceable(calls.desk, VALUES, VALUE);
-/** @internal All of it in words. */
-export const valueWords = new Int32Array(calls.desk, VALUES, (2 * VALUE) / 4);
-/** @internal and where objects are: a getter among them may lay something else on the desk. */
-export const packed = sliceable(calls.desk, VALUES + VALUE);
-/** @internal The words of the key that was hashed last, and zeros behind it in the last one. */
-export const keyWords = new Int32Array(calls.desk, KEY, LAYOUT.hashed / 4 + 1);
-/** @internal In place of a hash; and Rust looks for the one key in four thousand million that has it. */
+/** @internal The value, if it is a number. */
+export const doubles = new Float64Array(calls.buffer, VALUES, 1);
+/** @internal All values: the two areas below. */
+export const values = sliceable(calls.buffer, VALUES, 2 * VALUE);
+/** The area for texts and bytes. */
+const bytes = sliceable(calls.buffer, VALUES, VALUE);
+/** @internal The values as words. */
+export const valueWords = new Int32Array(calls.buffer, VALUES, (2 * VALUE) / 4);
+/** @internal The area for packed objects. A getter of the object that is being packed may stage another value. */
+export const packed = sliceable(calls.buffer, VALUES + VALUE);
+/** @internal The words of the key that was hashed last; the last word is padded with zeros. */
+export const keyWords = new Int32Array(calls.buffer, KEY, LAYOUT.hashed / 4 + 1);
+/** @internal Instead of a hash: Rust hashes the key. One key in 2³² has this hash, and is Rust's too. */
 export const UNHASHED = -1;
 
-/** @internal Longer texts are written by a call, which takes as long as the characters of so long a one. */
+/** @internal The longest text that is copied character by character; copying a longer one by a call is faster. */
 export const SHORT = 40;
 const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
-/** @internal Lays a short ASCII key on the desk, and hashes it as Rust does; `UNHASHED` for all others. */
+/** @internal Stages a short ASCII key and returns its hash, the same as Rust's; `UNHASHED` for any other key. */
 export function hash(key: string): number {
   if (typeof key !== 'string') return UNHASHED;
   const length = key.length;
@@ -98,58 +99,61 @@ export function hash(key: string): number {
   return all < 128 ? mixed ^ (mixed >>> 13) : UNHASHED;
 }
 
-/** @internal Lays a short key and a number, or a text that is not long, on the desk; the key's hash. `UNHASHED` for all others. */
-export function lay(dict: number, key: string, value: unknown): number {
+/**
+ * @internal Stages a short key, and a number or a text that is not long. Returns the hash of the key, or `UNHASHED` if one
+ * of them cannot be staged.
+ */
+export function stage(dict: number, key: string, value: unknown): number {
   if (typeof value === 'number') {
     doubles[0] = value;
-    return laid(dict, key, NUMBER, 0, 8);
+    return staged(dict, key, NUMBER, 0, 8);
   }
   if (typeof value !== 'string') return UNHASHED;
   const { length } = value;
-  if (length > SHORT) return layLong(dict, key, value);
+  if (length > SHORT) return stageLong(dict, key, value);
   let all = 0;
   for (let i = 0; i < length; i++) {
     const character = value.charCodeAt(i);
     all |= character;
     bytes[i] = character;
   }
-  return all < 256 ? laid(dict, key, LATIN1, 0, length) : layWide(dict, key, value);
+  return all < 256 ? staged(dict, key, LATIN1, 0, length) : stageWide(dict, key, value);
 }
 
-/** @internal Whether it has characters beyond U+00FF. What the engine holds as bytes is not looked at. */
+/** @internal Whether the text has characters above U+00FF. The engine does not scan a text that it holds as bytes. */
 export function isWide(text: string): boolean {
   return BEYOND_LATIN1.test(text);
 }
 
-function layLong(dict: number, key: string, value: string): number {
+function stageLong(dict: number, key: string, value: string): number {
   const { length } = value;
   if (length > VALUE) return UNHASHED;
-  if (isWide(value)) return layWide(dict, key, value);
+  if (isWide(value)) return stageWide(dict, key, value);
   bytes.latin1Write(value, 0, length);
-  return laid(dict, key, LATIN1, 0, length);
+  return staged(dict, key, LATIN1, 0, length);
 }
 
-function layWide(dict: number, key: string, value: string): number {
+function stageWide(dict: number, key: string, value: string): number {
   const { length } = value;
   if (length * 2 > VALUE) return UNHASHED;
   bytes.ucs2Write(value, 0, length * 2);
-  return laid(dict, key, UTF16, 0, length * 2);
+  return staged(dict, key, UTF16, 0, length * 2);
 }
 
-/** @internal Lays a short key on the desk, whose value is so many bytes of `packed`; as `lay`. */
-export function layPacked(dict: number, key: string, length: number): number {
-  return laid(dict, key, MESSAGE_PACK, VALUE, length);
+/** @internal Stages a short key, whose value is the first `length` bytes of `packed`; returns as `stage`. */
+export function stagePacked(dict: number, key: string, length: number): number {
+  return staged(dict, key, MESSAGE_PACK, VALUE, length);
 }
 
-/** @internal Lays a short key and bytes of this kind that are not many on the desk; as `lay`. */
-export function layBytes(dict: number, key: string, kind: number, value: Uint8Array): number {
+/** @internal Stages a short key and a few bytes of this kind; returns as `stage`. */
+export function stageBytes(dict: number, key: string, kind: number, value: Uint8Array): number {
   const length = lengthOf(value);
   if (length > VALUE) return UNHASHED;
   bytes.set(value);
-  return laid(dict, key, kind, 0, length);
+  return staged(dict, key, kind, 0, length);
 }
 
-function laid(dict: number, key: string, kind: number, at: number, length: number): number {
+function staged(dict: number, key: string, kind: number, at: number, length: number): number {
   const hashed = hash(key);
   if (hashed === UNHASHED) return UNHASHED;
   words[0] = dict;

@@ -13,7 +13,7 @@ import {
   checkSize,
   checkTarget,
 } from '../common/arguments.js';
-import { calls, lay, layBytes, layPacked, packed, SHORT, UNHASHED } from './call-buffer.js';
+import { calls, stage, stageBytes, stagePacked, packed, SHORT, UNHASHED } from './call-buffer.js';
 import { MESSAGE_PACK, OBJECTS } from './kinds.js';
 import { Reader, Unsure } from './reader.js';
 import { Overlay, sum } from './txn.js';
@@ -103,7 +103,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #isStaging = false;
   #closed = false;
 
-  private constructor(native: binding.DictHandle, readOnly: boolean, kept: Kept) {
+  private constructor(native: binding.DictHandle, readOnly: boolean, settings: HandleSettings) {
     if (!types.isExternal(native)) throw wrongType('a SharedDict', 'made by create() or attach()', native);
     this.#native = native;
     const { number, name, id, most } = binding.dictFacts(native);
@@ -112,8 +112,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     this.#most = most;
     this.#id = id;
     this.#readOnly = readOnly;
-    this.#lockTimeout = kept.lockTimeout;
-    this.#reader = new Reader(native, kept.cacheSize);
+    this.#lockTimeout = settings.lockTimeout;
+    this.#reader = new Reader(native, settings.cacheSize);
   }
 
   /**
@@ -121,7 +121,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * @throws `EEXIST`, `ENOSPC`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
    */
   static create<V>(options?: DictOptions): SharedDict<V> {
-    return made(options, false, (native, kept) => new SharedDict<V>(native, false, kept));
+    return made(options, false, (native, settings) => new SharedDict<V>(native, false, settings));
   }
 
   /**
@@ -132,7 +132,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return made(
       checkNamed(name, options, OPTIONS),
       true,
-      (native, kept) => new SharedDict<V>(native, false, kept),
+      (native, settings) => new SharedDict<V>(native, false, settings),
     );
   }
 
@@ -146,8 +146,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const given = checkOptions(options, ATTACH_OPTIONS);
     const readOnly = checkBoolean('readOnly', given.readOnly, named.readOnly ?? false);
     const foreign = checkBoolean('foreign', given.foreign, false);
-    const kept = checkKept(given);
-    return new SharedDict<V>(binding.attachDict(named.name, readOnly, foreign, named.id), readOnly, kept);
+    const settings = checkSettings(given);
+    return new SharedDict<V>(binding.attachDict(named.name, readOnly, foreign, named.id), readOnly, settings);
   }
 
   /** Whether `close()` was called. */
@@ -284,7 +284,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   set(key: string, value: V): this {
     const isShort = typeof value === 'number' || typeof value === 'string';
     // Getters run without the lock.
-    const encoded = isShort ? undefined : encode(value, 'laid');
+    const encoded = isShort ? undefined : encode(value, 'staged');
     const lock = this.#writable();
     const hold = this.#ourHold();
     this.#begin(lock, hold);
@@ -312,7 +312,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /** The value that there is, or this one from now on. */
   getOrInsert(key: string, value: V): V {
-    const encoded = encode(value, 'laid');
+    const encoded = encode(value, 'staged');
     return this.#withLock(() => {
       const known = this.#now(key);
       if (known !== undefined) return known;
@@ -363,22 +363,22 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   #put(key: string, value: V): void {
     if (typeof value === 'number' && this.#reader.overwrite(key, value)) return;
     if (typeof value === 'string' && value.length > SHORT && this.#reader.replaceText(key, value)) return;
-    const hash = lay(this.#number, key, value);
-    if (hash === UNHASHED) this.#putEncoded(key, encode(value, 'laid'));
-    else this.#putLaid(hash);
+    const hash = stage(this.#number, key, value);
+    if (hash === UNHASHED) this.#putEncoded(key, encode(value, 'staged'));
+    else this.#putStaged(hash);
   }
 
-  /** The same of what lies on the desk. */
-  #putLaid(hash: number): void {
-    if (!this.#reader.replace(hash)) calls.set_laid();
+  /** As `#put`, of the staged value. */
+  #putStaged(hash: number): void {
+    if (!this.#reader.replace(hash)) calls.set_staged();
   }
 
-  /** The same of what was encoded to be laid. */
+  /** As `#put`, of an encoded value. */
   #putEncoded(key: string, { value, kind }: Encoded): void {
     if (kind === MESSAGE_PACK && typeof value === 'number') {
-      const hash = layPacked(this.#number, key, value);
+      const hash = stagePacked(this.#number, key, value);
       if (hash === UNHASHED) calls.set(this.#number, key, packed.subarray(0, value), kind);
-      else this.#putLaid(hash);
+      else this.#putStaged(hash);
     } else if (kind === 0 || !this.#reader.replaceBytes(key, kind, value as Uint8Array)) {
       calls.set(this.#number, key, value, kind);
     }
@@ -451,7 +451,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const lock = this.#writable();
     const hold = this.#newHold();
     // At once where nobody has it: what the caller does next may want it too.
-    const ownerDied = !lock.takeNow(hold) && (await lock.wait(hold, true, timeout, signal));
+    const ownerDied = !lock.tryTake(hold) && (await lock.wait(hold, true, timeout, signal));
     this.#checkOpen();
     try {
       return this.#inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly, hold));
@@ -558,9 +558,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     this.#isStaging = true;
     try {
       for (const [key, change] of changes) {
-        if (change === undefined) calls.stage_delete(this.#number, key);
-        else if (this.#layChange(key, change) !== UNHASHED) calls.stage_laid();
-        else calls.stage(this.#number, key, change.value, change.kind);
+        if (change === undefined) calls.add_delete(this.#number, key);
+        else if (this.#stageChange(key, change) !== UNHASHED) calls.add_staged();
+        else calls.add(this.#number, key, change.value, change.kind);
       }
       binding.dictCommit(this.#native);
     } catch (error) {
@@ -571,9 +571,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     this.#isStaging = false;
   }
 
-  #layChange(key: string, { value, kind }: Encoded): number {
-    if (kind === 0) return lay(this.#number, key, value);
-    return layBytes(this.#number, key, kind, value as Uint8Array);
+  #stageChange(key: string, { value, kind }: Encoded): number {
+    if (kind === 0) return stage(this.#number, key, value);
+    return stageBytes(this.#number, key, kind, value as Uint8Array);
   }
 
   // ---- the lock
@@ -600,7 +600,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   }
 
   #begin(lock: Lock, hold: Hold): void {
-    if (!lock.takeNow(hold)) {
+    if (!lock.tryTake(hold)) {
       this.#recover(lock, hold, lock.lockSync(hold, this.#lockTimeout, undefined));
     }
   }
@@ -707,12 +707,12 @@ function checkBody(body: unknown): void {
 }
 
 /** Options of a handle. */
-interface Kept {
+interface HandleSettings {
   readonly lockTimeout: number;
   readonly cacheSize: number;
 }
 
-function checkKept({ lockTimeout, cacheSize }: DictAttachOptions): Kept {
+function checkSettings({ lockTimeout, cacheSize }: DictAttachOptions): HandleSettings {
   return {
     lockTimeout: checkTimeout(lockTimeout ?? LOCK_TIMEOUT),
     cacheSize: checkIndex('cacheSize', cacheSize ?? CACHE_SIZE, MOST_CACHED),
@@ -722,7 +722,7 @@ function checkKept({ lockTimeout, cacheSize }: DictAttachOptions): Kept {
 function made<T>(
   options: DictOptions | undefined,
   attach: boolean,
-  over: (native: binding.DictHandle, kept: Kept) => T,
+  over: (native: binding.DictHandle, settings: HandleSettings) => T,
 ): T {
   const given = checkOptions(options, OPTIONS);
   const size = checkSize(given.byteLength ?? FIRST_LENGTH);
@@ -730,10 +730,10 @@ function made<T>(
   if (max !== 0 && max < size && given.byteLength !== undefined) {
     throw outOfRange('maxByteLength', `${size} or more, as byteLength is`, max);
   }
-  const kept = checkKept(given);
+  const settings = checkSettings(given);
   const track = checkBoolean('track', given.track, true);
   const name = given.name === undefined ? undefined : checkName(given.name);
   const native = binding.createDict(size, max, name, checkMode(given.mode), track, attach);
   if (track) warnWhereUntracked();
-  return over(native, kept);
+  return over(native, settings);
 }

@@ -327,7 +327,7 @@ export function pack(value: object): Buffer | undefined {
   return bytes;
 }
 
-/** @internal The same; where they are few they are left on the desk, and it is their number. Used up before the next call. */
+/** @internal The same; a few bytes are left in the call buffer, and their number is returned. Used up before the next call. */
 export function packOnto(value: object): Buffer | number | undefined {
   // A getter may come here again.
   const writer = spare ?? new Writer(Buffer.allocUnsafeSlow(FIRST));

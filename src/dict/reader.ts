@@ -1,6 +1,6 @@
 import * as binding from '#binding';
 import { fence, IN_ORDER, load } from '../common/memory-order.js';
-import * as desk from './call-buffer.js';
+import * as callBuffer from './call-buffer.js';
 import { hash, isWide, keyWords, LAYOUT, sliceable, UNHASHED } from './call-buffer.js';
 import { copyPart, copyPlain, plainParts } from './copies.js';
 import type { Copy } from './copies.js';
@@ -50,7 +50,7 @@ export const Unsure = Symbol('unsure');
  * Where a key was found. What its slot said does not come again once it has changed, or not before 2 ** 31 commits: as long as
  * that says it, and the root the same table, that record is the key's.
  */
-class Place {
+class CacheEntry {
   slot = 0;
   low = 0;
   high = 0;
@@ -63,7 +63,7 @@ class Place {
   copy: Copy = copyPlain;
 
   /** Becomes what another is, with a value of its own. */
-  take(other: Place, value: unknown): void {
+  take(other: CacheEntry, value: unknown): void {
     this.slot = other.slot;
     this.low = other.low;
     this.high = other.high;
@@ -74,7 +74,7 @@ class Place {
 }
 
 /**
- * @internal Looks keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
+ * @internal Spinner keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
  * look. What is not plain, or is written to meanwhile, is left to Rust: keys that are not short ASCII, large values, all
  * that seems damaged.
  *
@@ -90,11 +90,11 @@ export class Reader {
   #doubles = new Float64Array(CLOSED);
   #bytes = sliceable(CLOSED);
   /** Where the last key was found. */
-  readonly #found = new Place();
+  readonly #found = new CacheEntry();
   /** What the root said when that and all places were found. */
   #rootLow = 0;
   #rootHigh = 0;
-  readonly #places = new Map<string, Place>();
+  readonly #entries = new Map<string, CacheEntry>();
   /** So many looks for others until a place is remembered; or, once there are as many as can be, until they are given up. */
   #patience = -1;
   #impatient: number;
@@ -121,7 +121,7 @@ export class Reader {
 
   /** The value, undefined where there is none, `Unsure` where Rust is to look. */
   get(key: string): unknown {
-    const place = this.#places.size > 0 ? this.#places.get(key) : undefined;
+    const place = this.#entries.size > 0 ? this.#entries.get(key) : undefined;
     if (place !== undefined) {
       const value = place.number > 0 ? this.#doubles[place.number] : place.value;
       if (this.#isThere(place)) {
@@ -133,7 +133,7 @@ export class Reader {
   }
 
   /** The value of a key that is still where it was. */
-  #again(place: Place, keyLength: number): unknown {
+  #again(place: CacheEntry, keyLength: number): unknown {
     this.#found.take(place, undefined);
     const value = this.#value(place.low * 4, keyLength);
     if (place.original === null || typeof value !== 'object' || value === null) return value;
@@ -153,20 +153,20 @@ export class Reader {
 
   /** Whether there is such a key; undefined where Rust is to look. */
   has(key: string): boolean | undefined {
-    const place = this.#places.get(key);
+    const place = this.#entries.get(key);
     if (place !== undefined && this.#isThere(place)) return true;
     const record = this.#find(key);
     if (record === MISSING) return false;
     return record === UNSURE || !this.#isThere(this.#found) ? undefined : true;
   }
 
-  #look(key: string, known: Place | undefined): unknown {
+  #look(key: string, known: CacheEntry | undefined): unknown {
     const record = this.#find(key);
     if (record <= MISSING) return record === MISSING ? undefined : Unsure;
     return this.#read(record, key, known);
   }
 
-  #read(record: number, key: string, known: Place | undefined): unknown {
+  #read(record: number, key: string, known: CacheEntry | undefined): unknown {
     const value = this.#value(record, key.length);
     if (value !== Unsure) this.#remember(key, known, value);
     return value;
@@ -175,19 +175,19 @@ export class Reader {
   /** Goes on with another table, if it is another one: its places are others. */
   #turn(rootLow: number, rootHigh: number): void {
     if (rootLow === this.#rootLow && rootHigh === this.#rootHigh) return;
-    this.#places.clear();
+    this.#entries.clear();
     this.#rootLow = rootLow;
     this.#rootHigh = rootHigh;
   }
 
   /** Whether what was found is there still, and so was all the time, now that everything before was read. */
-  #isThere(place: Place): boolean {
+  #isThere(place: CacheEntry): boolean {
     const words = this.#words;
     return isStill(words, this.#rootLow, this.#rootHigh) && isSaid(words, place);
   }
 
   /** The same for the one who has the lock, beside whom nobody writes. */
-  #isThereNow(place: Place): boolean {
+  #isThereNow(place: CacheEntry): boolean {
     const words = this.#words;
     return words[ROOT] === this.#rootLow && words[ROOT + 1] === this.#rootHigh && isSaid(words, place);
   }
@@ -206,12 +206,12 @@ export class Reader {
 
   /** And this is what it found. */
   remember(key: string, value: unknown): void {
-    if (key.length > LONGEST_KEPT || this.#kept(value) === undefined) return;
-    if (this.#isThere(this.#found)) this.#remember(key, this.#places.get(key), value);
+    if (key.length > LONGEST_KEPT || this.#cacheable(value) === undefined) return;
+    if (this.#isThere(this.#found)) this.#remember(key, this.#entries.get(key), value);
   }
 
   /** A value that is remembered with the place that was found; undefined in place of others. */
-  #kept(value: unknown): unknown {
+  #cacheable(value: unknown): unknown {
     switch (typeof value) {
       case 'string':
         return value.length <= LONGEST_KEPT ? value : undefined;
@@ -229,8 +229,8 @@ export class Reader {
    * What was found of the key. Before one has looked as often as there are keys it would be for nothing: most are looked at
    * once.
    */
-  #remember(key: string, known: Place | undefined, value: unknown): void {
-    if (known !== undefined) return known.take(this.#found, this.#kept(value));
+  #remember(key: string, known: CacheEntry | undefined, value: unknown): void {
+    if (known !== undefined) return known.take(this.#found, this.#cacheable(value));
     if (this.#most === 0) return;
     if (this.#patience < 0) this.#patience = Math.min(this.count, this.#most);
     if (this.#patience > 0) this.#patience--;
@@ -238,15 +238,15 @@ export class Reader {
   }
 
   #add(key: string, value: unknown): void {
-    if (this.#places.size === this.#most) {
+    if (this.#entries.size === this.#most) {
       // Others are wanted by now. If that is so again and again there are too many of them.
-      this.#places.clear();
+      this.#entries.clear();
       this.#impatient *= 2;
     }
-    const place = new Place();
-    place.take(this.#found, this.#kept(value));
-    this.#places.set(key, place);
-    if (this.#places.size === this.#most) this.#patience = this.#impatient;
+    const place = new CacheEntry();
+    place.take(this.#found, this.#cacheable(value));
+    this.#entries.set(key, place);
+    if (this.#entries.size === this.#most) this.#patience = this.#impatient;
   }
 
   /**
@@ -257,7 +257,7 @@ export class Reader {
     // Rust has one NaN for all.
     if (!IN_ORDER || Number.isNaN(value)) return false;
     const words = this.#words;
-    const known = this.#places.get(key);
+    const known = this.#entries.get(key);
     let number = known?.number ?? 0;
     if (number === 0 || !this.#isThereNow(known!)) {
       const record = this.#find(key);
@@ -279,17 +279,17 @@ export class Reader {
   }
 
   /**
-   * With the lock: puts what lies on the desk in place of a record of the same size, as `set` in
+   * With the lock: puts the staged value in place of a record of the same size, as `set` in
    * `crates/shmkit/src/dict/write.rs` does; whether it has.
    */
   replace(wanted: number): boolean {
-    const length = desk.words[desk.LENGTH]!;
-    const kind = desk.words[desk.KIND]!;
+    const length = callBuffer.words[callBuffer.LENGTH]!;
+    const kind = callBuffer.words[callBuffer.KIND]!;
     // As above.
-    if (kind === kinds.NUMBER && Number.isNaN(desk.doubles[0])) return false;
-    const from = desk.words[desk.AT]!;
-    const bytes = length > WORD_BY_WORD ? desk.values.subarray(from, from + length) : undefined;
-    return this.#replace(wanted, desk.words[desk.KEY_LENGTH]!, kind, length, bytes, from);
+    if (kind === kinds.NUMBER && Number.isNaN(callBuffer.doubles[0])) return false;
+    const from = callBuffer.words[callBuffer.AT]!;
+    const bytes = length > WORD_BY_WORD ? callBuffer.values.subarray(from, from + length) : undefined;
+    return this.#replace(wanted, callBuffer.words[callBuffer.KEY_LENGTH]!, kind, length, bytes, from);
   }
 
   /** The same with a text that does not lie there. */
@@ -302,11 +302,13 @@ export class Reader {
   /** And with bytes. */
   replaceBytes(key: string, kind: number, bytes: Uint8Array): boolean {
     const wanted = hash(key);
-    return wanted !== UNHASHED && this.#replace(wanted, key.length, kind, desk.lengthOf(bytes), bytes, 0);
+    return (
+      wanted !== UNHASHED && this.#replace(wanted, key.length, kind, callBuffer.lengthOf(bytes), bytes, 0)
+    );
   }
 
   /**
-   * Puts a value in place of a record of the same size: a text, or so many bytes, or words of the desk. Between the two
+   * Puts a value in place of a record of the same size: a text, or so many bytes, or words of the callBuffer. Between the two
    * versions whoever comes after a death tells what is free from the slots.
    */
   #replace(
@@ -342,7 +344,7 @@ export class Reader {
     for (let i = 0; i * 4 < keyLength; i++) words[at + 4 + i] = keyWords[i]!;
     const to = block + keyEnd;
     if (value === undefined) {
-      for (let i = 0; i * 4 < length; i++) words[to / 4 + i] = desk.valueWords[from / 4 + i]!;
+      for (let i = 0; i * 4 < length; i++) words[to / 4 + i] = callBuffer.valueWords[from / 4 + i]!;
     } else if (typeof value === 'string') this.#bytes.latin1Write(value, to, length);
     else this.#bytes.set(value, to);
     slotWords[0] = block / 16;
@@ -366,7 +368,7 @@ export class Reader {
     return wanted === UNHASHED ? UNSURE : this.#seek(wanted, key.length);
   }
 
-  /** The same of the key on the desk. */
+  /** The same of the key on the callBuffer. */
   #seek(wanted: number, keyLength: number): number {
     const words = this.#words;
     const rootLow = load(words, ROOT);
@@ -476,7 +478,7 @@ export class Reader {
   /** Its buffer, which it uses no more: all looks are Rust's from now on. */
   close(): ArrayBuffer {
     const buffer = this.#buffer;
-    this.#places.clear();
+    this.#entries.clear();
     this.#over(CLOSED);
     return buffer;
   }
@@ -491,7 +493,7 @@ function textAt(words: Int32Array, at: number, length: number): string {
 }
 
 /** Whether its slot says what it said. */
-function isSaid(words: Int32Array, place: Place): boolean {
+function isSaid(words: Int32Array, place: CacheEntry): boolean {
   return load(words, place.slot) === place.low && load(words, place.slot + 1) === place.high;
 }
 

@@ -46,11 +46,11 @@ export function checkKey(key: unknown): string {
 }
 
 /**
- * @internal What becomes of bytes: they are kept, or stored before anybody else can change them, so that they need not be
- * copied. Or they are stored before any other value is encoded, and may have been left on the desk: what is packed there is
- * told by its length.
+ * @internal What becomes of bytes: they are settings, or stored before anybody else can change them, so that they need not be
+ * copied. Or they are stored before any other value is encoded, and may be left in the call buffer: what is packed there is
+ * given by its length.
  */
-type Use = 'kept' | 'borrowed' | 'laid';
+type Use = 'kept' | 'borrowed' | 'staged';
 
 /** @internal A value that can be stored, or an error that says why it cannot. */
 export function encode(value: unknown, use: Use = 'kept'): Encoded {
@@ -75,12 +75,12 @@ function encodeObject(value: object, use: Use): Encoded {
       const kind = kindOf(value);
       if (kind !== undefined) {
         // What is detached has none, and is refused below. What may grow is as long as it is now.
-        if (kind === BYTES && use === 'laid' && isLasting(value as Uint8Array)) return { value, kind };
+        if (kind === BYTES && use === 'staged' && isLasting(value as Uint8Array)) return { value, kind };
         const bytes = Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
         return { value: use === 'kept' ? Buffer.from(bytes) : bytes, kind };
       }
     }
-    const packed = use === 'laid' ? packOnto(value) : pack(value);
+    const packed = use === 'staged' ? packOnto(value) : pack(value);
     if (packed !== undefined) return { value: packed, kind: MESSAGE_PACK };
     checkPlain(value, new Set(), 0);
     return { value: serialize(value), kind: CLONE };

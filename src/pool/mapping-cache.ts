@@ -13,7 +13,7 @@ const FOR = 2000;
  * Segments that a worker keeps mapped from one part of an array to the next, and from one `mapArray` to the next: mapping
  * one and touching its pages anew, and V8's collection of its buffer, cost more than half of what light work on it does.
  */
-export class Kept {
+export class MappingCache {
   /** By what tells segments apart; the longest unused first. */
   readonly #segments = new Map<string, SharedMemory>();
   #timer: NodeJS.Timeout | undefined;

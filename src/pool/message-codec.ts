@@ -12,13 +12,13 @@ import { closedError, shmError, show } from '../common/errors.js';
 import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 
-/** A shared object in a parcel: one that the receiver has already, by its number, or one to attach to. */
+/** A shared object in a encoded: one that the receiver has already, by its number, or one to attach to. */
 export type Sent = number | { readonly descriptor: Descriptor; readonly owned: boolean };
 
 /** An error's class, and what its constructor needs. */
 type ErrorHead = readonly [kind: string, ...args: string[]];
 
-export interface Parcel {
+export interface EncodedMessage {
   /** To Node a structured clone, to Python JSON. */
   readonly bytes: Uint8Array | string;
   /** Each shared object in it, once, in the order in which they are opened. */
@@ -46,7 +46,7 @@ export function pack(
   value: unknown,
   what: string,
   send: (objects: readonly SharedObject[]) => readonly Sent[] = (objects) => objects.map(byName),
-): Parcel {
+): EncodedMessage {
   const packer = new Packer();
   const root = packer.copy(value);
   const details = packer.details();

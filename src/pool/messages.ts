@@ -1,11 +1,11 @@
 /** What a pool and its worker processes say to each other, over the channel of `fork`. */
 
-import type { Parcel } from './message-codec.js';
+import type { EncodedMessage } from './message-codec.js';
 
 /** To a worker: one call at a time. */
 export type Order =
   /** Call the function with these arguments, or (`each`) once with each of these items, which may be lists of arguments. */
-  | { shmkit: 'call'; id: number; method: string; each: boolean | 'spread'; parcel: Parcel['bytes'] }
+  | { shmkit: 'call'; id: number; method: string; each: boolean | 'spread'; encoded: EncodedMessage['bytes'] }
   /** Nobody wants the rest of a call any more. */
   | { shmkit: 'stop'; id: number }
   /** The answer's shared objects are attached to, and adopted; or nobody wants them. */
@@ -22,7 +22,7 @@ export interface Answer {
   id: number;
   /** `parcel` is the result, and else what was thrown. */
   ok: boolean;
-  parcel: Parcel['bytes'];
+  encoded: EncodedMessage['bytes'];
   /** Which one of the items failed. */
   item?: number;
   /** The worker keeps shared objects open until it hears `taken`. */

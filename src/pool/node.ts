@@ -1,9 +1,9 @@
-/** Workers in Node, which get what structured cloning has (`parcel.ts`). */
+/** Workers in Node, which get what structured cloning has (`message-codec.ts`). */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { pack, unpack } from './message-codec.js';
-import type { Parcel } from './message-codec.js';
+import type { EncodedMessage } from './message-codec.js';
 import type { Program } from './program.js';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -30,7 +30,7 @@ export function nodeProgram(url: string): Program {
         serialization: 'advanced',
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       }),
-    pack: (value, what): Parcel => pack(value, what),
+    pack: (value, what): EncodedMessage => pack(value, what),
     unpack: (bytes, open) => unpack(bytes as Uint8Array, open),
   };
 }

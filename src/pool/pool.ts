@@ -23,7 +23,7 @@ import type {
   NameOf,
   Result,
 } from './module-types.js';
-import type { Parcel } from './message-codec.js';
+import type { EncodedMessage } from './message-codec.js';
 import type { Program } from './program.js';
 import { pythonProgram } from './python.js';
 import { Died, workerDied, WorkerProcess } from './worker-process.js';
@@ -124,8 +124,8 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   ): Promise<Result<Module, Name>>;
   async run(method: string, ...args: unknown[]): Promise<unknown> {
     this.#check(method);
-    const parcel = this.#program.pack(args, `an argument of '${method}'`);
-    return this.#track(this.#run(method, parcel));
+    const encoded = this.#program.pack(args, `an argument of '${method}'`);
+    return this.#track(this.#run(method, encoded));
   }
 
   /**
@@ -210,8 +210,8 @@ export class Pool<Module = unknown> implements AsyncDisposable {
     return this.close();
   }
 
-  async #run(method: string, parcel: Parcel): Promise<unknown> {
-    const { ok, value } = await this.#do({ method, parcel, each: false, wanted: () => true }, 1);
+  async #run(method: string, encoded: EncodedMessage): Promise<unknown> {
+    const { ok, value } = await this.#do({ method, encoded, each: false, wanted: () => true }, 1);
     if (!ok) throw value;
     return value;
   }
@@ -234,8 +234,8 @@ export class Pool<Module = unknown> implements AsyncDisposable {
 
     const attempt = async (chunk: Chunk): Promise<readonly unknown[]> => {
       const { from } = chunk;
-      const parcel = packItems(this.#program, method, chunk);
-      const job: Job = { method, parcel, each: parts === undefined ? true : 'spread', wanted: () => wanted };
+      const encoded = packItems(this.#program, method, chunk);
+      const job: Job = { method, encoded, each: parts === undefined ? true : 'spread', wanted: () => wanted };
       const to = from + chunk.items.length;
       const outcome = await this.#do(job, 2, { from, to }, stops);
       if (!wanted) {
@@ -461,7 +461,7 @@ function* chunksOf(all: Iterable<unknown>, size: number): Generator<Chunk> {
   if (items.length > 0) yield { from, items };
 }
 
-function packItems({ pack }: Program, method: string, { from, items }: Chunk): Parcel {
+function packItems({ pack }: Program, method: string, { from, items }: Chunk): EncodedMessage {
   const what = `an item for '${method}'`;
   try {
     return pack(items, what);

@@ -11,7 +11,7 @@ import { checkType, typeOfArray } from '../array/dtype.js';
 import { shmError, show } from '../common/errors.js';
 import type { SharedObject } from '../common/shared-object.js';
 import { byName, isShared } from './message-codec.js';
-import type { Parcel, Sent } from './message-codec.js';
+import type { EncodedMessage, Sent } from './message-codec.js';
 import type { Program } from './program.js';
 
 const WORKER = fileURLToPath(new URL('./worker.py', import.meta.url));
@@ -31,7 +31,7 @@ export function pythonProgram(python: string, url: string): Program {
 
 type Tagged = readonly [tag: string, ...content: unknown[]];
 
-function pack(value: unknown, what: string): Parcel {
+function pack(value: unknown, what: string): EncodedMessage {
   const packer = new Packer();
   try {
     const tree = packer.copy(value);

@@ -11,14 +11,14 @@ import { shmError } from '../common/errors.js';
 import type { ShmError } from '../common/errors.js';
 import type { SharedObject } from '../common/shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
-import type { Parcel } from './message-codec.js';
+import type { EncodedMessage } from './message-codec.js';
 import type { Program } from './program.js';
 
 /** What one call is. */
 export interface Job {
   readonly method: string;
   /** The arguments, or with `each` the items. */
-  readonly parcel: Parcel;
+  readonly encoded: EncodedMessage;
   readonly each: boolean | 'spread';
   /** Whether anybody still wants it. */
   readonly wanted: () => boolean;
@@ -130,8 +130,8 @@ export class WorkerProcess {
     try {
       return await new Promise((settle, fail) => {
         this.#task = { id, job, begun: false, settle, fail };
-        const { method, parcel, each } = job;
-        this.#tell({ shmkit: 'call', id, method, each, parcel: parcel.bytes });
+        const { method, encoded, each } = job;
+        this.#tell({ shmkit: 'call', id, method, each, encoded: encoded.bytes });
       });
     } finally {
       this.#task = undefined;
@@ -188,8 +188,8 @@ export class WorkerProcess {
     let failure: { error: unknown } | undefined;
     if (task.job.wanted()) {
       try {
-        value = this.#program.unpack(answer.parcel, (sent) => {
-          if (typeof sent === 'number') return task.job.parcel.objects[sent]!;
+        value = this.#program.unpack(answer.encoded, (sent) => {
+          if (typeof sent === 'number') return task.job.encoded.objects[sent]!;
           const object = attach(sent.descriptor, { foreign: true });
           opened.push(object);
           if (sent.owned) {

@@ -122,7 +122,7 @@ class Worker:
         opened, at = [], {}
         try:
             function = self._find(order["method"])
-            args = unpack(order["parcel"], opened)
+            args = unpack(order["encoded"], opened)
             self._channel.send(shmkit="began", id=order["id"])
             if order["each"]:
                 result = []
@@ -134,16 +134,16 @@ class Worker:
                 at.clear()
             else:
                 result = called(function, args)
-            ok, (parcel, objects) = True, pack(result, f"the result of '{order['method']}'", opened)
+            ok, (encoded, objects) = True, pack(result, f"the result of '{order['method']}'", opened)
         except (SystemExit, KeyboardInterrupt):  # which end the worker
             raise
         except BaseException as error:  # asyncio's CancelledError too
-            ok, (parcel, objects) = False, pack(error, "what it raised", opened)
+            ok, (encoded, objects) = False, pack(error, "what it raised", opened)
         self._held = [object for object in objects if index_of(object, opened) is None]
         flush()
         useless = self._failure is not None
         holds = len(self._held) > 0
-        message = {"id": order["id"], "ok": ok, "parcel": parcel, "holds": holds, "useless": useless, **at}
+        message = {"id": order["id"], "ok": ok, "encoded": encoded, "holds": holds, "useless": useless, **at}
         for object in opened:
             close(object)
         self._channel.send(shmkit="answer", **message)
@@ -177,10 +177,10 @@ def called(function, args):
 
 
 def unpack(text, opened):
-    parcel = json.loads(text)
-    for sent in parcel["sent"]:
+    encoded = json.loads(text)
+    for sent in encoded["sent"]:
         opened.append(attach(sent["descriptor"]))
-    return revive(parcel["value"], opened)
+    return revive(encoded["value"], opened)
 
 
 def attach(descriptor):

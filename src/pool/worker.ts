@@ -6,9 +6,9 @@ import { attach } from '../attach.js';
 import { shmError } from '../common/errors.js';
 import type { SharedObject } from '../common/shared-object.js';
 import type { Answer, Order, Report } from './messages.js';
-import { Kept } from './mapping-cache.js';
+import { MappingCache } from './mapping-cache.js';
 import { bare, byName, pack, unpack } from './message-codec.js';
-import type { Parcel, Sent } from './message-codec.js';
+import type { EncodedMessage, Sent } from './message-codec.js';
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -26,7 +26,7 @@ let stopped = 0;
 /** What the pool has not yet taken over of the last answer. */
 let held: readonly SharedObject[] = [];
 /** What parts of arrays lie in. */
-const kept = new Kept();
+const mappings = new MappingCache();
 
 // The pool is closed, or its process is dead.
 process.once('disconnect', () => process.exit());
@@ -50,12 +50,12 @@ function report(message: Report): void {
   process.send?.(message, undefined, undefined, () => undefined); // whoever is gone disconnects
 }
 
-async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): Promise<void> {
+async function call({ id, method, each, encoded }: Order & { shmkit: 'call' }): Promise<void> {
   const attached: SharedObject[] = [];
   const at: { item?: number } = {};
   try {
     const run = await find(method);
-    const args = unpack(parcel as Uint8Array, (sent) => {
+    const args = unpack(encoded as Uint8Array, (sent) => {
       const object = open(sent, each === 'spread');
       attached.push(object);
       return object;
@@ -69,7 +69,7 @@ async function call({ id, method, each, parcel }: Order & { shmkit: 'call' }): P
     answer(id, false, packThrown(error, attached), attached, at);
   } finally {
     for (const object of attached) object.close();
-    kept.rest();
+    mappings.rest();
   }
 }
 
@@ -90,8 +90,8 @@ async function find(method: string): Promise<Method> {
 
 function open(sent: Sent, isPart: boolean): SharedObject {
   // A number names an argument, and a call has none before it has its arguments.
-  if (typeof sent === 'number') throw shmError('ERR_SHM_VALUE', 'this parcel is no call');
-  if (isPart) return kept.open(sent.descriptor);
+  if (typeof sent === 'number') throw shmError('ERR_SHM_VALUE', 'this encoded is no call');
+  if (isPart) return mappings.open(sent.descriptor);
   return attach(sent.descriptor, { foreign: true }); // whoever sent it has it open: the same user's choice
 }
 
@@ -127,7 +127,7 @@ function sending(args: readonly SharedObject[]): (objects: readonly SharedObject
 }
 
 /** What a function threw, even if there is something in it that cannot be sent. */
-function packThrown(thrown: unknown, args: readonly SharedObject[]): Parcel {
+function packThrown(thrown: unknown, args: readonly SharedObject[]): EncodedMessage {
   try {
     return pack(thrown, 'what it threw', sending(args));
   } catch {
@@ -138,7 +138,7 @@ function packThrown(thrown: unknown, args: readonly SharedObject[]): Parcel {
 function answer(
   id: number,
   ok: boolean,
-  { bytes, objects }: Parcel,
+  { bytes, objects }: EncodedMessage,
   args: readonly SharedObject[],
   more: Pick<Answer, 'item'> = {},
 ): void {
@@ -147,7 +147,7 @@ function answer(
     shmkit: 'answer',
     id,
     ok,
-    parcel: bytes,
+    encoded: bytes,
     holds: held.length > 0,
     useless,
     ...more,

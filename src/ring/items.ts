@@ -10,8 +10,8 @@ import {
 } from '../common/arguments.js';
 import { checkType } from '../array/dtype.js';
 import type { DType, DTypes, TypedClass } from '../array/dtype.js';
-import { checkWanted, differencesOf, refuseOther } from '../array/source.js';
-import type { Wanted } from '../array/source.js';
+import { checkExpectation, differencesOf, refuseMismatch } from '../array/source.js';
+import type { Expectation } from '../array/source.js';
 import { outOfRange, wrongType } from '../common/errors.js';
 import type { CreateOptions } from '../segment/memory.js';
 import type { Descriptor } from '../common/shared-object.js';
@@ -76,13 +76,13 @@ export function ringArguments(options: RingOptions<DType>): RingArguments {
 }
 
 /** @internal The same of a ring that there may have been before, which is as it is: its items must be these. */
-export function agreedWhole<R extends AnyRing>(
+export function checkMatchesOptions<R extends AnyRing>(
   ring: R,
   kind: string,
   { slots, dtype, shape }: RingArguments,
   [found, wanted]: readonly [found: string, wanted: string],
 ): R {
-  return agreed(ring, kind, checkWanted({ dtype, shape }), [
+  return checkMatches(ring, kind, checkExpectation({ dtype, shape }), [
     ring.slots !== slots && `it has ${ring.slots} slots, not ${slots}`,
     found !== wanted && `it is ${found}, not ${wanted}`,
   ]);
@@ -93,22 +93,22 @@ export function ringAttachment(
   kind: string,
   target: string | Descriptor,
   options: RingAttachOptions | undefined,
-): { name: string; foreign: boolean; id: string | undefined; wanted: Wanted } {
+): { name: string; foreign: boolean; id: string | undefined; wanted: Expectation } {
   const { name, id } = checkTarget(target, kind);
   const { dtype, shape, foreign } = checkOptions(options, ['dtype', 'shape', 'foreign']);
   return {
     name,
     foreign: checkBoolean('foreign', foreign, false),
     id,
-    wanted: checkWanted({ dtype, shape }),
+    wanted: checkExpectation({ dtype, shape }),
   };
 }
 
 /** @internal The ring, if its items are what the caller takes them for; else it is closed. */
-export function agreed<R extends AnyRing>(
+export function checkMatches<R extends AnyRing>(
   ring: R,
   kind: string,
-  wanted: Pick<Wanted, 'shape' | 'type'>,
+  wanted: Pick<Expectation, 'shape' | 'type'>,
   others: readonly (string | false)[] = [],
 ): R {
   try {
@@ -116,7 +116,7 @@ export function agreed<R extends AnyRing>(
       ...differencesOf(ring.dtype, ring.shape, wanted),
       ...others.filter((it) => it !== false),
     ];
-    refuseOther(ring.name, kind, differences);
+    refuseMismatch(ring.name, kind, differences);
     return ring;
   } catch (error) {
     ring.close();

@@ -12,7 +12,7 @@ interface Entry {
  * Promises of one thread that wait for the same, first come, first served. One wait of the binding's is for all
  * of them: a turn of the event loop costs far more than an item, so who is woken lets all go on for whom there is one.
  */
-export class Line {
+export class WaitQueue {
   readonly #name: string;
   readonly #start: (sleepers: Sleepers, id: number) => void;
   readonly #passOn: (() => void) | undefined;

@@ -13,7 +13,7 @@ import {
   block,
   checkSpin,
   checkTimeout,
-  Looks,
+  Spinner,
   settleWait,
   startWait,
   SYNC_WAIT_OPTIONS,
@@ -42,7 +42,7 @@ export class SharedEvent implements SharedObject {
   readonly #id: string;
   readonly #buffer: ArrayBuffer;
   #words: Int32Array;
-  readonly #looks = new Looks();
+  readonly #spinner = new Spinner();
   readonly #waiters = new Map<Waiter<void>, number>();
   #closed = false;
 
@@ -153,7 +153,7 @@ export class SharedEvent implements SharedObject {
     const words = this.#words;
     // The bit of those who sleep comes and goes without a meaning for us.
     const isOver = (): boolean => ((Atomics.load(words, WORD) ^ seen) & ~WAITERS) !== 0;
-    if (timeout > 0 && this.#looks.around(spin, isOver)) return;
+    if (timeout > 0 && this.#spinner.spin(spin, isOver)) return;
     const slice = (milliseconds: number): true | undefined =>
       binding.waitEvent(this.#native, seen >>> 0, milliseconds) || undefined;
     if (block(timeout, slice) === undefined) throw timeoutError(this.name, timeout);

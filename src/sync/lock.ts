@@ -1,7 +1,7 @@
 import * as binding from '#binding';
 import { closedError, isOverflow, shmError } from '../common/errors.js';
 import { load } from '../common/memory-order.js';
-import { block, Looks, settleWait, startWait, timeoutError, Waiter } from './waits.js';
+import { block, Spinner, settleWait, startWait, timeoutError, Waiter } from './waits.js';
 
 /** @internal */
 export type NativeLock = ReturnType<typeof binding.attachMutex>;
@@ -83,7 +83,7 @@ export class Lock {
   /** Who they are. */
   readonly #reading: Hold[] = [];
   #announced = false;
-  readonly #looks = new Looks();
+  readonly #spinner = new Spinner();
   readonly #queue: Queued[] = [];
   /** The wait of the first in the queue. */
   #wait: number | undefined;
@@ -117,7 +117,7 @@ export class Lock {
   // ---- writing
 
   /** Takes the lock in one step, where all is well and nobody reads. */
-  takeNow(hold: Hold): boolean {
+  tryTake(hold: Hold): boolean {
     if (this.#held !== undefined || this.#readers !== 0) return false;
     if (Atomics.compareExchange(this.#words, WORD, 0, this.#me) !== 0) return false;
     if (this.#isRead()) {
@@ -129,7 +129,7 @@ export class Lock {
   }
 
   /** Lets go for holders who have, and whose calls came to nothing. */
-  #catchUp(): void {
+  #finishEarlier(): void {
     if (this.#held?.left !== undefined) this.unlock(this.#held, this.#held.left);
     if (this.#readers === 0) return;
     for (const hold of this.#reading.filter(({ left }) => left !== undefined)) this.unlockRead(hold);
@@ -137,8 +137,8 @@ export class Lock {
 
   /** Blocks until `hold` has the lock; whether what it guards has to be checked. */
   lockSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
-    if (this.takeNow(hold)) return false;
-    this.#catchUp();
+    if (this.tryTake(hold)) return false;
+    this.#finishEarlier();
     this.#checkFree(true);
     return this.#block(hold, true, timeout, spin);
   }
@@ -146,9 +146,9 @@ export class Lock {
   /** Takes it if that takes no waiting; undefined if it does. */
   tryLock(hold: Hold): boolean | undefined {
     if (this.#held === CLOSED) throw closedError(this.name);
-    this.#catchUp();
+    this.#finishEarlier();
     if (this.#held !== undefined || this.#readers > 0) return undefined;
-    if (this.takeNow(hold)) return false;
+    if (this.tryTake(hold)) return false;
     try {
       this.#cleanUp();
       const status = this.#interrupt() || binding.tryLock(this.native, 'write');
@@ -192,7 +192,7 @@ export class Lock {
 
   /** Blocks until `hold` reads; whether what the lock guards has to be checked. */
   readSync(hold: Hold, timeout: number, spin: number | undefined): boolean {
-    this.#catchUp();
+    this.#finishEarlier();
     if (this.#held === undefined) {
       // Beside one who reads here already: to wait for somebody who waits for that one would be for ever.
       if (this.#readers > 0) return this.#grant(hold, false, this.#beside());
@@ -248,7 +248,7 @@ export class Lock {
   wait(hold: Hold, write: boolean, timeout: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#held === CLOSED) throw closedError(this.name);
     signal?.throwIfAborted();
-    this.#catchUp();
+    this.#finishEarlier();
     if (this.#queue.length === 0) {
       const status = this.#tryOnce(write);
       if (status !== 0) return Promise.resolve(this.#grant(hold, write, status));
@@ -397,10 +397,10 @@ export class Lock {
     }
   }
 
-  /** Looks at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
+  /** Spinner at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
   #spin(write: boolean, spin: number | undefined): boolean {
     const words = this.#words;
-    return this.#looks.around(spin, (count) => {
+    return this.#spinner.spin(spin, (count) => {
       const seen = Atomics.load(words, WORD);
       if (seen !== 0) {
         if (count % IMPATIENT === 0) Atomics.compareExchange(words, WORD, seen, seen | LOOKING);

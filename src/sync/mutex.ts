@@ -158,7 +158,7 @@ export class SharedMutex implements SharedObject {
   lockSync(options?: SyncWaitOptions): Guard {
     if (this.#closed) throw closedError(this.name);
     const guard = new Guard(this.#lock, this.#owner);
-    if (options === undefined && this.#lock.takeNow(guard)) return guard;
+    if (options === undefined && this.#lock.tryTake(guard)) return guard;
     const { timeout, spin } = checkOptions(options, SYNC_WAIT_OPTIONS);
     return guard.had(this.#lock.lockSync(guard, checkTimeout(timeout), checkSpin(spin)));
   }

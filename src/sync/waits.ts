@@ -48,7 +48,7 @@ export function checkTimeout(timeout: unknown): number {
   return timeout;
 }
 
-/** @internal How often to look; undefined to leave it to `Looks`. */
+/** @internal How often to look; undefined to leave it to `Spinner`. */
 export function checkSpin(spin: unknown): number | undefined {
   if (spin === undefined) return undefined;
   if (typeof spin !== 'number') throw wrongType('spin', 'a number of looks', spin);
@@ -61,11 +61,11 @@ export function checkSpin(spin: unknown): number | undefined {
  * Whether to look around before going to sleep. It saves two orders of magnitude where the other side runs on another
  * CPU, and keeps it from running where both have only one: after some vain rounds it is tried now and then.
  */
-export class Looks {
+export class Spinner {
   #vain = 0;
 
-  /** Looks up to `spin` times, or as often as is worth it; whether one of them succeeded. */
-  around(spin: number | undefined, look: (count: number) => boolean): boolean {
+  /** Spinner up to `spin` times, or as often as is worth it; whether one of them succeeded. */
+  spin(spin: number | undefined, look: (count: number) => boolean): boolean {
     if (spin === undefined && this.#vain >= VAIN && ++this.#vain % SELDOM !== 0) return false;
     const most = spin ?? SPINS;
     for (let count = 1; count <= most; count++) {
@@ -120,14 +120,14 @@ export function block<T>(timeout: number, slice: (milliseconds: number) => T | u
 export function blockFor(
   name: string,
   options: SyncWaitOptions | undefined,
-  looks: Looks,
+  spinner: Spinner,
   look: () => boolean,
   sleep: (milliseconds: number) => void,
 ): void {
   const given = checkOptions(options, SYNC_WAIT_OPTIONS);
   const timeout = checkTimeout(given.timeout);
   const spin = checkSpin(given.spin);
-  if (timeout > 0 && looks.around(spin, look)) return;
+  if (timeout > 0 && spinner.spin(spin, look)) return;
   const slice = (milliseconds: number): true | undefined => {
     sleep(milliseconds);
     return look() || undefined;

@@ -24,7 +24,9 @@ export const streams: Misuses = {
     const keep = (slot: ClaimedSlot<'uint8'> | TakenSlot<'uint8'> | undefined): void => {
       if (slot === undefined) return;
       views.push(slot.data);
-      if (random.below(2) === 0) 'commit' in slot ? slot.commit() : slot.release();
+      if (random.below(2) === 0) return;
+      if ('commit' in slot) slot.commit();
+      else slot.release();
     };
     for (let i = 0; i < 20; i++) {
       const queue = random.pick(queues);

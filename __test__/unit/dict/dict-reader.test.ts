@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { SharedDict } from 'shmkit';
 
 import * as binding from '#binding';
-import { calls, lay, layPacked, LAYOUT, UNHASHED } from '../../../src/dict/call-buffer.js';
+import { calls, stage, stagePacked, LAYOUT, UNHASHED } from '../../../src/dict/call-buffer.js';
 import { CLONE, FLOAT, MESSAGE_PACK } from '../../../src/dict/kinds.js';
 import { decode, encode, scratch } from '../../../src/dict/values.js';
 import { Reader, Unsure } from '../../../src/dict/reader.js';
@@ -44,8 +44,8 @@ test('keys of every length, by both hashes', (t) => {
     set(key, length); // by Rust's hash
     t.is(reader.get(key), length);
     t.is(reader.has(key), true);
-    t.not(lay(number, key, length + 0.5), UNHASHED); // by ours
-    calls.set_laid();
+    t.not(stage(number, key, length + 0.5), UNHASHED); // by ours
+    calls.set_staged();
     t.is(reader.get(key), length + 0.5);
     t.is(calls.get(number, key, Buffer.alloc(16)), length + 0.5);
     calls.delete(number, key);
@@ -57,12 +57,12 @@ test('what is left to Rust', (t) => {
   const { reader, number, set } = setUp(t);
   for (const key of ['', 'ü', 'x'.repeat(65), '\ud800']) {
     t.is(reader.get(key), Unsure);
-    t.is(lay(number, key, 1), UNHASHED);
+    t.is(stage(number, key, 1), UNHASHED);
   }
   set('large', 'x'.repeat(1 << 20));
   set('bigint', 5n);
   for (const key of ['large', 'bigint']) t.is(reader.get(key), Unsure);
-  for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(lay(number, 'key', text), UNHASHED);
+  for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(stage(number, 'key', text), UNHASHED);
 });
 
 test('what Rust has found is remembered until anybody writes, but for large things', (t) => {
@@ -96,8 +96,8 @@ test('values of every other kind', (t) => {
   const around = [1, 40, 41, 64, 2048, 4096].flatMap((length) => ['x'.repeat(length), 'ÿ'.repeat(length)]);
   const wide = [1, 40, 41, 2048].flatMap((length) => ['Ā'.repeat(length), 'x'.repeat(length - 1) + '\ud800']);
   for (const value of [1.5, NaN, -0, 'abc', '', ...around, ...wide]) {
-    t.not(lay(number, 'key', value), UNHASHED);
-    calls.set_laid();
+    t.not(stage(number, 'key', value), UNHASHED);
+    calls.set_staged();
     t.is(reader.get('key'), value);
   }
 });
@@ -110,8 +110,8 @@ test('texts of every length, each character of which is another one', (t) => {
       for (const key of ['k', 'key of 9']) {
         set(key, text);
         t.is(reader.get(key), text);
-        t.not(lay(number, key, text), UNHASHED);
-        calls.set_laid();
+        t.not(stage(number, key, text), UNHASHED);
+        calls.set_staged();
         t.is(reader.get(key), text);
       }
     }
@@ -121,8 +121,8 @@ test('texts of every length, each character of which is another one', (t) => {
 test('NaN is stored as one value, whichever it is', (t) => {
   const { number } = setUp(t);
   const odd = new Float64Array(new BigUint64Array([0xfff8_0000_0000_1234n]).buffer)[0]!;
-  t.not(lay(number, 'key', odd), UNHASHED);
-  calls.set_laid();
+  t.not(stage(number, 'key', odd), UNHASHED);
+  calls.set_staged();
   t.true(calls.matches(number, 'key', NaN));
   using dict = SharedDict.create<unknown>({ name: freshName(t) });
   t.teardown(() => dict.unlink());
@@ -193,8 +193,8 @@ test('versions whose upper half changes are left to Rust', (t) => {
     t.is(words[LAYOUT.version], isOurs ? low + 2 : low);
   }
   words[LAYOUT.version] = 2 ** 32 - 2;
-  t.not(lay(number, 'key', 2), UNHASHED);
-  calls.set_laid();
+  t.not(stage(number, 'key', 2), UNHASHED);
+  calls.set_staged();
   t.deepEqual([words[LAYOUT.version], words[LAYOUT.version + 1]], [0, before + 1]);
   t.is(reader.get('key'), 2);
 });
@@ -204,7 +204,7 @@ const TOP = 144 / 4;
 
 /** Puts a text in place of what the key has, by JavaScript alone; whether that could be done. */
 function replace({ reader, number }: ReturnType<typeof setUp>, key: string, text: string): boolean {
-  const hash = lay(number, key, text);
+  const hash = stage(number, key, text);
   return hash !== UNHASHED && reader.replace(hash);
 }
 
@@ -247,8 +247,8 @@ test('a text is put in place of one of the same size, and of nothing else', (t) 
 /** The same of a value of any length. */
 function replaceLong({ reader, number }: ReturnType<typeof setUp>, key: string, value: unknown): boolean {
   if (typeof value === 'string') return reader.replaceText(key, value);
-  const encoded = encode(value, 'laid');
-  if (typeof encoded.value === 'number') return reader.replace(layPacked(number, key, encoded.value));
+  const encoded = encode(value, 'staged');
+  if (typeof encoded.value === 'number') return reader.replace(stagePacked(number, key, encoded.value));
   return reader.replaceBytes(key, encoded.kind, encoded.value as Uint8Array);
 }
 
@@ -334,7 +334,7 @@ test('what no double can be stored as, and what is damaged, is left to Rust', (t
     words[LAYOUT.version] = version;
     t.is(replace(its, 'a', 'third'), isOurs, version.toString(16));
     t.is(words[LAYOUT.version], isOurs ? version + 2 : version);
-    calls.set_laid();
+    calls.set_staged();
     t.is(reader.get('a'), 'third');
   }
   const first = LAYOUT.free; // records of one letter and a short text are in the smallest blocks, of 32 bytes
@@ -452,7 +452,7 @@ test('who is ended once he has the lock, however he got it, leaves it as he said
   const owner = { readers: 0, closed: false };
   t.teardown(() => lock.close(owner));
   const hold = (left?: Left): Hold => ({ owner, reading: false, left });
-  t.true(lock.takeNow(hold('inconsistent')));
+  t.true(lock.tryTake(hold('inconsistent')));
   for (let i = 0; i < 2; i++)
     t.true(lock.lockSync(hold('inconsistent'), 0, undefined), 'it is to be checked');
   const last = hold();

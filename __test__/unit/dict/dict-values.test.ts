@@ -127,7 +127,7 @@ test('bytes that another thread may make more of are as many as they were', (t) 
   const bytes = new Uint8Array(memory).fill(7);
   // Looks like one that stays as it is.
   const liar = Object.defineProperty(new Uint8Array(memory), 'buffer', { value: new ArrayBuffer(200) });
-  const encoded = [bytes, liar].map((it) => encode(it, 'laid').value as Uint8Array);
+  const encoded = [bytes, liar].map((it) => encode(it, 'staged').value as Uint8Array);
   dict.set('key', bytes);
   memory.grow(400);
   t.deepEqual([bytes.length, liar.length], [400, 400]);

@@ -12,8 +12,8 @@ import type { Subscription } from './subscription.js';
 import { closedError, outOfRange, shmError, wrongType } from '../../common/errors.js';
 import { warnWhereUntracked } from '../../ownership/housekeeping.js';
 import {
-  agreed,
-  agreedWhole,
+  checkMatches,
+  checkMatchesOptions,
   checkItem,
   describeItem,
   RING_OPTIONS,
@@ -21,10 +21,10 @@ import {
   ringAttachment,
 } from '../items.js';
 import type { ItemClass, RingAttachOptions, RingOptions } from '../items.js';
-import { Line } from '../wait-queue.js';
+import { WaitQueue } from '../wait-queue.js';
 import { UNCLONEABLE } from '../../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../../common/shared-object.js';
-import { blockFor, Looks, waitOptions } from '../../sync/waits.js';
+import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
 /** How to make a broadcast. */
@@ -75,8 +75,8 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   readonly #memory: Memory<D>;
   readonly #publisher: Publisher<D>;
   readonly #readers = new Set<Reader<D>>();
-  readonly #room: Line;
-  readonly #looks = new Looks();
+  readonly #room: WaitQueue;
+  readonly #spinner = new Spinner();
   #closed = false;
 
   private constructor(native: binding.BroadcastHandle) {
@@ -93,7 +93,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     this.#id = ring.id;
     this.#memory = new Memory(native, facts, checkType(ring.dtype).Class as ItemClass<D>);
     this.#publisher = new Publisher(this.#memory);
-    this.#room = new Line(this.name, (sleepers, id) => binding.startBroadcastWait(sleepers, id, native));
+    this.#room = new WaitQueue(this.name, (sleepers, id) => binding.startBroadcastWait(sleepers, id, native));
   }
 
   /**
@@ -134,7 +134,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     if (track) warnWhereUntracked();
     const broadcast = new SharedBroadcast<D>(native);
     return attach
-      ? agreedWhole(broadcast, 'broadcast', given, [`'${broadcast.onSlow}'`, `'${onSlow}'`])
+      ? checkMatchesOptions(broadcast, 'broadcast', given, [`'${broadcast.onSlow}'`, `'${onSlow}'`])
       : broadcast;
   }
 
@@ -149,7 +149,11 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     options?: BroadcastAttachOptions<D>,
   ): SharedBroadcast<D> {
     const { name, foreign, id, wanted } = ringAttachment('broadcast', target, options);
-    return agreed(new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)), 'broadcast', wanted);
+    return checkMatches(
+      new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)),
+      'broadcast',
+      wanted,
+    );
   }
 
   /** Whether `close()` was called. */
@@ -211,7 +215,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     blockFor(
       this.name,
       options,
-      this.#looks,
+      this.#spinner,
       () => this.tryPublish(item),
       (milliseconds) => binding.broadcastWait(this.#native, undefined, milliseconds),
     );

@@ -5,10 +5,10 @@ import type { DType, DTypes } from '../../array/dtype.js';
 import { closedError, shmError } from '../../common/errors.js';
 import { fence, IN_ORDER, load, loadCount, storeCount } from '../../common/memory-order.js';
 import { checkItem } from '../items.js';
-import { Line } from '../wait-queue.js';
+import { WaitQueue } from '../wait-queue.js';
 import { batchesOf, checkBatches, itemsOf } from '../stream.js';
 import type { BatchOptions } from '../stream.js';
-import { blockFor, Looks, Suspect, waitOptions } from '../../sync/waits.js';
+import { blockFor, Spinner, Suspect, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 import { LAYOUT, NOTHING, OVER } from './memory.js';
 import type { Memory } from './memory.js';
@@ -69,8 +69,8 @@ export class Reader<D extends DType> implements Subscription<D> {
   #closed = false;
   readonly #cursor: number;
   readonly #blocks: boolean;
-  readonly #line: Line;
-  readonly #looks = new Looks();
+  readonly #line: WaitQueue;
+  readonly #spinner = new Spinner();
   readonly #suspect = new Suspect();
 
   constructor(memory: Memory<D>, oldest: boolean, onClose: (reader: Reader<D>) => void) {
@@ -82,7 +82,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#mark = memory.markOf(this.#index);
     this.#cursor = CURSORS + this.#entry.index * CURSOR;
     this.#blocks = memory.blocks;
-    this.#line = new Line(memory.name, (sleepers, id) =>
+    this.#line = new WaitQueue(memory.name, (sleepers, id) =>
       binding.startBroadcastWait(sleepers, id, memory.native, this.#next),
     );
   }
@@ -140,7 +140,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     blockFor(
       this.#memory.name,
       options,
-      this.#looks,
+      this.#spinner,
       () => (item = this.tryNext()) !== undefined || this.#find() === OVER,
       (milliseconds) => binding.broadcastWait(this.#memory.native, this.#next, milliseconds),
     );

@@ -3,6 +3,7 @@ import { closedError, detachedError, shmError } from '../../common/errors.js';
 import { IN_ORDER, load } from '../../common/memory-order.js';
 import { Suspect } from '../../sync/waits.js';
 import { describeItem } from '../items.js';
+import type { SlotHolder } from './slot.js';
 
 const {
   tail: TAIL,
@@ -33,17 +34,6 @@ export const OVER = -2;
 /** What the words of a closed queue are: they lead to where it is seen that it is closed. */
 const CLOSED = new Int32Array(SLOTS);
 CLOSED[ENDED] = 1;
-
-/** A slot that is held, and its holder. */
-export interface SlotHolder {
-  /** Index of the slot. */
-  slot: number;
-  state: 'claimed' | 'taken';
-  /** The process id of the holder, in its own PID namespace; 0 if unknown. */
-  pid: number;
-  /** Whether the holder has died: the slot goes to the next thread that needs it. */
-  died: boolean;
-}
 
 /**
  * The quick steps on a queue's memory, as `crates/shmkit/src/queue/ring.rs` has them, in the same order. A slot is named

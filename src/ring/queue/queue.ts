@@ -8,8 +8,8 @@ import type { DType, DTypes } from '../../array/dtype.js';
 import { closedError, shmError, wrongType } from '../../common/errors.js';
 import { warnWhereUntracked } from '../../ownership/housekeeping.js';
 import {
-  agreed,
-  agreedWhole,
+  checkMatches,
+  checkMatchesOptions,
   checkItem,
   describeItem,
   RING_OPTIONS,
@@ -17,16 +17,15 @@ import {
   ringAttachment,
 } from '../items.js';
 import type { ItemClass, RingAttachOptions, RingOptions } from '../items.js';
-import { Line } from '../wait-queue.js';
+import { WaitQueue } from '../wait-queue.js';
 import { NOTHING, OVER, Ring } from './protocol.js';
-import type { SlotHolder } from './protocol.js';
 import { Claimed, Taken } from './slot.js';
-import type { ClaimedSlot, TakenSlot } from './slot.js';
+import type { ClaimedSlot, SlotHolder, TakenSlot } from './slot.js';
 import { batchesOf, itemsOf } from '../stream.js';
 import type { BatchOptions, Stream } from '../stream.js';
 import { UNCLONEABLE } from '../../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../../common/shared-object.js';
-import { blockFor, Looks, waitOptions } from '../../sync/waits.js';
+import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
 /** How to make a queue. */
@@ -74,10 +73,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   readonly #id: string;
   readonly #buffer: ArrayBuffer;
   readonly #ring: Ring;
-  readonly #items: Line;
-  readonly #room: Line;
-  readonly #itemLooks = new Looks();
-  readonly #roomLooks = new Looks();
+  readonly #items: WaitQueue;
+  readonly #room: WaitQueue;
+  readonly #itemSpinner = new Spinner();
+  readonly #roomSpinner = new Spinner();
   readonly #Class: ItemClass<D>;
   /** Elements of an item. */
   readonly #length: number;
@@ -108,8 +107,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.#length = ring.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
-    const line = (items: boolean): Line =>
-      new Line(
+    const line = (items: boolean): WaitQueue =>
+      new WaitQueue(
         this.name,
         (sleepers, id) => binding.startQueueWait(sleepers, id, native, items),
         () => binding.queuePassOn(native, items),
@@ -146,7 +145,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const native = binding.createQueue({ slots, dtype, shape }, spsc, name, mode, populate, track, attach);
     if (track) warnWhereUntracked();
     const queue = new SharedQueue<D>(native);
-    return attach ? agreedWhole(queue, 'queue', given, [sides(queue.spsc), sides(spsc)]) : queue;
+    return attach ? checkMatchesOptions(queue, 'queue', given, [sides(queue.spsc), sides(spsc)]) : queue;
   }
 
   /**
@@ -160,7 +159,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     options?: QueueAttachOptions<D>,
   ): SharedQueue<D> {
     const { name, foreign, id, wanted } = ringAttachment('queue', target, options);
-    return agreed(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', wanted);
+    return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', wanted);
   }
 
   /** Whether `close()` was called. */
@@ -418,24 +417,24 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   #claimSync(options: SyncWaitOptions | undefined): number {
-    const slot = this.#blockFor(options, false, this.#roomLooks);
+    const slot = this.#blockFor(options, false, this.#roomSpinner);
     if (slot < 0) this.#mayPush(slot);
     return slot;
   }
 
   #takeSync(options: SyncWaitOptions | undefined): number {
     const slot = this.#ring.take();
-    return slot === NOTHING ? this.#blockFor(options, true, this.#itemLooks) : slot;
+    return slot === NOTHING ? this.#blockFor(options, true, this.#itemSpinner) : slot;
   }
 
   /** Blocks until there is a slot, or never will be. */
-  #blockFor(options: SyncWaitOptions | undefined, items: boolean, looks: Looks): number {
+  #blockFor(options: SyncWaitOptions | undefined, items: boolean, spinner: Spinner): number {
     const ring = this.#ring;
     let slot = NOTHING;
     blockFor(
       this.name,
       options,
-      looks,
+      spinner,
       () => (slot = items ? ring.take() : ring.claim()) !== NOTHING,
       (milliseconds) => binding.queueWait(this.#native, items, milliseconds),
     );

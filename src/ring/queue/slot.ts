@@ -4,6 +4,17 @@ import type { DType, DTypes } from '../../array/dtype.js';
 import { shmError } from '../../common/errors.js';
 import type { Ring } from './protocol.js';
 
+/** A slot of a queue that is held, and its holder. */
+export interface SlotHolder {
+  /** Index of the slot. */
+  slot: number;
+  state: 'claimed' | 'taken';
+  /** The process id of the holder, in its own PID namespace; 0 if unknown. */
+  pid: number;
+  /** Whether the holder has died: the slot goes to the next thread that needs it. */
+  died: boolean;
+}
+
 /** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
 export interface Slot<D extends DType = DType> extends Disposable {
   /**

@@ -48,7 +48,7 @@ impl Drop for NativeDict {
 
 /// The calls that take a dict's number.
 #[napi(
-    ts_return_type = "{ desk: ArrayBuffer; set_laid(): void; stage_laid(): void; get(dict: number, key: string, scratch: Uint8Array): unknown; has(dict: number, key: string): unknown; set(dict: number, key: string, value: unknown, kind?: number): boolean; delete(dict: number, key: string): boolean; stage(dict: number, key: string, value: unknown, kind?: number): void; stage_delete(dict: number, key: string): void; matches(dict: number, key: string, value: unknown, kind?: number): boolean }"
+    ts_return_type = "{ buffer: ArrayBuffer; set_staged(): void; add_staged(): void; get(dict: number, key: string, scratch: Uint8Array): unknown; has(dict: number, key: string): unknown; set(dict: number, key: string, value: unknown, kind?: number): boolean; delete(dict: number, key: string): boolean; add(dict: number, key: string, value: unknown, kind?: number): void; add_delete(dict: number, key: string): void; matches(dict: number, key: string, value: unknown, kind?: number): boolean }"
 )]
 pub fn dict_calls(env: &Env) -> Result<Unknown<'_>> {
     raw::functions(env)

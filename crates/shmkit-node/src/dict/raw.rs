@@ -292,13 +292,13 @@ const _: () = assert!(size_of::<CallBuffer>() == 96 + 2 * CALL_VALUE);
 
 type CallBufferFn = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
-/// `set_laid()`, with the lock: sets what lies on the call_buffer.
-fn set_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+/// `set_staged()`, with the lock: sets the staged value.
+fn set_staged(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.set(key, kind, value).map(|_| ())
 }
 
-/// `stage_laid()`, with the lock: stages what lies on the call_buffer.
-fn stage_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+/// `add_staged()`, with the lock: adds the staged value to the changes of `dict_commit`.
+fn add_staged(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.stage(&mut open.batch, key, kind, value)
 }
 
@@ -346,8 +346,8 @@ fn delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, En
     call.boolean(open.dict.delete(&all.key)?)
 }
 
-/// `stage(dict, key, value, kind?)`, with the lock: for `dict_commit`.
-fn stage(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+/// `add(dict, key, value, kind?)`, with the lock: adds a change for `dict_commit`.
+fn add(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
     let open = dict(&mut all.open, call.number(0)?)?;
     call.key(&mut all.key)?;
     let kind = call.value(&mut all.value)?;
@@ -355,8 +355,8 @@ fn stage(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, End
     Ok(call.undefined())
 }
 
-/// `stage_delete(dict, key)`, with the lock.
-fn stage_delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
+/// `add_delete(dict, key)`, with the lock: adds a deletion for `dict_commit`.
+fn add_delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
     let open = dict(&mut all.open, call.number(0)?)?;
     call.key(&mut all.key)?;
     open.dict.stage_delete(&mut open.batch, &all.key);
@@ -434,11 +434,11 @@ callbacks! {
     dict_get => run(get),
     dict_has => run(has),
     dict_set => run(set),
-    dict_set_laid => run_from_call_buffer(set_from_call_buffer),
+    dict_set_staged => run_from_call_buffer(set_staged),
     dict_delete => run(delete),
-    dict_stage => run(stage),
-    dict_stage_laid => run_from_call_buffer(stage_from_call_buffer),
-    dict_stage_delete => run(stage_delete),
+    dict_add => run(add),
+    dict_add_staged => run_from_call_buffer(add_staged),
+    dict_add_delete => run(add_delete),
     dict_matches => run(matches),
 }
 
@@ -458,7 +458,7 @@ pub(super) fn functions(env: &Env) -> Result<Unknown<'_>> {
             &mut call_buffer
         ))?;
         check_status!(sys::napi_create_reference(raw, call_buffer, 1, &mut reference))?;
-        check_status!(sys::napi_set_named_property(raw, object, c"desk".as_ptr(), call_buffer))?;
+        check_status!(sys::napi_set_named_property(raw, object, c"buffer".as_ptr(), call_buffer))?;
         for (name, callback) in CALLBACKS {
             let mut function = ptr::null_mut();
             check_status!(sys::napi_create_function(
