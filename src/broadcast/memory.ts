@@ -5,7 +5,7 @@ import { load, loadCount } from '../loads.js';
 import { describeItem } from '../queue/items.js';
 import type { ItemClass } from '../queue/items.js';
 
-/** @internal Where the words and the counts are: see `crates/shmkit/src/broadcast/layout.rs`. */
+/** @internal Where the words and the counts are: see `crates/shmkit/src/ring/broadcast/layout.rs`. */
 export const LAYOUT = binding.broadcastConstants();
 
 const {
