@@ -63,7 +63,7 @@ const forgotten = new FinalizationRegistry<string>((id) => {
 /**
  * @internal
  * A lock as this environment takes part in it: one writes, or many read. The uncontended steps are one atomic
- * operation each on the mapped words (`sync/word.rs` in the engine has the protocol); sleeping, waking and telling who
+ * operation each on the mapped words (`sync/word/` in the engine has the protocol); sleeping, waking and telling who
  * is dead is the engine's.
  *
  * Promises queue here, in order; only the first of them contends with other processes.

@@ -5,7 +5,7 @@ import { load, loadCount } from '../../common/memory-order.js';
 import { describeItem } from '../items.js';
 import type { ItemClass } from '../items.js';
 
-/** @internal Where the words and the counts are: see `crates/shmkit/src/broadcast/layout.rs`. */
+/** @internal Where the words and the counts are: see `crates/shmkit/src/ring/broadcast/layout.rs`. */
 export const LAYOUT = binding.broadcastConstants();
 
 const {

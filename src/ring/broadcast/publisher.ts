@@ -18,7 +18,7 @@ const {
 /** In place of why not. */
 const ROOM = 0;
 
-/** @internal The steps of who publishes, as `crates/shmkit/src/broadcast/steps.rs` has them, in the same order. */
+/** @internal The steps of who publishes, as `crates/shmkit/src/ring/broadcast/protocol/` has them, in the same order. */
 export class Publisher<D extends DType> {
   readonly #memory: Memory<D>;
   /** The next item, and its slot. -1 as long as this one is not the writer. */

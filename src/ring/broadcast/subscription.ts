@@ -54,7 +54,7 @@ export interface Subscription<D extends DType = DType> extends AsyncIterable<DTy
   close(): void;
 }
 
-/** @internal The steps of who reads, as `crates/shmkit/src/broadcast/steps.rs` has them, in the same order. */
+/** @internal The steps of who reads, as `crates/shmkit/src/ring/broadcast/protocol/` has them, in the same order. */
 export class Reader<D extends DType> implements Subscription<D> {
   readonly #memory: Memory<D>;
   readonly #entry: binding.BroadcastReader;

@@ -36,7 +36,7 @@ const CLOSED = new Int32Array(SLOTS);
 CLOSED[ENDED] = 1;
 
 /**
- * The quick steps on a queue's memory, as `crates/shmkit/src/queue/ring.rs` has them, in the same order. A slot is named
+ * The quick steps on a queue's memory, as `crates/shmkit/src/ring/queue/protocol/` has them, in the same order. A slot is named
  * by where its word is; `lap` says the rest of it, until the next step.
  */
 export class Ring {

@@ -1,30 +1,25 @@
 //! The directory of a user's ledgers, and its lock.
 
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
-use super::deferred_free::DeferredFrees;
-use super::format::{self, Contents, Token};
+use super::format::Token;
+use super::locked_directory::LockedDirectory;
+use super::open_directory::OpenDirectory;
 use crate::error::system_error;
 use crate::segment::{Identity, LEDGERS, Name};
-use crate::sys::file::{FileKind, Stat};
-use crate::sys::{Errno, dir, file, lock, process, shm};
+use crate::sys::file::FileKind;
+use crate::sys::{Errno, dir, file, process, shm};
 use crate::{Error, Result};
 
-const LEDGER: &str = ".ledger";
+pub(super) const LEDGER: &str = ".ledger";
 /// The socket of a manager, beside its ledger.
-const MANAGER: &str = ".manager";
-const UNFINISHED: &str = ".new";
+pub(super) const MANAGER: &str = ".manager";
 /// Where segments are looked at: see `take`.
 pub(super) const MOVED: &str = "moved";
-/// Beyond this a ledger is none: four million segments.
-const LEDGER_MAX: u64 = 1 << 30;
-/// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.
-const LOCK_SPINS: u32 = 50;
-/// The longest pause between two tries after those.
-pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
+
+/// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What has a segment's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +36,9 @@ pub(super) enum NameState {
 /// Where segments are, and whose ledgers are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerDirectory {
-    segments: PathBuf,
-    path: PathBuf,
-    uid: u32,
+    pub(super) segments: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) uid: u32,
 }
 
 impl Default for LedgerDirectory {
@@ -217,251 +212,4 @@ pub(super) enum LockMode {
     Shared,
     /// By who removes segments: one, and nobody of the others.
     Exclusive,
-}
-
-/// A ledger in the directory, as far as it could be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
-    /// It lives.
-    Alive,
-    /// It died.
-    Dead,
-    /// It could not be asked: nobody's to take.
-    Unknown,
-    /// NameState is no such ledger: nothing, or something that is no file of this user.
-    Missing,
-}
-
-impl Liveness {
-    /// Whether it lives, or might.
-    pub fn may_be_alive(self) -> bool {
-        matches!(self, Liveness::Alive | Liveness::Unknown)
-    }
-}
-
-/// An open directory of ledgers.
-#[derive(Debug)]
-pub struct OpenDirectory {
-    ledgers: LedgerDirectory,
-    fd: OwnedFd,
-}
-
-impl OpenDirectory {
-    /// Locks it; `None` where it was removed meanwhile by the last one to go.
-    ///
-    /// # Errors
-    /// `ERR_SHM_BUSY` where it took too long.
-    fn lock(self, lock: LockMode, until: Instant) -> Result<Option<LockedDirectory>> {
-        let attempt = || match lock {
-            LockMode::Shared => lock::share(&self.fd),
-            LockMode::Exclusive => lock::exclude(&self.fd),
-        };
-        for tries in 0u32.. {
-            match attempt() {
-                Ok(()) => break,
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if tries < LOCK_SPINS => yield_now(),
-                Err(Errno::WOULDBLOCK) if Instant::now() >= until => return Err(busy()),
-                Err(Errno::WOULDBLOCK) => {
-                    sleep(LOCK_PAUSE.min(Duration::from_micros(20) * (tries - LOCK_SPINS)))
-                }
-                Err(errno) => return Err(system_error("flock")(errno)),
-            }
-        }
-        let mut locked = LockedDirectory { directory: self, last: false, deferred: DeferredFrees::default() };
-        let OpenDirectory { ledgers, fd } = &locked.directory;
-        match (file::stat(fd), file::stat_path(&ledgers.path)) {
-            (Ok(ours), Ok(there)) if ours.id == there.id => {
-                locked.last = lock == LockMode::Exclusive;
-                Ok(Some(locked))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    pub(super) fn ledgers(&self) -> &LedgerDirectory {
-        &self.ledgers
-    }
-
-    pub(super) fn fd(&self) -> &OwnedFd {
-        &self.fd
-    }
-
-    /// The names of what is in it.
-    fn names(&self) -> Result<Vec<String>> {
-        dir::names(&self.fd).and_then(Iterator::collect).map_err(system_error("getdents"))
-    }
-
-    /// Every ledger.
-    pub(super) fn tokens(&self) -> Result<Vec<Token>> {
-        Ok(self.names()?.iter().filter_map(|name| Token::parse(name.strip_suffix(LEDGER)?)).collect())
-    }
-
-    /// Asks whether a ledger's process lives. Probes are shared, so that two at once do not fool each other.
-    pub fn liveness(&self, token: Token) -> Liveness {
-        let file = match self.open_ledger(token) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Liveness::Missing,
-            Err(_) => return Liveness::Unknown,
-        };
-        match lock::retry(|| lock::share(&file)) {
-            // Closing the file lets go of the lock.
-            Ok(()) => Liveness::Dead,
-            Err(Errno::WOULDBLOCK) => Liveness::Alive,
-            Err(_) => Liveness::Unknown,
-        }
-    }
-
-    /// Whether there is a ledger of this token, of a process that lives or not.
-    pub(super) fn has(&self, token: Token) -> bool {
-        dir::exists_at(&self.fd, &format!("{token}{LEDGER}"))
-    }
-
-    /// What a ledger says; `None` where there is no such file of this user.
-    ///
-    /// # Errors
-    /// What the system says: then nobody knows what it owns.
-    pub(super) fn read(&self, token: Token) -> Result<Option<Contents>> {
-        let Some(file) = self.open_ledger(token)? else { return Ok(None) };
-        let length = file::stat(&file).map_err(system_error("fstat"))?.size;
-        if length > LEDGER_MAX {
-            return Err(system_error("read")(Errno::FBIG));
-        }
-        let mut bytes = vec![0; length as usize];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match file::read(&file, &mut bytes[filled..]).map_err(system_error("read"))? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        Ok(Some(format::parse(&bytes[..filled])))
-    }
-
-    /// A regular file of this user; never through a symbolic link, and without waiting for a fifo.
-    fn open_ledger(&self, token: Token) -> Result<Option<OwnedFd>> {
-        let file = match dir::open_file_at(&self.fd, &format!("{token}{LEDGER}")) {
-            Ok(file) => file,
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-            Err(errno) => return Err(system_error("open")(errno)),
-        };
-        let stat: Stat = file::stat(&file).map_err(system_error("fstat"))?;
-        Ok((stat.kind == FileKind::Regular && stat.uid == self.ledgers.uid).then_some(file))
-    }
-
-    /// Opens the ledger of this token for writing and locks it, if it is the file `id`.
-    pub(super) fn relock(&self, token: Token, id: Identity) -> Option<OwnedFd> {
-        let file = dir::open_file_for_writing_at(&self.fd, &format!("{token}{LEDGER}")).ok()?;
-        if !file::stat(&file).is_ok_and(|stat| stat.id == id) {
-            return None;
-        }
-        // Somebody may be probing it.
-        for _ in 0..LOCK_SPINS {
-            match lock::exclude(&file) {
-                Ok(()) => return Some(file),
-                Err(_) => sleep(LOCK_PAUSE),
-            }
-        }
-        None
-    }
-
-    /// Removes a ledger whose process is gone, or is going.
-    pub(super) fn remove(&self, token: Token) {
-        let _ = dir::unlink_at(&self.fd, &format!("{token}{MANAGER}"));
-        let _ = dir::unlink_at(&self.fd, &format!("{token}{LEDGER}"));
-    }
-}
-
-/// A locked directory of ledgers.
-#[derive(Debug)]
-pub(super) struct LockedDirectory {
-    directory: OpenDirectory,
-    /// Removes the directory at the end, if nothing is in it then.
-    last: bool,
-    /// Let go of after the lock.
-    pub(super) deferred: DeferredFrees,
-}
-
-impl std::ops::Deref for LockedDirectory {
-    type Target = OpenDirectory;
-
-    fn deref(&self) -> &OpenDirectory {
-        &self.directory
-    }
-}
-
-impl Drop for LockedDirectory {
-    fn drop(&mut self) {
-        if self.last {
-            let _ = dir::remove_at(&self.directory.fd, MOVED);
-            let _ = dir::remove(&self.directory.ledgers.path);
-        }
-        // Not by closing alone: a process forked meanwhile has the same open file, and would keep the lock.
-        let _ = lock::unlock(&self.directory.fd);
-    }
-}
-
-impl LockedDirectory {
-    /// Keeps the directory although nothing may be in it: this process's ledger is.
-    pub(super) fn keep(mut self) -> Self {
-        self.last = false;
-        self
-    }
-
-    /// Makes the ledger of this token, with these contents, locked before anybody can see it.
-    pub(super) fn create(&self, token: Token, contents: &[u8]) -> Result<OwnedFd> {
-        let directory = &self.directory.fd;
-        let name = format!("{token}{LEDGER}");
-        match dir::create_nameless_at(directory) {
-            Ok(file) => {
-                prepare(&file, contents)?;
-                dir::link_nameless_at(&file, directory, &name).map_err(system_error("linkat"))?;
-                Ok(file)
-            }
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-                let unfinished = format!("{token}{UNFINISHED}");
-                let file = dir::create_file_at(directory, &unfinished).map_err(system_error("open"))?;
-                let rename = || dir::rename_new_at(directory, &unfinished, &name);
-                prepare(&file, contents)
-                    .and_then(|()| rename().map_err(system_error("rename")))
-                    .inspect_err(|_| {
-                        let _ = dir::unlink_at(directory, &unfinished);
-                    })?;
-                Ok(file)
-            }
-            Err(errno) => Err(system_error("open")(errno)),
-        }
-    }
-
-    /// Removes ledgers that were never finished: they are made under the shared lock, so nobody is at them. And sockets
-    /// whose ledger was removed by a version that knew nothing of managers.
-    pub(super) fn remove_strays(&self) {
-        let is_token = |name: &str, suffix: &str| name.strip_suffix(suffix).and_then(Token::parse);
-        for name in self.directory.names().unwrap_or_default() {
-            if is_token(&name, UNFINISHED).is_some()
-                || is_token(&name, MANAGER).is_some_and(|token| !self.has(token))
-            {
-                let _ = dir::unlink_at(&self.directory.fd, &name);
-            }
-        }
-    }
-}
-
-fn prepare(file: &OwnedFd, contents: &[u8]) -> Result<()> {
-    lock::retry(|| lock::exclude(file)).map_err(system_error("flock"))?;
-    write_at(file, contents, 0)
-}
-
-/// Writes all of `bytes` at `at`.
-pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<()> {
-    while !bytes.is_empty() {
-        match file::write_at(file, bytes, at).map_err(system_error("write"))? {
-            0 => return Err(system_error("write")(Errno::NOSPC)),
-            count => {
-                bytes = &bytes[count..];
-                at += count as u64;
-            }
-        }
-    }
-    Ok(())
 }

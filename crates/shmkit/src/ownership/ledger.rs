@@ -1,27 +1,21 @@
 //! A process's own ledger.
 
-use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::directory::{LedgerDirectory, LockMode, LockedDirectory, NameState, busy, write_at};
-use super::format::{self, Entry, FREE, Token};
+use super::directory::{LedgerDirectory, LockMode, NameState, PATIENCE};
+use super::entries::LedgerEntries;
+use super::format::{self, Entry, Token};
+use super::locked_directory::{LockedDirectory, write_at};
 use super::python_tracker;
 use super::reap::{self, Owners};
 use crate::error::system_error;
 use crate::segment::{self, Identity, Name};
+use crate::sys::Errno;
 use crate::sys::fork::Descriptor;
 use crate::sys::process::Process;
-use crate::sys::{Errno, file};
 use crate::{Error, Result};
-
-/// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(2);
-/// From this many records on, those of segments that others unlinked are looked for before more are added.
-const SWEPT_FROM: usize = 256;
-/// The directory may be removed by the last one to go while a ledger is made in it.
-const TRIES: u32 = 10;
 
 /// What a process owns: a locked file for others to see, and the same in memory.
 ///
@@ -34,51 +28,6 @@ pub struct Ledger {
     /// Where a forked child finds the descriptor that it must not keep.
     descriptor: Option<&'static Descriptor>,
     owned: Mutex<LedgerEntries>,
-}
-
-/// A ledger for a process that is about to be started, and goes over to it with the open file: it lives for as long as one
-/// of the two has that.
-#[derive(Debug)]
-pub struct PreparedLedger {
-    token: Token,
-    file: OwnedFd,
-}
-
-impl PreparedLedger {
-    /// Makes one, of which nobody can tell yet whose it is. It is on nobody's list of what a forked child must not keep: this
-    /// is for a moment, and for processes that do not fork without an `exec()`.
-    ///
-    /// # Errors
-    /// As `Ledger::new`; `ERR_SHM_BUSY` where the lock was not to be had in time.
-    pub fn new(ledgers: &LedgerDirectory, patience: Duration) -> Result<Self> {
-        let (token, nobody) =
-            (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
-        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), patience)?;
-        Ok(PreparedLedger { token, file })
-    }
-
-    /// What names it.
-    pub fn token(&self) -> Token {
-        self.token
-    }
-}
-
-impl AsFd for PreparedLedger {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-}
-
-#[derive(Debug)]
-struct LedgerEntries {
-    file: OwnedFd,
-    id: Identity,
-    records: Vec<Option<Entry>>,
-    slots: HashMap<Identity, usize>,
-    free: Vec<usize>,
-    sweep_at: usize,
-    /// Claimed, and perhaps not published yet: not to be found by name, and yet about to be there.
-    pending: HashSet<Identity>,
 }
 
 impl Ledger {
@@ -149,7 +98,7 @@ impl Ledger {
     fn open_owned(&self) -> Result<MutexGuard<'_, LedgerEntries>> {
         let mut owned = self.owned();
         if !owned.is_there() {
-            owned.reopen(self)?;
+            owned.reopen(&self.ledgers, self.token, self.owner, |owned| self.note(owned))?;
         }
         Ok(owned)
     }
@@ -286,127 +235,5 @@ impl segment::Owner for Ledger {
             Owners::Dead if mine => Ok(false),
             _ => Ok(true),
         }
-    }
-}
-
-/// Makes the file of a ledger, locked.
-fn make(ledgers: &LedgerDirectory, token: Token, contents: &[u8], patience: Duration) -> Result<OwnedFd> {
-    let mut tries = 1..TRIES;
-    loop {
-        match ledgers.lock_or_make(LockMode::Shared, patience)?.create(token, contents) {
-            Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
-            // Our own, which somebody is looking at.
-            Err(error) if error.code == "EEXIST" => return Err(busy()),
-            result => return result,
-        }
-    }
-}
-
-impl LedgerEntries {
-    /// A ledger that has these records from the moment it can be seen.
-    fn with(ledgers: &LedgerDirectory, token: Token, owner: Process, entries: Vec<Entry>) -> Result<Self> {
-        LedgerEntries::of(make(ledgers, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
-    }
-
-    /// Of a file that has these records.
-    fn of(file: OwnedFd, entries: Vec<Entry>) -> Result<Self> {
-        let id = file::stat(&file).map_err(system_error("fstat"))?.id;
-        let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
-        let records = entries.into_iter().map(Some).collect();
-        Ok(LedgerEntries {
-            file,
-            id,
-            records,
-            slots,
-            free: Vec::new(),
-            sweep_at: SWEPT_FROM,
-            pending: HashSet::new(),
-        })
-    }
-
-    /// Whether the file is still the one that others see. A session manager may have removed it (logind's
-    /// RemoveIPC), and whoever closes descriptors that are not his may have closed this one.
-    fn is_there(&self) -> bool {
-        file::stat(&self.file).is_ok_and(|stat| stat.links > 0 && stat.id == self.id)
-    }
-
-    /// Has a file again: the same, where somebody closed the descriptor, or a new one of the same token, with what is
-    /// still owned.
-    fn reopen(&mut self, ledger: &Ledger) -> Result<()> {
-        let same = {
-            let locked = ledger.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
-            locked.relock(ledger.token, self.id)
-        };
-        let old_id = self.id;
-        let old = match same {
-            Some(file) => std::mem::replace(&mut self.file, file),
-            None => {
-                let gone = |entry: &Entry| ledger.ledgers.is_gone(&entry.0, entry.1);
-                let entries = self.records.iter().flatten().filter(|entry| !gone(entry)).cloned().collect();
-                let mut owned = LedgerEntries::with(&ledger.ledgers, ledger.token, ledger.owner, entries)?;
-                owned.pending = std::mem::take(&mut self.pending);
-                std::mem::replace(self, owned).file
-            }
-        };
-        ledger.note(self);
-        if file::stat(&old).is_ok_and(|stat| stat.id == old_id) {
-            drop(old);
-        } else {
-            // Somebody closed it, and the number may be another file's by now.
-            std::mem::forget(old);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, ledgers: &LedgerDirectory, name: &Name, id: Identity) -> Result<()> {
-        if self.slots.contains_key(&id) {
-            // A name was taken, and another is tried for the same segment.
-            self.remove_entry(id);
-        }
-        if self.free.is_empty() && self.records.len() >= self.sweep_at {
-            self.sweep(ledgers);
-        }
-        let slot = self.free.pop().unwrap_or(self.records.len());
-        let entry = (name.clone(), id);
-        if let Err(error) = write_at(&self.file, &format::record(&entry), format::record_at(slot)) {
-            if slot < self.records.len() {
-                self.free.push(slot);
-            }
-            return Err(error.about(name.as_str()));
-        }
-        self.slots.insert(id, slot);
-        match self.records.get_mut(slot) {
-            Some(record) => *record = Some(entry),
-            None => self.records.push(Some(entry)),
-        }
-        Ok(())
-    }
-
-    fn remove_entry(&mut self, id: Identity) {
-        self.pending.remove(&id);
-        if let Some(slot) = self.slots.remove(&id) {
-            self.records[slot] = None;
-            self.free.push(slot);
-            // Where it fails the record names a segment that is gone, which does no harm.
-            if self.is_there() {
-                let _ = write_at(&self.file, &FREE, format::record_at(slot));
-            }
-        }
-    }
-
-    /// Strikes off what others unlinked.
-    fn sweep(&mut self, ledgers: &LedgerDirectory) {
-        let gone = |entry: &&Entry| !self.pending.contains(&entry.1) && ledgers.is_gone(&entry.0, entry.1);
-        let gone: Vec<Identity> = self.records.iter().flatten().filter(gone).map(|entry| entry.1).collect();
-        for id in gone {
-            self.remove_entry(id);
-        }
-        self.sweep_at = SWEPT_FROM.max(2 * self.slots.len());
-    }
-
-    fn forget(&mut self) {
-        self.records.clear();
-        self.slots.clear();
-        self.free.clear();
     }
 }

@@ -22,17 +22,28 @@
 mod current;
 mod deferred_free;
 mod directory;
+mod entries;
 mod format;
 pub mod inventory;
 mod ledger;
+mod locked_directory;
+mod open_directory;
+mod prepared;
 pub mod python_tracker;
 mod reap;
+mod survey;
 pub mod tracker;
+mod unlink;
 mod unlink_if_same;
 
-pub use crate::sys::process::{Process, this_pid_namespace};
-pub use current::{existing, process, take_over, unlink, unlink_by_name};
-pub use directory::{LedgerDirectory, Liveness, OpenDirectory};
+pub use current::{existing, process, take_over};
+pub use directory::{LedgerDirectory, PATIENCE};
 pub use format::Token;
-pub use ledger::{Ledger, PATIENCE, PreparedLedger};
-pub use reap::{Reaped, Survey, SurveyedLedger, if_no_ledger_is_alive, orphans, reap, survey};
+pub use ledger::Ledger;
+pub use open_directory::{Liveness, OpenDirectory};
+pub use prepared::PreparedLedger;
+pub use reap::{Reaped, if_no_ledger_is_alive, reap};
+pub use survey::{Survey, SurveyedLedger, orphans, survey};
+pub use unlink::{unlink, unlink_by_name};
+
+pub use crate::sys::process::{Process, this_pid_namespace};

@@ -3,7 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use super::deferred_free::hold_if_large;
-use super::directory::{LockedDirectory, MOVED, NameState};
+use super::directory::{MOVED, NameState};
+use super::locked_directory::LockedDirectory;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};

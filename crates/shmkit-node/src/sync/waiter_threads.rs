@@ -1,0 +1,88 @@
+//! Waiting without blocking the environment.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+use shmkit::sync::{self, Ticket, WaiterThreads};
+
+use super::blocking::{Access, begin, status};
+use super::{LockHandle, Outcome};
+use crate::errors::to_js;
+
+/// Calls into an environment from any thread, without keeping its event loop alive.
+type Over = ThreadsafeFunction<u32, (), u32, Status, false, true>;
+
+/// The threads on which an environment waits without being blocked.
+pub struct NativeSleepers {
+    sleepers: Arc<Mutex<Option<WaiterThreads>>>,
+    tickets: HashMap<u32, Arc<Ticket>>,
+    over: Arc<Over>,
+}
+
+/// How JavaScript holds them.
+#[napi]
+pub type SleepersHandle = External<NativeSleepers>;
+
+fn locked(sleepers: &Mutex<Option<WaiterThreads>>) -> MutexGuard<'_, Option<WaiterThreads>> {
+    sleepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// For this environment; `over` is called with the number of each wait that is over. Its threads are joined before the
+/// environment ends.
+#[napi(ts_args_type = "over: (id: number) => void")]
+pub fn create_sleepers(env: Env, over: Function<'_, u32, ()>) -> Result<SleepersHandle> {
+    let over = Arc::new(over.build_threadsafe_function().weak::<true>().build()?);
+    let sleepers = Arc::new(Mutex::new(Some(WaiterThreads::default())));
+    // Added after the function's own, this runs before it: hooks run last in, first out.
+    env.add_env_cleanup_hook(Arc::clone(&sleepers), |sleepers| drop(locked(&sleepers).take()))?;
+    Ok(External::new(NativeSleepers { sleepers, tickets: HashMap::new(), over }))
+}
+
+impl NativeSleepers {
+    pub(crate) fn start(&mut self, id: u32, wait: impl sync::Wait + 'static) -> Outcome<()> {
+        let over = Arc::clone(&self.over);
+        let done = move || {
+            over.call(id, ThreadsafeFunctionCallMode::NonBlocking);
+        };
+        let mut sleepers = locked(&self.sleepers);
+        let sleepers = sleepers.get_or_insert_default();
+        self.tickets.insert(id, sleepers.wait(wait, done)?);
+        Ok(())
+    }
+}
+
+/// Waits for the lock elsewhere.
+#[napi]
+pub fn start_lock_wait(
+    env: Env,
+    sleepers: &mut SleepersHandle,
+    id: u32,
+    lock: &LockHandle,
+    #[napi(ts_arg_type = "'write' | 'read' | 'readers'")] access: Access,
+) -> Result<()> {
+    let start = || sleepers.start(id, begin(lock.lock()?, access));
+    start().map_err(|error| to_js(&env, error))
+}
+
+/// Waits for the event elsewhere.
+#[napi]
+pub fn start_event_wait(
+    env: Env,
+    sleepers: &mut SleepersHandle,
+    id: u32,
+    event: &LockHandle,
+    generation: u32,
+) -> Result<()> {
+    let mut start = || sleepers.start(id, event.event()?.wait(generation));
+    start().map_err(|error| to_js(&env, error))
+}
+
+/// How a wait ended, or its end if it has not: 0 it was called off; else as `tryLock`.
+#[napi]
+pub fn settle_wait(env: Env, sleepers: &mut SleepersHandle, id: u32) -> Result<u32> {
+    let outcome = sleepers.tickets.remove(&id).and_then(|ticket| ticket.settle());
+    outcome.transpose().map(status).map_err(|error| to_js(&env, error))
+}

@@ -1,0 +1,58 @@
+// Checks two rules of ARCHITECTURE.md: only `crates/shmkit/src/sys` talks to the operating system, and `unsafe` is only there
+// and in the files that ARCHITECTURE.md lists. Prints a line for each violation.
+import { readdirSync, readFileSync } from 'node:fs';
+
+const SYS = 'crates/shmkit/src/sys/';
+const HEADING = '## Files with unsafe';
+/** A comment, or a string or character with its text in a group. */
+const TOKEN =
+  /\/\/.*|\/\*[^]*?\*\/|r(#*)"([^]*?)"\1|"((?:\\[^]|[^"\\])*)"|'(?:\\(?:u\{\w+\}|x\w\w|.)|[^\\'\n])'/g;
+const TESTS = /^#\[cfg\(test\)\]\s*mod \w+ \{[^]*/m;
+
+/** The code of a Rust file without comments and tests, and the texts of its strings. */
+function read(path) {
+  const strings = [];
+  const source = readFileSync(path, 'utf8').replace(TESTS, '');
+  const code = source.replaceAll(TOKEN, (_token, _hashes, raw, plain) => {
+    const text = raw ?? plain;
+    return text === undefined ? ' ' : `"${strings.push(text) - 1}"`;
+  });
+  return { code, strings };
+}
+
+/** The paths in the fenced block below the heading. */
+function listed() {
+  const [, section = ''] = readFileSync('ARCHITECTURE.md', 'utf8').split(`${HEADING}\n`);
+  const block = /^```\w*\n([^]*?)^```/m.exec(section)?.[1] ?? '';
+  return new Set(block.split('\n').filter(Boolean));
+}
+
+const paths = readdirSync('crates', { recursive: true })
+  .map((path) => `crates/${path.replaceAll('\\', '/')}`)
+  .filter((path) => /^crates\/[^/]+\/src\/.*\.rs$/.test(path))
+  .sort();
+const isTest = (path) => path.endsWith('/tests.rs') || path.includes('/tests/');
+const violations = [];
+const allowed = listed();
+const withUnsafe = new Set();
+
+for (const path of paths.filter((path) => !path.startsWith(SYS) && !isTest(path))) {
+  const { code, strings } = read(path);
+  for (const crate of new Set(code.match(/\b(?:rustix|libc)\b/g))) {
+    violations.push(`${path}: uses ${crate}, which is for ${SYS}`);
+  }
+  for (const text of strings.filter((text) => /^\/(proc|dev\/shm)\b/.test(text))) {
+    violations.push(`${path}: has the path "${text}", which is for ${SYS}`);
+  }
+  if (/\bunsafe\b/.test(code)) {
+    withUnsafe.add(path);
+    if (!allowed.has(path)) violations.push(`${path}: has unsafe code and is not listed in ARCHITECTURE.md`);
+  }
+}
+for (const path of allowed) {
+  if (!paths.includes(path)) violations.push(`ARCHITECTURE.md: lists ${path}, which does not exist`);
+  else if (!withUnsafe.has(path)) violations.push(`ARCHITECTURE.md: lists ${path}, which has no unsafe code`);
+}
+if (paths.length === 0) violations.push('crates: there are no Rust files');
+for (const violation of violations) console.error(violation);
+process.exitCode = violations.length > 0 ? 1 : 0;
