@@ -1005,7 +1005,7 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
     [Symbol.dispose](): void;
 }
 
-/** A slot that is held, and its holder. */
+/** A slot of a queue that is held, and its holder. */
 interface SlotHolder {
     /** Index of the slot. */
     slot: number;
@@ -1015,7 +1015,6 @@ interface SlotHolder {
     /** Whether the holder has died: the slot goes to the next thread that needs it. */
     died: boolean;
 }
-
 /** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
 interface Slot<D extends DType = DType> extends Disposable {
     /**

@@ -86,6 +86,13 @@ export interface ArrayAttachOptions<D extends DType = DType> extends AttachOptio
 export type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 
 const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
+const NO_EXPECTATION = checkExpectation({
+  shape: undefined,
+  dtype: undefined,
+  order: undefined,
+  offset: undefined,
+  header: undefined,
+});
 const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
 const FROM_OPTIONS = [...CREATION, 'dtype', 'shape', 'header'];
 const LOAD_OPTIONS = [...CREATION, 'dtype', 'header'];
@@ -206,7 +213,13 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayCreateOptions<D>,
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
-    const wanted = checkExpectation({ shape, dtype: dtype ?? 'float64', order, header: header ?? 'npy' });
+    const wanted = checkExpectation({
+      shape,
+      dtype: dtype ?? 'float64',
+      order,
+      offset: undefined,
+      header: header ?? 'npy',
+    });
     return openOrMake(name, wanted as Whole, rest);
   }
 
@@ -683,7 +696,7 @@ function opened<T>(memory: SharedMemory, open: () => T): T {
 
 /** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
 export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
-  return over(memory, locate(memory, target, checkExpectation({})), true);
+  return over(memory, locate(memory, target, NO_EXPECTATION), true);
 }
 
 /** The values as elements of this type. */

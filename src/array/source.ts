@@ -42,11 +42,12 @@ export function checkHeader(header: unknown): 'npy' | 'none' | undefined {
 }
 
 export function checkExpectation(given: {
-  shape?: unknown;
-  dtype?: unknown;
-  order?: unknown;
-  offset?: unknown;
-  header?: unknown;
+  // All of them: what is left out would be looked up in `Object.prototype`.
+  shape: unknown;
+  dtype: unknown;
+  order: unknown;
+  offset: unknown;
+  header: unknown;
 }): Expectation {
   return {
     shape: given.shape === undefined ? undefined : checkShape(given.shape),

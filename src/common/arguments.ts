@@ -89,8 +89,8 @@ export function checkCount(what: string, value: unknown): number {
 export function checkTarget(
   target: unknown,
   kind: string,
-): { name: string; readOnly?: boolean; id?: string } {
-  if (typeof target === 'string') return { name: checkName(target) };
+): { name: string; readOnly: boolean | undefined; id: string | undefined } {
+  if (typeof target === 'string') return { name: checkName(target), readOnly: undefined, id: undefined };
   const { kind: actual, name, readOnly, id } = checkDescriptor(target);
   if (actual !== kind)
     throw shmError(
@@ -102,7 +102,7 @@ export function checkTarget(
     throw wrongType("the descriptor's readOnly", 'true or false', readOnly);
   }
   if (id !== undefined && typeof id !== 'string') throw wrongType("the descriptor's id", 'a string', id);
-  return { name, ...(readOnly !== undefined && { readOnly }), ...(id !== undefined && { id }) };
+  return { name, readOnly, id };
 }
 
 /** The own properties of a descriptor. The result has no prototype. */

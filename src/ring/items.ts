@@ -82,7 +82,7 @@ export function checkMatchesOptions<R extends AnyRing>(
   { slots, dtype, shape }: RingArguments,
   [found, wanted]: readonly [found: string, wanted: string],
 ): R {
-  return checkMatches(ring, kind, checkExpectation({ dtype, shape }), [
+  return checkMatches(ring, kind, itemExpectation(dtype, shape), [
     ring.slots !== slots && `it has ${ring.slots} slots, not ${slots}`,
     found !== wanted && `it is ${found}, not ${wanted}`,
   ]);
@@ -100,7 +100,7 @@ export function ringAttachment(
     name,
     foreign: checkBoolean('foreign', foreign, false),
     id,
-    wanted: checkExpectation({ dtype, shape }),
+    wanted: itemExpectation(dtype, shape),
   };
 }
 
@@ -155,4 +155,8 @@ function checkShape(shape: unknown): number[] {
   if (shape === undefined) return [];
   if (!Array.isArray(shape)) throw wrongType('shape', 'an array of numbers', shape);
   return Array.from(shape, (length, index) => checkCount(`shape[${index}]`, length));
+}
+
+function itemExpectation(dtype: unknown, shape: unknown): Expectation {
+  return checkExpectation({ dtype, shape, order: undefined, offset: undefined, header: undefined });
 }

@@ -91,7 +91,8 @@ def what_a_queue_cannot_be():
         assert str(slots) in str(raises(ValueError, lambda: queue_of(slots), "ERR_OUT_OF_RANGE"))
     for shape in ((0,), (2, -1), (1,) * 9, (2**30,), (2**62, 2**62)):
         raises(ValueError, lambda: queue_of(100, shape), "ERR_OUT_OF_RANGE")
-    raises(ValueError, lambda: queue_of(3, mode="0o600"), "ERR_OUT_OF_RANGE")
+    raises(TypeError, lambda: queue_of(3, mode="0o600"))
+    raises(TypeError, lambda: queue_of(3, spsc="yes"))
     raises(ValueError, lambda: queue_of(3, dtype="c8"), "ERR_OUT_OF_RANGE")
     for slots in (2.5, "3", None):
         raises(TypeError, lambda: queue_of(slots))
