@@ -2,8 +2,10 @@
 // `--quick` leaves out `SLOW`. The last line counts all tests.
 import { spawn } from 'node:child_process';
 
-/** Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. Of
- * Rust's tests it runs those within the crates. */
+/**
+ * Test files with kills, many processes, benchmarks, examples and packages, which `npm run test:quick` leaves out. Of
+ * Rust's tests it runs those within the crates.
+ */
 const SLOW = [
   'interop/manager-python',
   'interop/pool-python',

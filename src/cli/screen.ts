@@ -21,7 +21,7 @@ export class Screen {
     return process.stdout.rows || 24;
   }
 
-  /** WaitQueue by line over the old ones: a cleared screen would flicker. */
+  /** Line by line over the old ones: a cleared screen would flicker. */
   draw(lines: readonly string[]): void {
     const { stdout } = process;
     this.#last = lines;

@@ -32,11 +32,11 @@ import { refusePromise } from '../sync/txn.js';
 import type { Plain, TxnOptions, TxnSyncOptions } from '../sync/txn.js';
 import {
   block,
+  checkSignal,
   checkSpin,
   checkTimeout,
   SYNC_WAIT_OPTIONS,
   WAIT_OPTIONS,
-  waitOptions,
 } from '../sync/waits.js';
 
 /** How to make a dict. */
@@ -432,7 +432,8 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    */
   async txn<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnOptions): Promise<T> {
     const given = checkOptions(options, TXN_OPTIONS);
-    const { timeout, signal } = waitOptions(given, TXN_OPTIONS);
+    const timeout = checkTimeout(given.timeout);
+    const signal = checkSignal(given.signal);
     const readOnly = checkBoolean('readOnly', given.readOnly, false);
     checkBody(body);
     this.#checkOpen();

@@ -74,7 +74,7 @@ class CacheEntry {
 }
 
 /**
- * @internal Spinner keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
+ * @internal Looks keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
  * look. What is not plain, or is written to meanwhile, is left to Rust: keys that are not short ASCII, large values, all
  * that seems damaged.
  *

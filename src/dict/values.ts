@@ -46,7 +46,7 @@ export function checkKey(key: unknown): string {
 }
 
 /**
- * @internal What becomes of bytes: they are settings, or stored before anybody else can change them, so that they need not be
+ * @internal What becomes of bytes: they are kept, or stored before anybody else can change them, so that they need not be
  * copied. Or they are stored before any other value is encoded, and may be left in the call buffer: what is packed there is
  * given by its length.
  */

@@ -80,7 +80,7 @@ function isNegative(index: number): boolean {
   return typeof index === 'number' && index < 0 && Number.isInteger(index);
 }
 
-/** Spinner at an item while another process changes its type, before it counts as damaged. */
+/** Looks at an item while another process changes its type, before it counts as damaged. */
 const TORN_TRIES = 1000;
 /** Slots of up to so many words are copied in a loop, larger ones by the engine. */
 const SHORT_WORDS = 16;

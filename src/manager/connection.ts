@@ -92,7 +92,7 @@ export class Connection {
     });
   }
 
-  /** Spinner at the time then. The timer goes on from request to request: making one for each would take as long as all of
+  /** Looks at the time then. The timer goes on from request to request: making one for each would take as long as all of
    * the rest here. */
   #watch(until: number): void {
     if (this.#timer !== undefined || until === Infinity) return;

@@ -12,7 +12,7 @@ import { closedError, shmError, show } from '../common/errors.js';
 import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 
-/** A shared object in a encoded: one that the receiver has already, by its number, or one to attach to. */
+/** A shared object in an encoded message: one that the receiver has already, by its number, or one to attach to. */
 export type Sent = number | { readonly descriptor: Descriptor; readonly owned: boolean };
 
 /** An error's class, and what its constructor needs. */

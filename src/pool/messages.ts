@@ -20,7 +20,7 @@ export type Report =
 export interface Answer {
   shmkit: 'answer';
   id: number;
-  /** `parcel` is the result, and else what was thrown. */
+  /** `encoded` is the result, and else what was thrown. */
   ok: boolean;
   encoded: EncodedMessage['bytes'];
   /** Which one of the items failed. */

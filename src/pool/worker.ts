@@ -90,7 +90,7 @@ async function find(method: string): Promise<Method> {
 
 function open(sent: Sent, isPart: boolean): SharedObject {
   // A number names an argument, and a call has none before it has its arguments.
-  if (typeof sent === 'number') throw shmError('ERR_SHM_VALUE', 'this encoded is no call');
+  if (typeof sent === 'number') throw shmError('ERR_SHM_VALUE', 'this message is no call');
   if (isPart) return mappings.open(sent.descriptor);
   return attach(sent.descriptor, { foreign: true }); // whoever sent it has it open: the same user's choice
 }

@@ -397,7 +397,7 @@ export class Lock {
     }
   }
 
-  /** Spinner at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
+  /** Looks at the word until it is free, so that no sleep and no wake-up is needed; whether it was. */
   #spin(write: boolean, spin: number | undefined): boolean {
     const words = this.#words;
     return this.#spinner.spin(spin, (count) => {

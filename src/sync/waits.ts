@@ -64,7 +64,7 @@ export function checkSpin(spin: unknown): number | undefined {
 export class Spinner {
   #vain = 0;
 
-  /** Spinner up to `spin` times, or as often as is worth it; whether one of them succeeded. */
+  /** Looks up to `spin` times, or as often as is worth it; whether one of them succeeded. */
   spin(spin: number | undefined, look: (count: number) => boolean): boolean {
     if (spin === undefined && this.#vain >= VAIN && ++this.#vain % SELDOM !== 0) return false;
     const most = spin ?? SPINS;
@@ -261,10 +261,10 @@ export class Waiter<T> {
 }
 
 /** @internal Options of a wait that does not block, checked. */
-export function waitOptions(
-  options: WaitOptions | undefined,
-  known: readonly string[] = WAIT_OPTIONS,
-): { timeout: number; signal: AbortSignal | undefined } {
-  const { timeout, signal } = checkOptions(options, known);
+export function waitOptions(options: WaitOptions | undefined): {
+  timeout: number;
+  signal: AbortSignal | undefined;
+} {
+  const { timeout, signal } = checkOptions(options, WAIT_OPTIONS);
   return { timeout: checkTimeout(timeout), signal: checkSignal(signal) };
 }

@@ -1,7 +1,7 @@
 /** Every byte of a small dict is flipped, one after the other, as `flips-part.js` describes. Two parts at a time. */
 import type { Run } from '../kinds.js';
 
-export const PARTS = 16;
+const PARTS = 16;
 
 export const run: Run = async (harness, rounds) => {
   const script = new URL('flips-part.js', import.meta.url);

@@ -68,7 +68,7 @@ pub fn broadcast_constants() -> BroadcastConstants {
         active: ACTIVE,
         waiters: wake_word::WAITERS,
         head: count(Count::Head),
-        claim: count(Count::Owner),
+        claim: count(Count::Claim),
         cursors: count(Count::Cursor(0)),
         cursor_stride: (ENTRY / 8) as u32,
         marks: count(Count::Mark(0)),

@@ -58,7 +58,7 @@ function* chunks(memory: SharedMemory): Generator<Buffer> {
   }
 }
 
-/** Spinner at the very bytes that are written next: others may change the segment meanwhile. */
+/** Looks at the very bytes that are written next: others may change the segment meanwhile. */
 function textOnly({ name }: SharedMemory): (chunk: Uint8Array) => void {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const isText = (chunk: Uint8Array): boolean => {

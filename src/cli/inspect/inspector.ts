@@ -9,5 +9,5 @@ export interface Inspected {
   body: string[];
 }
 
-/** Spinner into a segment, at its first `limit` things. */
+/** Looks into a segment, at its first `limit` things. */
 export type Inspector = (info: SegmentInfo, limit?: number) => Inspected;

@@ -92,7 +92,7 @@ impl Broadcast {
     fn at(&self, count: Count) -> &AtomicI64 {
         &self.counts[match count {
             Count::Head => 0,
-            Count::Owner => 1,
+            Count::Claim => 1,
             Count::Cursor(index) => 2 + index as usize,
             Count::Mark(index) => 2 + ENTRIES + index as usize,
         }]
@@ -329,7 +329,7 @@ fn of_a_writer_who_was_killed_the_half_written_item_never_was() {
             explore(1, move || {
                 let broadcast = Broadcast::new(Given {
                     words: &[(Field::Writer, 9)],
-                    counts: &[(Count::Owner, claim), (first, mark), (second, 2), (Count::Head, head)],
+                    counts: &[(Count::Claim, claim), (first, mark), (second, 2), (Count::Head, head)],
                     items: &[half, one],
                     ..BLOCKS
                 });
@@ -354,7 +354,7 @@ fn what_a_dead_writer_claimed_before_the_end_does_not_hold_readers_up() {
         explore(2, move || {
             let broadcast = Broadcast::new(Given {
                 words: &[(Field::Writer, 9), (Field::Ended, 1)],
-                counts: &[(Count::Owner, 1), (Count::Mark(0), mark)],
+                counts: &[(Count::Claim, 1), (Count::Mark(0), mark)],
                 ..BLOCKS
             });
             let readers = [2, 3].map(|me| {
@@ -373,7 +373,7 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
     explore(4, || {
         let broadcast = Broadcast::new(Given {
             words: &[(Field::Used, 1), (Field::Entry(0), ACTIVE | 9)],
-            counts: &[(Count::Mark(0), 1), (Count::Owner, 1), (Count::Head, 1)],
+            counts: &[(Count::Mark(0), 1), (Count::Claim, 1), (Count::Head, 1)],
             ..BLOCKS
         });
         let lives = Arc::new(AtomicBool::new(false));
@@ -399,7 +399,7 @@ fn a_writer_that_waits_for_a_dead_reader_goes_on_without_it() {
     explore(2, || {
         let broadcast = Broadcast::new(Given {
             words: &[(Field::Used, 1), (Field::Entry(0), ACTIVE | 9)],
-            counts: &[(Count::Mark(0), 1), (Count::Owner, 1), (Count::Head, 1)],
+            counts: &[(Count::Mark(0), 1), (Count::Claim, 1), (Count::Head, 1)],
             ..BLOCKS
         });
         let writer = run(&broadcast, |broadcast| {

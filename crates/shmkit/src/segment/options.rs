@@ -39,7 +39,7 @@ pub struct CreateOptions {
     pub name: Option<Name>,
     /// Permission bits, set exactly (the umask has no say).
     pub mode: u32,
-    /// Owner the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
+    /// Claim the memory now, so that a full filesystem is `ENOSPC` here and not SIGBUS later.
     pub reserve: bool,
     /// Fault every page in now.
     pub populate: bool,

@@ -1,6 +1,6 @@
 //! Threads that wait for many things at once, for a program that has better to do than to sleep.
 //!
-//! One thread sleeps on the words of up to 127 waits and on one of its own, which says that there is wake_word
+//! One thread sleeps on the words of up to 127 waits and on a wake word of its own, which changes when there is another wait
 //! (`futex_waitv`, Linux 5.16). Where the system has no such call, each wait has a thread.
 
 use std::fmt;
@@ -109,7 +109,7 @@ impl Ticket {
 /// What a thread and those who give it work share.
 #[derive(Debug, Default)]
 struct WaitQueue {
-    /// Changed where there is wake_word; slept on.
+    /// Changes when there is something new for the thread; it sleeps on this.
     wake_word: AtomicU32,
     new: Mutex<Vec<Arc<Ticket>>>,
     /// Tickets that are new or held.

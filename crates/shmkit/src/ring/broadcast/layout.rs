@@ -95,7 +95,7 @@ pub const fn at(field: Field) -> usize {
 pub const fn count_at(count: Count) -> usize {
     match count {
         Count::Head => HEAD,
-        Count::Owner => HEAD + 8,
+        Count::Claim => HEAD + 8,
         Count::Cursor(index) => at(Field::Entry(index)) + 8,
         Count::Mark(_) => SLOTS,
     }

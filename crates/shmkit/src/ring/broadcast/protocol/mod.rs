@@ -76,7 +76,7 @@ pub enum Count {
     /// The next item to be published.
     Head,
     /// The item that is being written, plus 1.
-    Owner,
+    Claim,
     /// What a slot holds.
     Mark(u32),
     /// The next item of a reader.
@@ -155,7 +155,7 @@ pub fn head<M: BroadcastMemory>(memory: &M) -> Outcome<i64> {
 /// The next item to be published, and the oldest one that the writer is not at.
 fn ends<M: BroadcastMemory>(memory: &M) -> Outcome<(i64, i64)> {
     let head = head(memory)?;
-    let is_claimed = count(memory, Count::Owner)? == published(head)
+    let is_claimed = count(memory, Count::Claim)? == published(head)
         || count(memory, mark(memory, head))? == claimed(head); // by one who is dead
     Ok((head, (head - i64::from(memory.slots()) + i64::from(is_claimed)).max(0)))
 }

@@ -159,7 +159,7 @@ pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
     if ended {
         M::Word::fence();
     }
-    let claim = count(memory, Count::Owner)?; // before the mark
+    let claim = count(memory, Count::Claim)?; // before the mark
     let seen = count(memory, mark(memory, item))?;
     if seen == published(item) {
         return Ok(Ready::Item);

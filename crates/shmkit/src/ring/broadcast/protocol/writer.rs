@@ -64,7 +64,7 @@ pub fn is_writer<M: BroadcastMemory>(memory: &M, me: u32) -> Outcome<bool> {
 pub(super) fn settled<M: BroadcastMemory>(memory: &M) -> Outcome<i64> {
     let head = head(memory)?;
     put(memory, Count::Head, head)?;
-    put(memory, Count::Owner, head)?;
+    put(memory, Count::Claim, head)?;
     Ok(head)
 }
 
@@ -83,10 +83,10 @@ pub fn claim<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Cla
     {
         return Ok(Claimed::Full(entry, seen));
     }
-    put(memory, Count::Owner, published(item))?;
+    put(memory, Count::Claim, published(item))?;
     M::Word::fence();
     if load(memory, Field::Ended)? != 0 {
-        put(memory, Count::Owner, item)?;
+        put(memory, Count::Claim, item)?;
         notify(memory, Side::Items)?; // who waits for what becomes of the claim
         return Ok(Claimed::Ended);
     }
@@ -94,7 +94,7 @@ pub fn claim<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Cla
         && load(memory, Field::Epoch)? != writer.epoch
         && let Some((entry, seen)) = measure(memory, writer)?
     {
-        put(memory, Count::Owner, item)?;
+        put(memory, Count::Claim, item)?;
         return Ok(Claimed::Full(entry, seen));
     }
     put(memory, mark(memory, item), claimed(item))?;

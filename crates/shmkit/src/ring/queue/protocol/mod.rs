@@ -6,7 +6,7 @@
 //!           FREE ─claim─▶ CLAIMED ─commit─▶ FULL ─take─▶ TAKEN ─free─▶ FREE, a lap on
 //!                            └──abandon──▶ SKIP ──────────────────────▶ FREE, a lap on
 //! position  lap << bits | index         TAIL: the next to be claimed   HEAD: the next to be taken
-//! wake_word      31..1 generation  0 WAITERS
+//! wake word 31..1 generation  0 WAITERS
 //! ```
 //!
 //! - **One swap claims a slot**, and says for whom: there is no moment at which somebody has a place and nobody knows
@@ -20,7 +20,7 @@
 //! - `end` is a flag. Who claims looks at it after his claim, who finds nothing has looked at it before: one of the two
 //!   sees the other, so nothing is left behind in a queue that has ended.
 //! - **Bells**: consumers sleep on ITEMS, producers on ROOM. Whoever sleeps says so and looks once more; whoever
-//!   changes something looks whether somebody says so. A wake_word wakes one. Its bit goes when nobody was there to be
+//!   changes something looks whether somebody says so. A wake word wakes one. Its bit goes when nobody was there to be
 //!   woken, and whoever slept just then is woken with all others.
 //!
 //! The steps that need no waiting are taken in JavaScript too (`src/ring/queue/protocol.ts`), in the same order.

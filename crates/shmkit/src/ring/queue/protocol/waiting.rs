@@ -43,13 +43,13 @@ pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
     }
 }
 
-/// For one who has just got something: the wake_word for what lies behind it may have woken him, too early.
+/// For one who has just got something: the wake word for what lies behind it may have woken him, too early.
 pub(super) fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
     Q::Word::fence();
     if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
 }
 
-/// Sleeps on a wake_word that was `announce`d.
+/// Sleeps on a wake word that was `announce`d.
 ///
 /// # Errors
 /// `Damaged`
