@@ -2,7 +2,7 @@
 // `shmkitd` beside it, then dist/ and index.d.ts. `--debug` (`npm run build:debug`) keeps symbols and does not optimize.
 // `--target` and `-x` (zig as the linker) are those of `napi build`.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -26,9 +26,10 @@ if (all || values.native) {
   buildCompanion();
 }
 if (all || values.ts) {
+  rmSync('.cache/tsc', { recursive: true, force: true });
   run('npx', 'tsc', '-p', 'tsconfig.build.json');
-  copyFileSync('src/pool/worker.py', 'dist/src/pool/worker.py');
-  run('npx', 'rollup', '-c', 'scripts/rollup.types.js');
+  run('npx', 'rollup', '-c', 'scripts/rollup.config.js', '--silent');
+  copyFileSync('src/pool/worker.py', 'dist/worker.py');
 }
 
 /** `shmkit.PLATFORM.node`, its types, and `binding.js`, which names its exports for `import`. */
@@ -45,7 +46,7 @@ function buildModule() {
   const names = [...declared].map(([, name]) => name).filter((name) => name !== '__napiBindingTarget');
   writeFileSync(
     'binding.js',
-    "// Made by `npm run build`: the exports of the native module.\nimport { native } from './dist/src/common/native.js';\n" +
+    "// Made by `npm run build`: the exports of the native module.\nimport { native } from './dist/native.js';\n" +
       `export const {\n${names.map((name) => `  ${name},\n`).join('')}} = native;\n`,
   );
 }

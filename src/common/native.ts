@@ -1,7 +1,7 @@
 /** Loads the native module of this platform. `binding.js` names its exports. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 
 import { shmError } from './errors.js';
 
@@ -45,7 +45,7 @@ function load(): Readonly<Record<string, unknown>> {
 
 /** The path of a target's binary: a checkout's own, or that of the installed package. */
 function find(target: string): string | undefined {
-  const own = fileURLToPath(new URL(`../../../shmkit.${target}.node`, import.meta.url));
+  const own = join(dirname(require.resolve('shmkit/package.json')), `shmkit.${target}.node`);
   if (existsSync(own)) return own;
   const name = `shmkit-${target}`;
   let path: string;
@@ -56,7 +56,7 @@ function find(target: string): string | undefined {
   } catch {
     return undefined; // not installed
   }
-  const { version: expected } = require('../../../package.json') as { version: string };
+  const { version: expected } = require('shmkit/package.json') as { version: string };
   if (version === expected) return path;
   throw notLoaded(
     `${name} is version ${version}, and shmkit is ${expected}; install both again, with the same version`,

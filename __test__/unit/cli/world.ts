@@ -10,7 +10,7 @@ import { venvPython } from '../../fixtures/python.js';
 import { ownDevShm } from '../../fixtures/own-dev-shm.js';
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const SHM = pathOf('../../../dist/src/cli/main.js');
+const SHM = pathOf('../../../dist/cli.js');
 const TRACKER = pathOf('../../../shmkitd');
 const INSIDE = pathOf('inside.js');
 const TERMINAL = pathOf('terminal.py');

@@ -250,7 +250,7 @@ async function slowedCheckout(t: ExecutionContext): Promise<string> {
   copied.push(...(await readdir(ROOT)).filter((name) => name.endsWith('.node') || name === 'shmkitd'));
   for (const path of copied) await cp(join(ROOT, path), join(dir, path), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
-  const file = join(dir, 'dist', 'src', 'sync', 'mutex.js');
+  const file = join(dir, 'dist', 'shmkit.js');
   const code = await readFile(file, 'utf8');
   const slowed = code.replace(
     'tryLock() {',
