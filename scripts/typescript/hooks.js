@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const CACHE = new URL('../../.cache/typescript/', import.meta.url);
@@ -53,7 +54,7 @@ async function compile(path) {
     outfile: path.replace(/\.ts$/, '.js'), // where the source map's paths begin
     packages: 'external',
     platform: 'node',
-    plugins: [ownUrls],
+    plugins: [ownFiles],
     sourcemap: 'inline',
     target: TARGET,
     write: false,
@@ -61,10 +62,14 @@ async function compile(path) {
   return { code: outputFiles[0].text, inputs: Object.keys(metafile.inputs).map((input) => `/${input}`) };
 }
 
-/** In a bundle each file still has its own URL. */
-const ownUrls = {
-  name: 'own-urls',
+/** In a bundle each file still has its own URL, and a program beside it in JavaScript is not taken for it. */
+const ownFiles = {
+  name: 'own-files',
   setup(build) {
+    build.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ path, resolveDir }) => {
+      const source = join(resolveDir, path.replace(/\.js$/, '.ts'));
+      return existsSync(source) ? { path: source } : undefined;
+    });
     build.onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => ({
       contents: (await readFile(path, 'utf8')).replaceAll('import.meta.url', () =>
         JSON.stringify(pathToFileURL(path).href),

@@ -16,6 +16,8 @@ import { unpack } from '../../../src/dict/unpack.js';
 import { deepEqual } from '../../fixtures/equal.js';
 import { Random } from '../../fixtures/random.js';
 
+/** A module that is loaded again and again. */
+const UNPACK = new URL('../../../src/dict/unpack.ts', import.meta.url).href;
 const library = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'bigint' });
 const read = (bytes: Buffer): unknown => unpack(bytes, 0, bytes.length);
 
@@ -318,7 +320,7 @@ test('bytes that are damaged where they were whole before', async (t) => {
     for (let n = random.below(2) + 1; n > 0; n--) bytes[random.below(bytes.length)] = random.below(256);
     const end = random.below(5) === 0 ? random.below(bytes.length) : bytes.length;
     // One that has met nothing.
-    const fresh = (await import(`../../../src/dict/unpack.js?round=${round}`)) as { unpack: typeof unpack };
+    const fresh = (await import(`${UNPACK}?round=${round}`)) as { unpack: typeof unpack };
     const expected = attempt(() => fresh.unpack(bytes, 0, end));
     if (typeof expected === 'string') refused++;
     for (let i = 0; i < 10; i++)

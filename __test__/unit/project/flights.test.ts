@@ -108,13 +108,15 @@ class Run {
     await until('the array of the results', () => existsSync(`/dev/shm/${name}`));
     using means = SharedArray.attach<'float64'>(name);
     await until('some results', () => means.data.slice(0, 64).every((mean) => mean !== 0));
-    return this.processes().filter((pid) => {
+    const workers = this.processes().filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('pool/worker.js');
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('dist/worker.js');
       } catch {
         return false; // it has just ended
       }
     });
+    if (workers.length === 0) throw new Error('there are results, and no workers');
+    return workers;
   }
 }
 
