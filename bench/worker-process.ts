@@ -28,6 +28,12 @@ export function checkCheckout(directory: string): void {
   }
 }
 
+/** What the workers of a checkout load TypeScript with, found from there: its own loader if it has one, else tsx. */
+function loaderOf(directory: string): string {
+  const own = './scripts/typescript/register.js';
+  return existsSync(join(directory, own)) ? own : 'tsx';
+}
+
 const shown = new Set<string>();
 
 /** Every worker of a run says the same about peers that are missing; you see it once. */
@@ -51,8 +57,7 @@ export class WorkerProcess {
   static async start(directory: string): Promise<WorkerProcess> {
     const child = fork(join(directory, 'bench', 'worker.ts'), [], {
       cwd: directory,
-      // Found from the checkout, so that the worker runs with the checkout's own loader.
-      execArgv: ['--import=tsx'],
+      execArgv: [`--import=${loaderOf(directory)}`],
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     createInterface(child.stderr!).on('line', showOnce);

@@ -25,9 +25,15 @@ const isQuick = process.argv.includes('--quick');
 const ava = process.argv.slice(2).filter((arg) => arg !== '--quick');
 if (isQuick) ava.push('__test__/**/*.test.ts', ...SLOW.map((file) => `!__test__/${file}.test.ts`));
 
+/** Of the orders of steps that loom's models go through; `npm run stress -- models` has no such bound. */
+const MODEL_PREEMPTIONS = '2';
+
 /** Runs a command and returns its output and exit code. The output is shown at once, or when the command has ended. */
 async function run(show, command, ...args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', show === 'at once' ? 'inherit' : 'pipe'] });
+  const child = spawn(command, args, {
+    env: { SHMKIT_MODEL_PREEMPTIONS: MODEL_PREEMPTIONS, ...process.env },
+    stdio: ['ignore', 'pipe', show === 'at once' ? 'inherit' : 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk) => {

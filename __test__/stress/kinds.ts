@@ -137,6 +137,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       const isDebian = process.arch === 'x64' && existsSync('/etc/debian_version');
       return isDebian ? undefined : 'needs Debian on x86-64';
     },
-    load: () => import('./tsan.js'),
+    load: async () => ({ run: (await import('./commands.js')).tsan }),
+  },
+  models: {
+    rounds: 1,
+    unit: 'runs of the models',
+    what: "loom's models of the protocols, with all of their preemptions",
+    options: { filter: { type: 'string', what: 'only models with this in their names' } },
+    load: async () => ({ run: (await import('./commands.js')).models }),
   },
 };

@@ -53,5 +53,7 @@ let copies = 0;
 /** Loops that nobody else goes through. */
 export async function ownLoops(): Promise<typeof import('./loops.js')> {
   copies++;
-  return (await import(`./loops.js?copy=${copies}`)) as typeof import('./loops.js');
+  return (await import(
+    new URL(`./loops.js?copy=${copies}`, import.meta.url).href
+  )) as typeof import('./loops.js');
 }

@@ -10,7 +10,7 @@ const TARGET = 'node20.19';
 
 /** TypeScript's imports name the JavaScript that a file is compiled to. */
 export async function resolve(specifier, context, next) {
-  if (/^\.{1,2}\/.*\.js(?:\?|$)/.test(specifier) && context.parentURL?.startsWith('file:')) {
+  if (/^(?:\.{1,2}\/|file:).*\.js(?:\?|$)/.test(specifier) && context.parentURL?.startsWith('file:')) {
     const url = new URL(specifier.replace(/\.js(?=\?|$)/, '.ts'), context.parentURL);
     if (existsSync(url)) return { url: url.href, shortCircuit: true };
   }

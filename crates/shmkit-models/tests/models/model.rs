@@ -113,10 +113,12 @@ impl Guarded {
     }
 }
 
-/// Every order that so many preemptions allow.
+/// Every order that so many preemptions allow. `SHMKIT_MODEL_PREEMPTIONS` is a lower bound, for `npm test`.
 pub fn explore(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let bound = std::env::var("SHMKIT_MODEL_PREEMPTIONS")
+        .map_or(preemptions, |bound| bound.parse().expect("SHMKIT_MODEL_PREEMPTIONS is a number"));
     let mut builder = Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = Some(preemptions.min(bound));
     builder.max_branches = 20_000;
     builder.check(model);
 }
