@@ -1,40 +1,6 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
-/** The typed array of each type. */
-interface DTypes {
-    int8: Int8Array;
-    uint8: Uint8Array;
-    int16: Int16Array;
-    uint16: Uint16Array;
-    int32: Int32Array;
-    uint32: Uint32Array;
-    int64: BigInt64Array;
-    uint64: BigUint64Array;
-    float32: Float32Array;
-    float64: Float64Array;
-    /** A `Float16Array` where the runtime has one; else the numbers' bits. */
-    float16: Uint16Array;
-    /** A byte each: 0 is false, all else is true. */
-    bool: Uint8Array;
-}
-/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
-type DType = keyof DTypes;
-/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
-type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
-/** A typed array that says by its class what its elements are. */
-type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
-/** The type of a typed array's elements. */
-type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Array ? 'int16' : T extends Uint16Array ? 'uint16' : T extends Int32Array ? 'int32' : T extends Uint32Array ? 'uint32' : T extends BigInt64Array ? 'int64' : T extends BigUint64Array ? 'uint64' : T extends Float32Array ? 'float32' : T extends Float64Array ? 'float64' : 'uint8';
-
-type Order = 'C' | 'F';
-/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
-type SliceRange = number | readonly [
-    start?: number | null | undefined,
-    end?: number | null | undefined,
-    step?: number | null | undefined
-] | null;
-
 /** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
 interface Descriptor {
     readonly kind: string;
@@ -243,6 +209,40 @@ declare class SharedMemory implements SharedObject {
     [Symbol.dispose](): void;
 }
 
+/** The typed array of each type. */
+interface DTypes {
+    int8: Int8Array;
+    uint8: Uint8Array;
+    int16: Int16Array;
+    uint16: Uint16Array;
+    int32: Int32Array;
+    uint32: Uint32Array;
+    int64: BigInt64Array;
+    uint64: BigUint64Array;
+    float32: Float32Array;
+    float64: Float64Array;
+    /** A `Float16Array` where the runtime has one; else the numbers' bits. */
+    float16: Uint16Array;
+    /** A byte each: 0 is false, all else is true. */
+    bool: Uint8Array;
+}
+/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
+type DType = keyof DTypes;
+/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
+type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+/** A typed array that says by its class what its elements are. */
+type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
+/** The type of a typed array's elements. */
+type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Array ? 'int16' : T extends Uint16Array ? 'uint16' : T extends Int32Array ? 'int32' : T extends Uint32Array ? 'uint32' : T extends BigInt64Array ? 'int64' : T extends BigUint64Array ? 'uint64' : T extends Float32Array ? 'float32' : T extends Float64Array ? 'float64' : 'uint8';
+
+type Order = 'C' | 'F';
+/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
+type SliceRange = number | readonly [
+    start?: number | null | undefined,
+    end?: number | null | undefined,
+    step?: number | null | undefined
+] | null;
+
 /** How to create an array. */
 interface ArrayOptions<D extends DType = DType> extends CreateOptions {
     /** The elements' type. Default `'float64'`. */
@@ -275,6 +275,7 @@ interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
     /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
     header?: 'npy' | 'none';
 }
+
 /** Elements in as many lists as there are dimensions. */
 type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 /**
@@ -454,6 +455,29 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     [Symbol.dispose](): void;
 }
 
+/** A type in a `.npy` header: text such as `'<f8'`; of a record a list of its fields, as numpy's `dtype.descr` has them. */
+type NpyType = string | number | boolean | null | NpyType[] | {
+    [key: string]: NpyType;
+};
+/** What a `.npy` header says. */
+interface NpyHeader {
+    /** The type of the elements; it may be one that a `SharedArray` does not have. */
+    descr: NpyType;
+    /** The length of each dimension. */
+    shape: number[];
+    /** Which index goes from element to element: the last one (`'C'`) or the first (`'F'`). */
+    order: 'C' | 'F';
+    /** Bytes before the first element. */
+    byteOffset: number;
+}
+/**
+ * The `.npy` header that a segment begins with, whatever the type of its elements is. `SharedArray.attach` needs no such
+ * call.
+ * @throws `ERR_SHM_NOT_AN_ARRAY` if it does not begin with one, `ERR_SHM_CORRUPT` if that is damaged, `ERR_SHM_CLOSED`,
+ * `ERR_INVALID_ARG_TYPE`.
+ */
+declare function npyHeader(memory: SharedMemory): NpyHeader;
+
 /** What `batches()` gives. */
 interface BatchOptions {
     /** Items in a batch at most. Default 256. */
@@ -618,6 +642,28 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
     [Symbol.dispose](): void;
 }
 
+/** How to make a dict. */
+interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
+    /** Bytes at first; it grows. Default 64 KB. */
+    byteLength?: number;
+    /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
+    maxByteLength?: number;
+    /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
+    lockTimeout?: number;
+    /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
+    cacheSize?: number;
+}
+/** How to attach to a dict. */
+interface DictAttachOptions {
+    readOnly?: boolean;
+    /** Allow a dict of another user. Default false. */
+    foreign?: boolean;
+    /** As in `create`. */
+    lockTimeout?: number;
+    /** As in `create`. */
+    cacheSize?: number;
+}
+
 /** What of a dict's values can be looked at in place. */
 type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
 /** A dict's entries inside of a txn. A read-only body may run more than once. */
@@ -646,26 +692,12 @@ interface DictTxn<V> {
     entries(): IterableIterator<[string, V]>;
 }
 
-/** How to make a dict. */
-interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
-    /** Bytes at first; it grows. Default 64 KB. */
-    byteLength?: number;
-    /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
-    maxByteLength?: number;
-    /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
-    lockTimeout?: number;
-    /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
-    cacheSize?: number;
-}
-/** How to attach to a dict. */
-interface DictAttachOptions {
-    readOnly?: boolean;
-    /** Allow a dict of another user. Default false. */
-    foreign?: boolean;
-    /** As in `create`. */
-    lockTimeout?: number;
-    /** As in `create`. */
-    cacheSize?: number;
+/** How full a dict is. */
+interface DictFill {
+    /** Bytes that its entries and their table have. */
+    used: number;
+    /** How many commits there were. */
+    generation: number;
 }
 /**
  * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
@@ -706,6 +738,11 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     get byteLength(): number;
     /** Bytes that it may take, as `maxByteLength` was said when it was made. */
     get maxByteLength(): number;
+    /**
+     * How full it is, and how often it was written to.
+     * @throws `ERR_SHM_CLOSED`.
+     */
+    get fill(): DictFill;
     /**
      * A fresh copy of the value, as it is at this moment; undefined where there is none.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
@@ -1537,5 +1574,5 @@ declare class SegmentPool implements Disposable {
     [Symbol.dispose](): void;
 }
 
-export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, segments, unlink };
-export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, ClaimedSlot, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictOptions, DictTxn, ElementOf, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, Order, Plain, PoolOptions, PythonTrackerOptions, QueueAttachOptions, QueueOptions, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, SliceRange, Slot, SlotHolder, SubscribeOptions, Subscription, SyncWaitOptions, TakenSlot, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, npyHeader, segments, unlink };
+export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, ClaimedSlot, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictFill, DictOptions, DictTxn, ElementOf, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, NpyHeader, NpyType, Order, Plain, PoolOptions, PythonTrackerOptions, QueueAttachOptions, QueueOptions, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, SliceRange, Slot, SlotHolder, SubscribeOptions, Subscription, SyncWaitOptions, TakenSlot, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };

@@ -16,6 +16,8 @@ export type {
   SliceRange,
   Typed,
 } from './src/array/array.js';
+export { npyHeader } from './src/array/header.js';
+export type { NpyHeader, NpyType } from './src/array/header.js';
 export { attach } from './src/attach.js';
 export type { Order } from './src/array/shape.js';
 export type { Shared } from './src/attach.js';
@@ -27,7 +29,7 @@ export type {
 } from './src/ring/broadcast/broadcast.js';
 export type { Subscription } from './src/ring/broadcast/subscription.js';
 export { SharedDict } from './src/dict/dict.js';
-export type { DictAttachOptions, DictOptions } from './src/dict/dict.js';
+export type { DictAttachOptions, DictFill, DictOptions } from './src/dict/dict.js';
 export type { DictTxn } from './src/dict/txn.js';
 export type { ShmError } from './src/common/errors.js';
 export { SharedEvent } from './src/sync/event.js';

@@ -1,91 +1,38 @@
-import { Buffer } from 'node:buffer';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import type { ArrayValue } from '#binding';
 import { checkNamed, checkOptions } from '../common/arguments.js';
+import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
+import { UNCLONEABLE } from '../common/shared-object.js';
+import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { attachKind, describe, nativeOf } from '../segment/memory.js';
+import { SharedMemory } from '../segment/memory.js';
+import type { NativeHandle } from '../segment/memory.js';
 import { at, atAny, cellsOf } from './cells.js';
 import type { Cells } from './cells.js';
+import { bytesOf, checkCount, elementsOf, loadFile, make, openOrMake, releasing } from './create.js';
+import type { Placed, Whole } from './create.js';
 import { checkType, holds, typeOfArray } from './dtype.js';
 import type { DType, DTypeOf, DTypes, ElementOf, Typed, TypeFacts } from './dtype.js';
 import { accessOf, badValue, load, store } from './element.js';
-import { openNpy, writeFile } from './file.js';
+import { writeFile } from './file.js';
 import { show } from './inspect.js';
 import { writeNpy } from './npy.js';
-import {
-  checkOrder,
-  checkShape,
-  isContiguous,
-  reshape,
-  shown,
-  sizeOf,
-  slice,
-  stridesOf,
-  transpose,
-} from './shape.js';
+import { ATTACH_OPTIONS, CREATE_OPTIONS, FROM_OPTIONS, LOAD_OPTIONS } from './options.js';
+import type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions } from './options.js';
+import { checkOrder, checkShape, isContiguous, reshape, shown, sizeOf, slice, transpose } from './shape.js';
 import type { Order, SliceRange } from './shape.js';
-import { checkHeader, checkExpectation, locate } from './source.js';
-import type { Place, Expectation } from './source.js';
-import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
-import { warnWhereUntracked } from '../ownership/housekeeping.js';
-import {
-  attachKind,
-  created,
-  createdOrAttached,
-  creation,
-  describe,
-  discard,
-  memoryOver,
-  nativeOf,
-} from '../segment/memory.js';
-import { SharedMemory } from '../segment/memory.js';
-import type { AttachOptions, CreateOptions, NativeHandle } from '../segment/memory.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { checkExpectation, locate } from './source.js';
+import type { Place } from './source.js';
 
 export type { DType, DTypeOf, DTypes, ElementOf, Typed } from './dtype.js';
+export type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions } from './options.js';
 export type { SliceRange } from './shape.js';
-
-/** How to create an array. */
-export interface ArrayOptions<D extends DType = DType> extends CreateOptions {
-  /** The elements' type. Default `'float64'`. */
-  dtype?: D;
-  /**
-   * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
-   * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
-   * elements, the memory is always reserved.
-   */
-  header?: 'npy' | 'none';
-}
-
-/** How to create an array of zeros. */
-export interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
-  /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
-  order?: Order;
-}
-
-/** How to create an array of given elements. */
-export interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
-  /** Default: one dimension. The elements are in C order. */
-  shape?: number | readonly number[];
-}
-
-/** How to attach to an array. What header or descriptor say already must agree with it. */
-export interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
-  shape?: number | readonly number[];
-  dtype?: D;
-  /** Default `'C'`. */
-  order?: Order;
-  /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
-  offset?: number;
-  /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
-  header?: 'npy' | 'none';
-}
 
 /** Elements in as many lists as there are dimensions. */
 export type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 
-const CREATION = ['name', 'mode', 'reserve', 'populate', 'track'];
 const NO_EXPECTATION = checkExpectation({
   shape: undefined,
   dtype: undefined,
@@ -93,23 +40,9 @@ const NO_EXPECTATION = checkExpectation({
   offset: undefined,
   header: undefined,
 });
-const CREATE_OPTIONS = [...CREATION, 'dtype', 'order', 'header'];
-const FROM_OPTIONS = [...CREATION, 'dtype', 'shape', 'header'];
-const LOAD_OPTIONS = [...CREATION, 'dtype', 'header'];
-const ATTACH_OPTIONS = [
-  'readOnly',
-  'foreign',
-  'reserve',
-  'shape',
-  'dtype',
-  'order',
-  'offset',
-  'header',
-] as const;
-const NOTHING = Buffer.alloc(0);
 
 let sourceOf: (array: unknown) => [native: NativeHandle, geometry: Float64Array];
-let over: <D extends DType>(memory: SharedMemory, place: Place, isView?: boolean) => SharedArray<D>;
+let over: <D extends DType>(placed: Placed, isView?: boolean) => SharedArray<D>;
 
 /**
  * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
@@ -179,8 +112,10 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   static {
-    over = <T extends DType>(memory: SharedMemory, place: Place, isView = false) =>
-      new SharedArray<T>(memory, place, isView);
+    over = <T extends DType>({ memory, place }: Placed, isView = false) => {
+      const open = () => new SharedArray<T>(memory, place, isView);
+      return isView ? open() : releasing(memory, open);
+    };
     sourceOf = (array) => {
       if (!(array instanceof SharedArray)) throw wrongType('the other array', 'a SharedArray', array);
       return [array.#source(), array.#geometry];
@@ -198,7 +133,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkOptions(options, CREATE_OPTIONS);
     const type = checkType(dtype ?? 'float64');
-    return make(type, checkShape(shape), checkOrder(order) ?? 'C', header, NOTHING, rest);
+    return over(make(type, checkShape(shape), checkOrder(order) ?? 'C', header, undefined, rest));
   }
 
   /**
@@ -220,7 +155,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
       offset: undefined,
       header: header ?? 'npy',
     });
-    return openOrMake(name, wanted as Whole, rest);
+    return over(openOrMake(name, wanted as Whole, rest));
   }
 
   /**
@@ -247,7 +182,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const elements = elementsOf(values, type);
     const checked = shape === undefined ? [elements.length] : checkShape(shape);
     checkCount(elements.length, checked);
-    return make(type, checked, 'C', header, bytesOf(elements), rest);
+    return over(make(type, checked, 'C', header, bytesOf(elements), rest));
   }
 
   /**
@@ -264,7 +199,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
     const wanted = checkExpectation({ shape, dtype, order, offset, header });
     const memory = attachKind('array', target, rest);
-    return opened(memory, () => over<D>(memory, locate(memory, target, wanted)));
+    const place = releasing(memory, () => locate(memory, target, wanted));
+    return over({ memory, place });
   }
 
   /**
@@ -278,19 +214,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   ): Promise<SharedArray<D>> {
     const { dtype, header, ...rest } = checkOptions(options, LOAD_OPTIONS);
     const wanted = dtype === undefined ? undefined : checkType(dtype);
-    const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
-    const [name, mode, , populate, track] = creation(rest);
-    const { file, type, shape, order, start } = await openNpy(path);
-    if (wanted !== undefined && wanted !== type) {
-      throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${wanted.name}`);
-    }
-    const head = withHeader ? headerOf(type, shape, order) : NOTHING;
-    const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
-    const empty = sizeOf(shape) === 0;
-    const native = empty
-      ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
-      : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
-    return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+    return over(await loadFile(path, wanted, header, rest));
   }
 
   get name(): string {
@@ -618,111 +542,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 }
 
-/** A segment with this header and these elements. */
-function make<D extends DType>(
-  type: TypeFacts,
-  shape: number[],
-  order: Order,
-  header: unknown,
-  elements: Uint8Array,
-  options: CreateOptions,
-): SharedArray<D> {
-  const [name, mode, reserve, populate, track] = creation(options);
-  const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
-  const head = withHeader ? headerOf(type, shape, order) : NOTHING;
-  const bytes = bytesFor(head, type, shape);
-  const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
-  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
-}
-
-/** Of a segment, which is never empty. */
-function bytesFor(head: Uint8Array, type: TypeFacts, shape: readonly number[]): number {
-  const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
-  if (!Number.isSafeInteger(bytes)) throw rangeError(`shape ${shown(shape)} has too many elements`);
-  return bytes;
-}
-
-/** What is wanted of an array that may have to be made. */
-type Whole = Expectation & { readonly shape: number[]; readonly type: TypeFacts };
-
-/** The array of this name, or one of zeros. */
-function openOrMake<D extends DType>(name: string, wanted: Whole, options: CreateOptions): SharedArray<D> {
-  const [, mode, reserve, populate, track] = creation(options);
-  const { type, shape, order = 'C', header } = wanted;
-  const head = header === 'npy' ? headerOf(type, shape, order) : NOTHING;
-  const bytes = bytesFor(head, type, shape);
-  const native =
-    head.length > 0
-      ? binding.createOrAttachArray(name, bytes, head, mode, populate, track)
-      : binding.createOrAttachSegment(name, bytes, mode, reserve, populate, track);
-  if (track) warnWhereUntracked();
-  const memory = memoryOver(native, createdOrAttached(native));
-  return opened(memory, () => over<D>(memory, locate(memory, name, wanted)));
-}
-
-/** As numpy, which calls C what is both. */
-function headerOf(type: TypeFacts, shape: readonly number[], order: Order): Uint8Array {
-  const strides = stridesOf(shape, order);
-  const isC = isContiguous({ shape, strides, offset: 0 }, 'C');
-  return writeNpy(type.typestr, isC ? 'C' : order, shape);
-}
-
-function placed(type: TypeFacts, shape: number[], order: Order, start: number): Place {
-  return { type, layout: { shape, strides: stridesOf(shape, order), offset: 0 }, start };
-}
-
-function finish<D extends DType>(
-  native: NativeHandle,
-  name: string | undefined,
-  bytes: number,
-  track: boolean,
-  place: Place,
-): SharedArray<D> {
-  if (track) warnWhereUntracked();
-  const memory = memoryOver(native, created(native, name, bytes));
-  return opened(memory, () => over<D>(memory, place));
-}
-
-/** What `open` makes of the segment, which is let go of where it fails. */
-function opened<T>(memory: SharedMemory, open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    if (memory.created) discard(memory);
-    else memory.close();
-    throw error;
-  }
-}
-
 /** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
 export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
-  return over(memory, locate(memory, target, NO_EXPECTATION), true);
-}
-
-/** The values as elements of this type. */
-function elementsOf(values: unknown, type: TypeFacts): DTypes[DType] {
-  if (holds(values, type)) return values;
-  if (
-    typeof values !== 'object' ||
-    values === null ||
-    typeof (values as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function'
-  ) {
-    throw wrongType('values', 'a typed array, or iterable', values);
-  }
-  const list: unknown[] = Array.isArray(values) ? values : [...(values as Iterable<unknown>)];
-  const elements = new type.Class(list.length);
-  const access = accessOf(type.name, elements);
-  for (let i = 0; i < list.length; i++) {
-    if (!store(elements, access, i, list[i])) throw badValue(type.name, list[i]);
-  }
-  return elements;
-}
-
-function checkCount(count: number, shape: readonly number[]): void {
-  const size = sizeOf(shape);
-  if (count !== size) throw rangeError(`${count} elements cannot fill shape ${shown(shape)}, of ${size}`);
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: DTypes[DType]): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+  return over({ memory, place: locate(memory, target, NO_EXPECTATION) }, true);
 }

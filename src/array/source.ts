@@ -5,7 +5,8 @@ import type { SharedMemory } from '../segment/memory.js';
 import type { Descriptor } from '../common/shared-object.js';
 import { checkType, findType } from './dtype.js';
 import type { TypeFacts } from './dtype.js';
-import { isNpy, PREAMBLE, readNpy } from './npy.js';
+import { headerOf } from './header.js';
+import { isNpy, PREAMBLE } from './npy.js';
 import {
   checkOrder,
   checkShape,
@@ -91,13 +92,8 @@ export function locate(memory: SharedMemory, target: string | Descriptor, wanted
 
 /** What a header says. */
 function placeOfNpy(memory: SharedMemory): Place {
-  const { name, size } = memory;
-  let npy;
-  try {
-    npy = readNpy(size, (offset, length) => memory.read(offset, length));
-  } catch (error) {
-    throw shmError('ERR_SHM_CORRUPT', `'${name}' is no array: ${(error as Error).message}`, name);
-  }
+  const { name } = memory;
+  const npy = headerOf(memory);
   const type = typeOfDescr(npy.descr, `'${name}'`, name);
   if (npy.offset % type.itemSize !== 0) {
     const what = `the elements of '${name}' begin at byte ${npy.offset}, which is no multiple of ${type.itemSize} (${type.name})`;

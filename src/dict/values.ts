@@ -45,6 +45,11 @@ export function checkKey(key: unknown): string {
   return key;
 }
 
+/** @internal A function of the caller's. */
+export function checkBody(body: unknown): void {
+  if (typeof body !== 'function') throw wrongType('what is to be done', 'a function', body);
+}
+
 /**
  * @internal What becomes of bytes: they are kept, or stored before anybody else can change them, so that they need not be
  * copied. Or they are stored before any other value is encoded, and may be left in the call buffer: what is packed there is

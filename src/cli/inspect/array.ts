@@ -1,4 +1,5 @@
-import type { SharedMemory } from '../../../index.js';
+import { npyHeader } from '../../../index.js';
+import type { NpyHeader, NpyType, SharedMemory } from '../../../index.js';
 
 import { open } from '../lookup.js';
 import { counted, json, printable } from '../text.js';
@@ -7,9 +8,6 @@ import { dtypeOf } from './dtype.js';
 import { hexdump } from './hexdump.js';
 import type { Inspected, Inspector } from './inspector.js';
 import { inspectMemory } from './memory.js';
-import { PREAMBLE, readNpy } from '../../array/npy.js';
-import type { Npy } from '../../array/npy.js';
-import type { Literal } from '../../array/python-literal.js';
 import { jsonValue, shownValue } from './values.js';
 
 const VALUES_SHOWN = 20;
@@ -18,9 +16,9 @@ const BYTES_SHOWN = 256;
 /** A `.npy` file's bytes: numpy's header, and the values that it speaks of. */
 export const inspectArray: Inspector = (info, limit) => {
   using memory = open(info.name);
-  let npy: Npy;
+  let header: NpyHeader;
   try {
-    npy = headerOf(memory);
+    header = npyHeader(memory);
   } catch (error) {
     const { message } = error as Error;
     const bytes = inspectMemory(info, limit);
@@ -30,10 +28,11 @@ export const inspectArray: Inspector = (info, limit) => {
       facts: [['header', `damaged: ${printable(message)}`]],
     };
   }
-  const { descr, shape, order } = npy;
-  const { key, values, body } = dataOf(memory, npy, limit);
+  const { descr, shape } = header;
+  const order = header.order === 'C' ? 'C' : 'Fortran';
+  const { key, values, body } = dataOf(memory, header, limit);
   return {
-    contents: { dtype: jsonLiteral(descr), shape, order, [key]: values },
+    contents: { dtype: descr, shape, order, [key]: values },
     facts: [
       ['dtype', shownType(descr)],
       ['shape', shownShape(shape)],
@@ -43,27 +42,23 @@ export const inspectArray: Inspector = (info, limit) => {
   };
 };
 
-function headerOf(memory: SharedMemory): Npy {
-  if (memory.size < PREAMBLE) throw new Error('its header is cut');
-  return readNpy(memory.size, (offset, length) => memory.read(offset, length));
-}
-
 interface Data extends Pick<Inspected, 'body'> {
   key: 'values' | 'hex';
   values: unknown;
 }
 
 /** The first values, or the first bytes of those that are no plain ones. */
-function dataOf(memory: SharedMemory, { descr, count, offset }: Npy, limit?: number): Data {
+function dataOf(memory: SharedMemory, { descr, shape, byteOffset }: NpyHeader, limit?: number): Data {
   const dtype = dtypeOf(descr);
-  const room = memory.size - offset;
+  const count = shape.reduce((product, length) => product * length, 1);
+  const room = memory.size - byteOffset;
   if (dtype === undefined) {
-    const bytes = memory.read(offset, Math.min(limit ?? BYTES_SHOWN, room));
+    const bytes = memory.read(byteOffset, Math.min(limit ?? BYTES_SHOWN, room));
     return { key: 'hex', values: bytes.toString('hex'), body: hexdump(bytes) };
   }
   const there = Math.min(count, Math.floor(room / dtype.size));
   const shown = Math.min(limit ?? VALUES_SHOWN, there);
-  const bytes = memory.read(offset, shown * dtype.size);
+  const bytes = memory.read(byteOffset, shown * dtype.size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const values = Array.from({ length: shown }, (_, i) => dtype.read(view, i * dtype.size));
   const left = there - shown;
@@ -84,16 +79,11 @@ function shownBare(value: unknown): string {
 }
 
 /** A type is text, or JSON of the lists that a record's fields are. */
-function shownType(descr: Literal): string {
-  return typeof descr === 'string' ? printable(descr) : json(jsonLiteral(descr));
+function shownType(descr: NpyType): string {
+  return typeof descr === 'string' ? printable(descr) : json(descr);
 }
 
 /** As Python writes it. */
 function shownShape(shape: readonly number[]): string {
   return `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`;
-}
-
-function jsonLiteral(value: Literal): unknown {
-  if (value instanceof Map) return Object.fromEntries(value);
-  return Array.isArray(value) ? value.map(jsonLiteral) : value;
 }

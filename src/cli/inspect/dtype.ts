@@ -1,4 +1,4 @@
-import type { Literal } from '../../array/python-literal.js';
+import type { NpyType } from '../../../index.js';
 
 /** How numpy's numbers, text and truths lie in memory. */
 export interface Dtype {
@@ -27,7 +27,7 @@ const NUMBERS: Record<string, [size: number, read: Read]> = {
 };
 
 /** The type that numpy writes as `<f8`; nothing for records, objects and what else is no plain value. */
-export function dtypeOf(descr: Literal): Dtype | undefined {
+export function dtypeOf(descr: NpyType): Dtype | undefined {
   const [, order, kind, digits] =
     (typeof descr === 'string' && /^([<>|=]?)([a-zA-Z])(\d+)$/.exec(descr)) || [];
   if (kind === undefined || digits === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What `src/dict/reader.ts` finds by itself, and what it leaves to Rust. The other tests cannot tell the two apart. */
+/** What `src/dict/local-table.ts` finds by itself, and what it leaves to Rust. The other tests cannot tell the two apart. */
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import vm from 'node:vm';
@@ -11,7 +11,8 @@ import * as binding from '#binding';
 import { calls, stage, stagePacked, LAYOUT, UNHASHED } from '../../../src/dict/call-buffer.js';
 import { CLONE, FLOAT, MESSAGE_PACK } from '../../../src/dict/kinds.js';
 import { decode, encode, scratch } from '../../../src/dict/values.js';
-import { Reader, Unsure } from '../../../src/dict/reader.js';
+import { LocalTable } from '../../../src/dict/local-table.js';
+import { Unsure } from '../../../src/dict/lookup.js';
 import { IN_ORDER } from '../../../src/common/memory-order.js';
 import { Lock } from '../../../src/sync/lock.js';
 import type { Hold, Left } from '../../../src/sync/lock.js';
@@ -20,9 +21,9 @@ import { freshName } from '../../fixtures/segments.js';
 
 function setUp(t: ExecutionContext, byteLength = 65536) {
   const native = binding.createDict(byteLength, 1 << 28, undefined, 0o600, true, false);
-  const reader = new Reader(native, 10_000);
+  const table = new LocalTable(native, 10_000);
   t.teardown(() => {
-    binding.closeDict(native, reader.close());
+    binding.closeDict(native, table.close());
     binding.unlinkDict(native);
   });
   const { number } = binding.dictFacts(native);
@@ -30,89 +31,89 @@ function setUp(t: ExecutionContext, byteLength = 65536) {
     const encoded = encode(value);
     calls.set(number, key, encoded.value, encoded.kind);
   };
-  return { native, reader, number, set };
+  return { native, table, number, set };
 }
 
 test('keys of every length, by both hashes', (t) => {
-  const { reader, number, set } = setUp(t);
+  const { table, number, set } = setUp(t);
   for (let length = 1; length <= 64; length++) {
     const key = Array.from({ length }, (_, i) => String.fromCharCode(33 + ((length * 7 + i * 3) % 90))).join(
       '',
     );
-    t.is(reader.get(key), undefined);
-    t.is(reader.has(key), false);
+    t.is(table.get(key), undefined);
+    t.is(table.has(key), false);
     set(key, length); // by Rust's hash
-    t.is(reader.get(key), length);
-    t.is(reader.has(key), true);
+    t.is(table.get(key), length);
+    t.is(table.has(key), true);
     t.not(stage(number, key, length + 0.5), UNHASHED); // by ours
     calls.set_staged();
-    t.is(reader.get(key), length + 0.5);
+    t.is(table.get(key), length + 0.5);
     t.is(calls.get(number, key, Buffer.alloc(16)), length + 0.5);
     calls.delete(number, key);
-    t.is(reader.get(key), undefined);
+    t.is(table.get(key), undefined);
   }
 });
 
 test('what is left to Rust', (t) => {
-  const { reader, number, set } = setUp(t);
+  const { table, number, set } = setUp(t);
   for (const key of ['', 'ü', 'x'.repeat(65), '\ud800']) {
-    t.is(reader.get(key), Unsure);
+    t.is(table.get(key), Unsure);
     t.is(stage(number, key, 1), UNHASHED);
   }
   set('large', 'x'.repeat(1 << 20));
   set('bigint', 5n);
-  for (const key of ['large', 'bigint']) t.is(reader.get(key), Unsure);
+  for (const key of ['large', 'bigint']) t.is(table.get(key), Unsure);
   for (const text of ['x'.repeat(4097), '日'.repeat(2049)]) t.is(stage(number, 'key', text), UNHASHED);
 });
 
 test('what Rust has found is remembered until anybody writes, but for large things', (t) => {
-  const { reader, set } = setUp(t);
+  const { table, set } = setUp(t);
   const remember = (key: string, value: unknown): unknown => {
     set(key, value);
     // Not before one has looked as often as there are keys.
     for (let i = 0; i < 10; i++) {
-      t.true(reader.moment());
-      reader.remember(key, value);
+      t.true(table.moment());
+      table.remember(key, value);
     }
-    return reader.get(key);
+    return table.get(key);
   };
   for (const value of [1.5, 5n, 'text', '日'.repeat(4096), null, false]) t.is(remember('ü', value), value);
   t.is(remember('ü'.repeat(4096), 1), 1);
   set('other', 1);
-  t.is(reader.get('ü'.repeat(4096)), Unsure);
+  t.is(table.get('ü'.repeat(4096)), Unsure);
   t.is(remember('ü'.repeat(4097), 1), Unsure);
   t.is(remember('large', 'x'.repeat(70_000)), Unsure);
   t.is(remember('ö', [1]), Unsure);
 });
 
 test('values of every other kind', (t) => {
-  const { reader, number, set } = setUp(t);
+  const { table, number, set } = setUp(t);
   const texts = ['', 'abc', 'grün', '日本', 'x'.repeat(4000)];
   const objects = [Buffer.from('abc'), new Float64Array([1, 2]), { a: [1] }, new Map([[1, 2]])];
   for (const value of [null, true, false, 1, -0, NaN, ...texts, ...objects]) {
     set('key', value);
-    t.deepEqual(reader.get('key'), value);
+    t.deepEqual(table.get('key'), value);
   }
   const around = [1, 40, 41, 64, 2048, 4096].flatMap((length) => ['x'.repeat(length), 'ÿ'.repeat(length)]);
   const wide = [1, 40, 41, 2048].flatMap((length) => ['Ā'.repeat(length), 'x'.repeat(length - 1) + '\ud800']);
   for (const value of [1.5, NaN, -0, 'abc', '', ...around, ...wide]) {
     t.not(stage(number, 'key', value), UNHASHED);
     calls.set_staged();
-    t.is(reader.get('key'), value);
+    t.is(table.get('key'), value);
   }
 });
 
 test('texts of every length, each character of which is another one', (t) => {
-  const { reader, number, set } = setUp(t);
+  const { table, number, set } = setUp(t);
   for (let length = 0; length <= 80; length++) {
     for (const first of [1, 0x30, 0x78, 0xaf, 0x3041]) {
       const text = String.fromCharCode(...Array.from({ length }, (_, i) => first + i));
       for (const key of ['k', 'key of 9']) {
         set(key, text);
-        t.is(reader.get(key), text);
+        t.is(table.get(key), text);
         t.not(stage(number, key, text), UNHASHED);
         calls.set_staged();
-        t.is(reader.get(key), text);
+        t.is(table.get(key), text);
       }
     }
   }
@@ -132,36 +133,36 @@ test('NaN is stored as one value, whichever it is', (t) => {
 });
 
 test('a number is written over a number, and over nothing else', (t) => {
-  const { native, reader, number, set } = setUp(t);
+  const { native, table, number, set } = setUp(t);
   const words = new Uint32Array(binding.dictBuffer(native));
   const at = LAYOUT.version;
   const kept = (key: string, value: unknown): void => {
     set(key, value);
     const version = words[at]!;
-    t.false(reader.overwrite(key, 5), key);
+    t.false(table.overwrite(key, 5), key);
     t.is(words[at], version);
-    t.deepEqual(reader.get(key), value);
+    t.deepEqual(table.get(key), value);
   };
   for (let length = 1; length <= 64; length++) {
     const key = 'k'.repeat(length);
-    t.false(reader.overwrite(key, 1));
+    t.false(table.overwrite(key, 1));
     set(key, length);
     for (const value of [0, -0, 1.5, -1, 2 ** 53, Infinity, -Infinity, 5e-324]) {
       const version = words[at]!;
-      t.is(reader.overwrite(key, value), IN_ORDER);
+      t.is(table.overwrite(key, value), IN_ORDER);
       if (!IN_ORDER) continue;
       t.is(words[at], version + 2);
-      t.is(reader.get(key), value);
+      t.is(table.get(key), value);
       t.is(calls.get(number, key, Buffer.alloc(16)), value);
     }
   }
-  t.false(reader.overwrite('k', NaN));
+  t.false(table.overwrite('k', NaN));
   set('other', 1);
-  t.is(reader.get('other'), 1);
+  t.is(table.get('other'), 1);
   for (const value of ['8 bytes!', '', 'ü', null, true, [1], { a: 1 }, Buffer.alloc(8)]) kept('other', value);
   calls.set(number, 'float', Buffer.alloc(8), FLOAT);
-  t.false(reader.overwrite('float', 5));
-  for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.overwrite(key, 1));
+  t.false(table.overwrite('float', 5));
+  for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(table.overwrite(key, 1));
 });
 
 test('a number is put in place of what cannot be read', (t) => {
@@ -178,7 +179,7 @@ test('a number is put in place of what cannot be read', (t) => {
 });
 
 test('versions whose upper half changes are left to Rust', (t) => {
-  const { native, reader, number, set } = setUp(t);
+  const { native, table, number, set } = setUp(t);
   const words = new Uint32Array(binding.dictBuffer(native));
   set('key', 1);
   const before = words[LAYOUT.version + 1]!;
@@ -189,28 +190,28 @@ test('versions whose upper half changes are left to Rust', (t) => {
     [7, false],
   ] as const) {
     words[LAYOUT.version] = low;
-    t.is(reader.overwrite('key', low), isOurs);
+    t.is(table.overwrite('key', low), isOurs);
     t.is(words[LAYOUT.version], isOurs ? low + 2 : low);
   }
   words[LAYOUT.version] = 2 ** 32 - 2;
   t.not(stage(number, 'key', 2), UNHASHED);
   calls.set_staged();
   t.deepEqual([words[LAYOUT.version], words[LAYOUT.version + 1]], [0, before + 1]);
-  t.is(reader.get('key'), 2);
+  t.is(table.get('key'), 2);
 });
 
 /** The word that says from where on nothing was ever used. */
 const TOP = 144 / 4;
 
 /** Puts a text in place of what the key has, by JavaScript alone; whether that could be done. */
-function replace({ reader, number }: ReturnType<typeof setUp>, key: string, text: string): boolean {
+function replace({ table, number }: ReturnType<typeof setUp>, key: string, text: string): boolean {
   const hash = stage(number, key, text);
-  return hash !== UNHASHED && reader.replace(hash);
+  return hash !== UNHASHED && table.replace(hash);
 }
 
 test('a text is put in place of one of the same size, and of nothing else', (t) => {
   const its = setUp(t);
-  const { native, reader, number, set } = its;
+  const { native, table, number, set } = its;
   const words = new Uint32Array(binding.dictBuffer(native));
   for (let length = 1; length <= 64; length++) {
     const key = 'k'.repeat(length);
@@ -224,7 +225,7 @@ test('a text is put in place of one of the same size, and of nothing else', (t) 
       t.is(replace(its, key, text), IN_ORDER);
       if (!IN_ORDER) continue;
       t.is(words[LAYOUT.version], version + 2);
-      t.is(reader.get(key), text);
+      t.is(table.get(key), text);
       t.is(calls.get(number, key, Buffer.alloc(16)), text);
       t.is(binding.dictFill(native).used, used);
       t.is(words[TOP], top);
@@ -241,15 +242,15 @@ test('a text is put in place of one of the same size, and of nothing else', (t) 
   t.false(replace(its, 'other', 'x'.repeat(60)), 'a larger block');
   set('other', 'x'.repeat(100));
   t.false(replace(its, 'other', 'x'), 'a smaller one');
-  t.is(reader.get('other'), 'x'.repeat(100));
+  t.is(table.get('other'), 'x'.repeat(100));
 });
 
 /** The same of a value of any length. */
-function replaceLong({ reader, number }: ReturnType<typeof setUp>, key: string, value: unknown): boolean {
-  if (typeof value === 'string') return reader.replaceText(key, value);
+function replaceLong({ table, number }: ReturnType<typeof setUp>, key: string, value: unknown): boolean {
+  if (typeof value === 'string') return table.replaceText(key, value);
   const encoded = encode(value, 'staged');
-  if (typeof encoded.value === 'number') return reader.replace(stagePacked(number, key, encoded.value));
-  return reader.replaceBytes(key, encoded.kind, encoded.value as Uint8Array);
+  if (typeof encoded.value === 'number') return table.replace(stagePacked(number, key, encoded.value));
+  return table.replaceBytes(key, encoded.kind, encoded.value as Uint8Array);
 }
 
 const small = [
@@ -287,7 +288,7 @@ const made: Record<string, (length: number, turn: number) => unknown> = {
 for (const [what, make] of Object.entries(made)) {
   test(`${what} of any length is put in place of one of the same size`, (t) => {
     const its = setUp(t, 1 << 20);
-    const { native, reader, number, set } = its;
+    const { native, table, number, set } = its;
     const words = new Uint32Array(binding.dictBuffer(native));
     set('behind', 'and this stays');
     for (const length of lengths) {
@@ -301,17 +302,17 @@ for (const [what, make] of Object.entries(made)) {
         if (!IN_ORDER) set('key', value);
         t.is(words[LAYOUT.version], version + 2);
         t.deepEqual(bytesOf(decode(calls.get(number, 'key', scratch))), bytesOf(value));
-        t.deepEqual(bytesOf(reader.get('key') === Unsure ? value : reader.get('key')), bytesOf(value));
+        t.deepEqual(bytesOf(table.get('key') === Unsure ? value : table.get('key')), bytesOf(value));
         t.is(calls.get(number, 'behind', scratch), 'and this stays');
         t.is(binding.dictFill(native).used, used);
         t.is(words[TOP], top);
       }
       calls.delete(number, 'key');
     }
-    t.false(reader.replaceText('behind', 'x'.repeat(400)), 'a larger block');
-    t.false(reader.replaceText('behind', 'é日'), 'what is not Latin-1');
-    t.false(reader.replaceText('nowhere', 'and this stays'));
-    for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(reader.replaceText(key, 'and this stays'));
+    t.false(table.replaceText('behind', 'x'.repeat(400)), 'a larger block');
+    t.false(table.replaceText('behind', 'é日'), 'what is not Latin-1');
+    t.false(table.replaceText('nowhere', 'and this stays'));
+    for (const key of ['', 'ü', 'x'.repeat(65)]) t.false(table.replaceText(key, 'and this stays'));
   });
 }
 
@@ -322,7 +323,7 @@ function bytesOf(value: unknown): Uint8Array {
 
 test('what no double can be stored as, and what is damaged, is left to Rust', (t) => {
   const its = setUp(t);
-  const { native, reader, set } = its;
+  const { native, table, set } = its;
   const words = new Uint32Array(binding.dictBuffer(native));
   const versions = [
     0x7fef_fffc, 0x7fef_fffe, 0x7fff_fffc, 0x7fff_fffe, 0xffef_fffe, 0xffff_fffc, 0xffff_fffe, 7,
@@ -335,7 +336,7 @@ test('what no double can be stored as, and what is damaged, is left to Rust', (t
     t.is(replace(its, 'a', 'third'), isOurs, version.toString(16));
     t.is(words[LAYOUT.version], isOurs ? version + 2 : version);
     calls.set_staged();
-    t.is(reader.get('a'), 'third');
+    t.is(table.get('a'), 'third');
   }
   const first = LAYOUT.free; // records of one letter and a short text are in the smallest blocks, of 32 bytes
   const block = words[first]!;
@@ -351,7 +352,7 @@ test('what no double can be stored as, and what is damaged, is left to Rust', (t
     words[word] = 0;
   }
   t.is(replace(its, 'a', 'fourth'), IN_ORDER);
-  t.is(reader.get('b'), 'text');
+  t.is(table.get('b'), 'text');
 });
 
 test('a death at any store of a replacement leaves the old text or the new one, and no block is lost', (t) => {
@@ -502,11 +503,11 @@ for (const [where, step, values] of [
 }
 
 test('a dict that has grown is followed', (t) => {
-  const { reader, set } = setUp(t, 8192);
+  const { table, set } = setUp(t, 8192);
   for (let i = 0; i < 20_000; i++) set(`key ${i}`, i);
   let unsure = 0;
   for (let i = 0; i < 20_000; i++) {
-    const value = reader.get(`key ${i}`);
+    const value = table.get(`key ${i}`);
     if (value === Unsure) unsure++;
     else if (value !== i) t.fail(`key ${i} is ${String(value)}`);
   }
@@ -514,11 +515,11 @@ test('a dict that has grown is followed', (t) => {
 });
 
 test('a closed one leaves everything to Rust', (t) => {
-  const { native, reader, set } = setUp(t);
+  const { native, table, set } = setUp(t);
   set('key', 1);
-  const buffer = reader.close();
-  t.is(reader.get('key'), Unsure);
-  t.is(reader.has('key'), undefined);
+  const buffer = table.close();
+  t.is(table.get('key'), Unsure);
+  t.is(table.has('key'), undefined);
   binding.closeDict(native, buffer);
   t.is(buffer.byteLength, 0);
 });

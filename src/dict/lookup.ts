@@ -1,0 +1,237 @@
+import * as binding from '#binding';
+import { fence, IN_ORDER, load } from '../common/memory-order.js';
+import { CacheEntry } from './cache-entry.js';
+import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './call-buffer.js';
+import * as kinds from './kinds.js';
+import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
+import { decodeBytes, scratch } from './values.js';
+
+const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
+/** @internal Bytes of a block of each size. */
+export const ROOMS = Float64Array.from(LAYOUT.rooms);
+/** In place of the words of a closed dict, which say to leave everything to Rust. */
+const CLOSED = new Int32Array(1024).fill(-1).buffer;
+/** Texts and objects beyond this are Rust's to copy. */
+const LONGEST = scratch.length;
+const scratchWords = new Int32Array(scratch.buffer);
+/** @internal Values of up to so many bytes are copied word by word, as a call takes longer. */
+export const WORD_BY_WORD = 128;
+/** @internal Instead of the place of a record: there is none. */
+export const MISSING = 0;
+/** @internal Instead of the place of a record: Rust is to look. */
+export const UNSURE = -1;
+/** So far one looks from where the hash leads to. */
+const STEPS = 64;
+/** Tables of more slots than 2 ** this are Rust's. */
+const LARGEST = 24;
+/** The low half of the word of a slot whose entry was deleted. */
+const DELETED = 1;
+
+/** @internal In place of a value: Rust is to look. */
+export const Unsure = Symbol('unsure');
+
+/**
+ * @internal Looks keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
+ * look. What is not plain, or is written to meanwhile, is left to Rust: keys that are not short ASCII, large values, all
+ * that seems damaged.
+ *
+ * `CachedLookup` and `LocalTable` extend it: an access goes through all three, and has one object with what it needs.
+ */
+export class Lookup {
+  readonly #native: binding.DictHandle;
+  #buffer: ArrayBuffer = CLOSED;
+  protected words = new Int32Array(CLOSED);
+  protected doubles = new Float64Array(CLOSED);
+  protected bytes = sliceable(CLOSED);
+  /** Where the last key was found. */
+  protected readonly found = new CacheEntry();
+  /** What the root said when that was found. */
+  protected rootLow = 0;
+  protected rootHigh = 0;
+  /** Of the last object that was read: its kind, and its bytes. */
+  protected kind = 0;
+  protected length = 0;
+
+  constructor(native: binding.DictHandle) {
+    this.#native = native;
+    this.#open();
+  }
+
+  /** Changes with every commit, and is odd while one is applied. 32 bits of it. */
+  get version(): number {
+    return Atomics.load(this.words, VERSION);
+  }
+
+  /** How many entries there are, about. */
+  get count(): number {
+    return (this.words[COUNT] as number) >>> 0;
+  }
+
+  /** Whether what was found is there still, and so was all the time, now that everything before was read. */
+  protected isThere(place: CacheEntry): boolean {
+    const words = this.words;
+    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, place);
+  }
+
+  /** Goes on with another table, if it is another one. */
+  protected turn(rootLow: number, rootHigh: number): void {
+    if (rootLow === this.rootLow && rootHigh === this.rootHigh) return;
+    this.forget();
+    this.rootLow = rootLow;
+    this.rootHigh = rootHigh;
+  }
+
+  /** There is another table: what is known of the old one is over. */
+  protected forget(): void {
+    // Nothing is.
+  }
+
+  /** Where the key's record is, in words. */
+  protected find(key: string): number {
+    const wanted = hash(key);
+    return wanted === UNHASHED ? UNSURE : this.seek(wanted, key.length);
+  }
+
+  /** The same of the key on the call buffer. */
+  protected seek(wanted: number, keyLength: number): number {
+    const words = this.words;
+    const rootLow = load(words, ROOT);
+    const rootHigh = load(words, ROOT + 1);
+    const log = rootLow & 0xff;
+    if (log > LARGEST) return UNSURE;
+    const mask = (1 << log) - 1;
+    const table = (((rootHigh & 0xff) << 24) | (rootLow >>> 8)) * 4;
+    for (let step = 0; step < STEPS; step++) {
+      const slot = table + ((wanted + step) & mask) * 4;
+      if (slot < 0 || slot + 4 > words.length) return this.#follow();
+      const low = load(words, slot);
+      if (low === 0) return isStill(words, rootLow, rootHigh) ? MISSING : UNSURE;
+      if (low !== DELETED && words[slot + 2] === wanted) {
+        const found = this.found;
+        this.turn(rootLow, rootHigh);
+        found.slot = slot;
+        found.low = low;
+        found.high = load(words, slot + 1);
+        const record = low * 4;
+        if (record <= 0 || record + 4 + keyWords.length > words.length) return this.#follow();
+        return words[record] === keyLength && hasKey(words, record + 4, keyLength) ? record : UNSURE;
+      }
+    }
+    return UNSURE;
+  }
+
+  /** The value of the record that was found. */
+  protected value(record: number, keyLength: number): unknown {
+    const words = this.words;
+    const head = words[record + 1]!;
+    const length = words[record + 2]!;
+    // From here on in bytes.
+    const from = record * 4;
+    const start = from + 16 + ((keyLength + 7) & ~7);
+    const end = start + length;
+    const room = ROOMS[head & 0xff];
+    if (length < 0 || length > LONGEST || words[record + 3] !== 0) return Unsure;
+    if (room === undefined || end > from + room) return Unsure;
+    if (end > this.bytes.length) return (this.#follow(), Unsure);
+    let value: unknown;
+    const found = this.found;
+    found.number = 0;
+    const kind = (head >>> 8) & 0xff;
+    switch (kind) {
+      case kinds.NULL:
+        value = null;
+        break;
+      case kinds.FALSE:
+        value = false;
+        break;
+      case kinds.TRUE:
+        value = true;
+        break;
+      case kinds.NUMBER:
+      case kinds.FLOAT:
+        if (length !== 8) return Unsure;
+        value = this.doubles[start / 8];
+        if (kind === kinds.NUMBER) found.number = start / 8;
+        return this.isThere(found) ? value : Unsure;
+      case kinds.LATIN1:
+        value =
+          length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.bytes.length
+            ? textAt(words, start >> 2, length)
+            : this.bytes.latin1Slice(start, end);
+        break;
+      case kinds.UTF16:
+        value = this.bytes.ucs2Slice(start, end);
+        break;
+      case kinds.BIGINT:
+        return Unsure;
+      default:
+        this.kind = kind;
+        this.length = length;
+        // Only what is known to be whole is looked into.
+        if (length > WORD_BY_WORD) this.bytes.copy(scratch, 0, start, end);
+        else {
+          for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
+        }
+        return this.isThere(found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
+    }
+    return this.isThere(found) ? value : Unsure;
+  }
+
+  /** A look beyond the buffer's end: the dict may have grown. */
+  #follow(): typeof UNSURE {
+    const words = this.words;
+    const limit = (words[LIMIT]! >>> 0) + (words[LIMIT + 1]! >>> 0) * 2 ** 32;
+    if (Math.min(limit, LAYOUT.most) > this.#buffer.byteLength) this.#open();
+    return UNSURE;
+  }
+
+  #open(): void {
+    const old = this.#buffer;
+    this.#over(binding.dictBuffer(this.#native));
+    if (old !== CLOSED) binding.detachDictBuffer(old);
+  }
+
+  #over(buffer: ArrayBuffer): void {
+    // First: where the stack ends in it all stay those of one buffer.
+    this.bytes = sliceable(buffer);
+    this.#buffer = buffer;
+    this.words = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+  }
+
+  /** Its buffer, which it uses no more: all looks are Rust's from now on. */
+  close(): ArrayBuffer {
+    const buffer = this.#buffer;
+    this.forget();
+    this.#over(CLOSED);
+    return buffer;
+  }
+}
+
+/** A text, of which each word is read once: others may write to them. */
+function textAt(words: Int32Array, at: number, length: number): string {
+  const a = words[at]!;
+  const b = words[at + 1]!;
+  if (length <= 8) return shortText(length, a, b);
+  return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
+}
+
+/** @internal Whether its slot says what it said. */
+export function isSaid(words: Int32Array, place: CacheEntry): boolean {
+  return load(words, place.slot) === place.low && load(words, place.slot + 1) === place.high;
+}
+
+/** Whether the table is that one, now that everything before was read. */
+function isStill(words: Int32Array, rootLow: number, rootHigh: number): boolean {
+  if (!IN_ORDER) fence();
+  // The call keeps the engine from moving what comes before it to behind it.
+  return Atomics.load(words, ROOT) === rootLow && load(words, ROOT + 1) === rootHigh;
+}
+
+/** Whether the key that was hashed is there; what comes behind its end does not count. */
+function hasKey(words: Int32Array, at: number, length: number): boolean {
+  const whole = length >> 2;
+  for (let i = 0; i < whole; i++) if (words[at + i] !== keyWords[i]) return false;
+  const rest = length & 3;
+  return rest === 0 || ((words[at + whole]! ^ keyWords[whole]!) & ((1 << (rest * 8)) - 1)) === 0;
+}
