@@ -12,7 +12,7 @@ import type { NativeHandle } from '../segment/memory.js';
 import { at, atAny, cellsOf } from './cells.js';
 import type { Cells } from './cells.js';
 import { bytesOf, checkCount, elementsOf, loadFile, make, openOrMake, releasing } from './create.js';
-import type { Placed, Whole } from './create.js';
+import type { Located, Whole } from './create.js';
 import { checkType, holds, typeOfArray } from './dtype.js';
 import type { DType, DTypeOf, DTypes, ElementOf, Typed, TypeFacts } from './dtype.js';
 import { accessOf, badValue, load, store } from './element.js';
@@ -24,7 +24,7 @@ import type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOpt
 import { checkOrder, checkShape, isContiguous, reshape, shown, sizeOf, slice, transpose } from './shape.js';
 import type { Order, SliceRange } from './shape.js';
 import { checkExpectation, locate } from './source.js';
-import type { Place } from './source.js';
+import type { Location } from './source.js';
 
 export type { DType, DTypeOf, DTypes, ElementOf, Typed } from './dtype.js';
 export type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions } from './options.js';
@@ -42,7 +42,7 @@ const NO_EXPECTATION = checkExpectation({
 });
 
 let sourceOf: (array: unknown) => [native: NativeHandle, geometry: Float64Array];
-let over: <D extends DType>(placed: Placed, isView?: boolean) => SharedArray<D>;
+let over: <D extends DType>(located: Located, isView?: boolean) => SharedArray<D>;
 
 /**
  * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
@@ -83,9 +83,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   #elements: DTypes[D] | undefined;
   #closed = false;
 
-  private constructor(shm: SharedMemory, place: Place, isView: boolean, data?: DTypes[DType]) {
+  private constructor(shm: SharedMemory, location: Location, isView: boolean, data?: DTypes[DType]) {
     if (!(shm instanceof SharedMemory)) throw wrongType('a SharedArray', 'made by create() or attach()', shm);
-    const { type, layout, start } = place;
+    const { type, layout, start } = location;
     const { shape, strides, offset } = layout;
     this.shm = shm;
     this.dtype = type.name as D;
@@ -112,8 +112,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   static {
-    over = <T extends DType>({ memory, place }: Placed, isView = false) => {
-      const open = () => new SharedArray<T>(memory, place, isView);
+    over = <T extends DType>({ memory, location }: Located, isView = false) => {
+      const open = () => new SharedArray<T>(memory, location, isView);
       return isView ? open() : releasing(memory, open);
     };
     sourceOf = (array) => {
@@ -199,8 +199,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
     const wanted = checkExpectation({ shape, dtype, order, offset, header });
     const memory = attachKind('array', target, rest);
-    const place = releasing(memory, () => locate(memory, target, wanted));
-    return over({ memory, place });
+    const location = releasing(memory, () => locate(memory, target, wanted));
+    return over({ memory, location });
   }
 
   /**
@@ -315,8 +315,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   #view(layout: { shape: readonly number[]; strides: readonly number[]; offset: number }): SharedArray<D> {
     this.#checkOpen();
-    const place = { type: this.#type, layout, start: this.#start };
-    return new SharedArray<D>(this.shm, place, true, this.#cells.data);
+    const location = { type: this.#type, layout, start: this.#start };
+    return new SharedArray<D>(this.shm, location, true, this.#cells.data);
   }
 
   /**
@@ -544,5 +544,5 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
 /** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
 export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
-  return over({ memory, place: locate(memory, target, NO_EXPECTATION) }, true);
+  return over({ memory, location: locate(memory, target, NO_EXPECTATION) }, true);
 }
