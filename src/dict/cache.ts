@@ -25,7 +25,7 @@ export class CachedLookup extends Lookup {
   /** The most entries. */
   readonly #most: number;
   protected readonly entries = new Map<string, CacheEntry>();
-  /** So many looks for others until a entry is remembered; or, once there are as many as can be, until they are given up. */
+  /** Misses until the next entry is added; if the cache is full, until it is cleared. */
   #patience = -1;
   #impatient: number;
 
@@ -110,7 +110,7 @@ export class CachedLookup extends Lookup {
     if (this.isThere(this.found)) this.#remember(key, this.entries.get(key), value);
   }
 
-  /** A value that is remembered with the entry that was found; undefined in entry of others. */
+  /** The value if it can be cached; else undefined. */
   #cacheable(value: unknown): unknown {
     switch (typeof value) {
       case 'string':

@@ -18,9 +18,9 @@ const GRAIN = ROOMS[0]!;
 /** @internal All that JavaScript does in a dict's memory without Rust: it looks keys up, and overwrites values in place. */
 export class LocalTable extends CachedLookup {
   /** The same for the holder of the lock: nothing else writes. */
-  #isThereNow(place: CacheEntry): boolean {
+  #isThereNow(entry: CacheEntry): boolean {
     const words = this.words;
-    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && isSaid(words, place);
+    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && isSaid(words, entry);
   }
 
   /**

@@ -68,9 +68,9 @@ export class Lookup {
   }
 
   /** Whether an entry is still valid, and has been since it was found. All earlier reads come before this. */
-  protected isThere(place: CacheEntry): boolean {
+  protected isThere(entry: CacheEntry): boolean {
     const words = this.words;
-    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, place);
+    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, entry);
   }
 
   /** Switches to another table, if the root names another one. */
@@ -217,8 +217,8 @@ function textAt(words: Int32Array, at: number, length: number): string {
 }
 
 /** @internal Whether the entry's slot still has the same word. */
-export function isSaid(words: Int32Array, place: CacheEntry): boolean {
-  return load(words, place.slot) === place.low && load(words, place.slot + 1) === place.high;
+export function isSaid(words: Int32Array, entry: CacheEntry): boolean {
+  return load(words, entry.slot) === entry.low && load(words, entry.slot + 1) === entry.high;
 }
 
 /** Whether the root still names this table. All earlier reads come before this. */
