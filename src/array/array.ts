@@ -148,14 +148,14 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayCreateOptions<D>,
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
-    const wanted = checkExpectation({
+    const expected = checkExpectation({
       shape,
       dtype: dtype ?? 'float64',
       order,
       offset: undefined,
       header: header ?? 'npy',
     });
-    return over(openOrMake(name, wanted as Whole, rest));
+    return over(openOrMake(name, expected as Whole, rest));
   }
 
   /**
@@ -197,9 +197,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayAttachOptions<D>,
   ): SharedArray<D> {
     const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
-    const wanted = checkExpectation({ shape, dtype, order, offset, header });
+    const expected = checkExpectation({ shape, dtype, order, offset, header });
     const memory = attachKind('array', target, rest);
-    const location = releasing(memory, () => locate(memory, target, wanted));
+    const location = releasing(memory, () => locate(memory, target, expected));
     return over({ memory, location });
   }
 
@@ -213,8 +213,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayOptions<D>,
   ): Promise<SharedArray<D>> {
     const { dtype, header, ...rest } = checkOptions(options, LOAD_OPTIONS);
-    const wanted = dtype === undefined ? undefined : checkType(dtype);
-    return over(await loadFile(path, wanted, header, rest));
+    const expected = dtype === undefined ? undefined : checkType(dtype);
+    return over(await loadFile(path, expected, header, rest));
   }
 
   get name(): string {

@@ -45,9 +45,9 @@ export function make(
 }
 
 /** @internal The array of this name, or one of zeros. */
-export function openOrMake(name: string, wanted: Whole, options: CreateOptions): Located {
+export function openOrMake(name: string, expected: Whole, options: CreateOptions): Located {
   const [, mode, reserve, populate, track] = creation(options);
-  const { type, shape, order = 'C', header } = wanted;
+  const { type, shape, order = 'C', header } = expected;
   const head = header === 'npy' ? headerOf(type, shape, order) : NOTHING;
   const bytes = bytesFor(head, type, shape);
   const native =
@@ -56,21 +56,21 @@ export function openOrMake(name: string, wanted: Whole, options: CreateOptions):
       : binding.createOrAttachSegment(name, bytes, mode, reserve, populate, track);
   if (track) warnWhereUntracked();
   const memory = memoryOver(native, createdOrAttached(native));
-  return { memory, location: releasing(memory, () => locate(memory, name, wanted)) };
+  return { memory, location: releasing(memory, () => locate(memory, name, expected)) };
 }
 
 /** @internal A segment with what a `.npy` file holds, which must be of the wanted type. */
 export async function loadFile(
   path: string | URL,
-  wanted: TypeFacts | undefined,
+  expected: TypeFacts | undefined,
   header: unknown,
   options: CreateOptions,
 ): Promise<Located> {
   const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
   const [name, mode, , populate, track] = creation(options);
   const { file, type, shape, order, start } = await openNpy(path);
-  if (wanted !== undefined && wanted !== type) {
-    throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${wanted.name}`);
+  if (expected !== undefined && expected !== type) {
+    throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${expected.name}`);
   }
   const head = withHeader ? headerOf(type, shape, order) : NOTHING;
   const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);

@@ -65,22 +65,22 @@ export function checkExpectation(given: {
  * @throws `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_ALIGNMENT`, `ERR_SHM_SIZE`,
  * `ERR_SHM_MISMATCH`.
  */
-export function locate(memory: SharedMemory, target: string | Descriptor, wanted: Expectation): Location {
+export function locate(memory: SharedMemory, target: string | Descriptor, expected: Expectation): Location {
   const described = typeof target === 'string' ? undefined : locationOf(target);
-  if (described !== undefined) return checkMatches(memory, fitting(memory, described), wanted);
-  const bare = wanted.header === 'none' || wanted.offset !== undefined;
-  if (bare && wanted.header === 'npy') {
+  if (described !== undefined) return checkMatches(memory, fitting(memory, described), expected);
+  const bare = expected.header === 'none' || expected.offset !== undefined;
+  if (bare && expected.header === 'npy') {
     throw rangeError("offset is for segments without a header, and header is 'npy'");
   }
   const start = bare ? undefined : memory.read(0, Math.min(PREAMBLE, memory.size));
-  if (start !== undefined && isNpy(start)) return checkMatches(memory, locationOfNpy(memory), wanted);
-  if (wanted.header === 'npy' || wanted.shape === undefined || wanted.type === undefined) {
+  if (start !== undefined && isNpy(start)) return checkMatches(memory, locationOfNpy(memory), expected);
+  if (expected.header === 'npy' || expected.shape === undefined || expected.type === undefined) {
     const advice =
-      wanted.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
+      expected.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
     const what = bare ? 'is to be read without a header' : 'does not begin with a .npy header';
     throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${memory.name}' ${what}; ${advice}`, memory.name);
   }
-  const { shape, type, order = 'C', offset = 0 } = wanted;
+  const { shape, type, order = 'C', offset = 0 } = expected;
   if (offset % type.itemSize !== 0)
     throw outOfRange('offset', `a multiple of ${type.itemSize} bytes (${type.name})`, offset);
   return fitting(memory, {
@@ -190,13 +190,13 @@ function checkMatches(
 export function differencesOf(
   dtype: string,
   shape: readonly number[],
-  wanted: Pick<Expectation, 'shape' | 'type'>,
+  expected: Pick<Expectation, 'shape' | 'type'>,
 ): string[] {
   const differences: string[] = [];
-  if (wanted.type !== undefined && wanted.type.name !== dtype)
-    differences.push(`its elements are ${dtype}, not ${wanted.type.name}`);
-  if (wanted.shape !== undefined && !sameShape(wanted.shape, shape))
-    differences.push(`its shape is ${shown(shape)}, not ${shown(wanted.shape)}`);
+  if (expected.type !== undefined && expected.type.name !== dtype)
+    differences.push(`its elements are ${dtype}, not ${expected.type.name}`);
+  if (expected.shape !== undefined && !sameShape(expected.shape, shape))
+    differences.push(`its shape is ${shown(shape)}, not ${shown(expected.shape)}`);
   return differences;
 }
 

@@ -80,11 +80,11 @@ export function checkMatchesOptions<R extends AnyRing>(
   ring: R,
   kind: string,
   { slots, dtype, shape }: RingArguments,
-  [found, wanted]: readonly [found: string, wanted: string],
+  [found, expected]: readonly [found: string, expected: string],
 ): R {
   return checkMatches(ring, kind, itemExpectation(dtype, shape), [
     ring.slots !== slots && `it has ${ring.slots} slots, not ${slots}`,
-    found !== wanted && `it is ${found}, not ${wanted}`,
+    found !== expected && `it is ${found}, not ${expected}`,
   ]);
 }
 
@@ -93,14 +93,14 @@ export function ringAttachment(
   kind: string,
   target: string | Descriptor,
   options: RingAttachOptions | undefined,
-): { name: string; foreign: boolean; id: string | undefined; wanted: Expectation } {
+): { name: string; foreign: boolean; id: string | undefined; expected: Expectation } {
   const { name, id } = checkTarget(target, kind);
   const { dtype, shape, foreign } = checkOptions(options, ['dtype', 'shape', 'foreign']);
   return {
     name,
     foreign: checkBoolean('foreign', foreign, false),
     id,
-    wanted: itemExpectation(dtype, shape),
+    expected: itemExpectation(dtype, shape),
   };
 }
 
@@ -108,12 +108,12 @@ export function ringAttachment(
 export function checkMatches<R extends AnyRing>(
   ring: R,
   kind: string,
-  wanted: Pick<Expectation, 'shape' | 'type'>,
+  expected: Pick<Expectation, 'shape' | 'type'>,
   others: readonly (string | false)[] = [],
 ): R {
   try {
     const differences = [
-      ...differencesOf(ring.dtype, ring.shape, wanted),
+      ...differencesOf(ring.dtype, ring.shape, expected),
       ...others.filter((it) => it !== false),
     ];
     refuseMismatch(ring.name, kind, differences);

@@ -148,11 +148,11 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     target: string | Descriptor,
     options?: BroadcastAttachOptions<D>,
   ): SharedBroadcast<D> {
-    const { name, foreign, id, wanted } = ringAttachment('broadcast', target, options);
+    const { name, foreign, id, expected } = ringAttachment('broadcast', target, options);
     return checkMatches(
       new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)),
       'broadcast',
-      wanted,
+      expected,
     );
   }
 

@@ -69,7 +69,7 @@ export class Reader<D extends DType> implements Subscription<D> {
   #closed = false;
   readonly #cursor: number;
   readonly #blocks: boolean;
-  readonly #line: WaitQueue;
+  readonly #waitQueue: WaitQueue;
   readonly #spinner = new Spinner();
   readonly #suspect = new Suspect();
 
@@ -82,7 +82,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#mark = memory.markOf(this.#index);
     this.#cursor = CURSORS + this.#entry.index * CURSOR;
     this.#blocks = memory.blocks;
-    this.#line = new WaitQueue(memory.name, (sleepers, id) =>
+    this.#waitQueue = new WaitQueue(memory.name, (sleepers, id) =>
       binding.startBroadcastWait(sleepers, id, memory.native, this.#next),
     );
   }
@@ -129,8 +129,8 @@ export class Reader<D extends DType> implements Subscription<D> {
       const value = this.tryNext();
       return value !== undefined || this.#find() === OVER ? { value } : undefined;
     };
-    const now = this.#line.isEmpty ? attempt() : undefined;
-    return now === undefined ? this.#line.wait(attempt, timeout, signal) : now.value;
+    const now = this.#waitQueue.isEmpty ? attempt() : undefined;
+    return now === undefined ? this.#waitQueue.wait(attempt, timeout, signal) : now.value;
   }
 
   nextSync(options?: SyncWaitOptions): DTypes[D] | undefined {
@@ -161,7 +161,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#closed = true;
     this.#onClose(this);
     this.#next = NaN; // which no mark is
-    this.#line.close();
+    this.#waitQueue.close();
     binding.broadcastUnsubscribe(this.#memory.native, this.#entry.index, this.#entry.seen);
   }
 
@@ -186,7 +186,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     next: (options?: WaitOptions) => Promise<DTypes[D] | undefined>;
   } {
     return {
-      tryNext: () => (this.#line.isEmpty ? this.tryNext() : undefined),
+      tryNext: () => (this.#waitQueue.isEmpty ? this.tryNext() : undefined),
       next: (options) => this.next(options),
     };
   }

@@ -107,14 +107,14 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.#length = ring.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
-    const line = (items: boolean): WaitQueue =>
+    const waitQueue = (items: boolean): WaitQueue =>
       new WaitQueue(
         this.name,
         (sleepers, id) => binding.startQueueWait(sleepers, id, native, items),
         () => binding.queuePassOn(native, items),
       );
-    this.#items = line(true);
-    this.#room = line(false);
+    this.#items = waitQueue(true);
+    this.#room = waitQueue(false);
     const bytes = this.#Class.BYTES_PER_ELEMENT;
     this.#itemAt = ring.itemAt;
     this.#shift = Math.log2(bytes);
@@ -158,8 +158,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     target: string | Descriptor,
     options?: QueueAttachOptions<D>,
   ): SharedQueue<D> {
-    const { name, foreign, id, wanted } = ringAttachment('queue', target, options);
-    return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', wanted);
+    const { name, foreign, id, expected } = ringAttachment('queue', target, options);
+    return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', expected);
   }
 
   /** Whether `close()` was called. */
