@@ -1,96 +1,6 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
-/** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
-interface Descriptor {
-    readonly kind: string;
-    readonly name: string;
-    readonly [detail: string]: unknown;
-}
-/** What all shared objects have. */
-interface SharedObject extends Disposable {
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
-    readonly closed: boolean;
-    /** Makes this process an owner: the segment is unlinked when the last owner is dead. */
-    adopt(): void;
-    /** Lets go of the memory in this handle. Idempotent. */
-    close(): void;
-    /** Removes the name. Whoever is attached stays attached. */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-}
-
-/** How long to wait, and what calls it off. */
-interface WaitOptions {
-    /** Milliseconds; 0 does not wait at all. Default: without an end. */
-    timeout?: number | undefined;
-    /** Rejects the wait with its reason. */
-    signal?: AbortSignal | undefined;
-}
-/** How long to block the thread. */
-interface SyncWaitOptions {
-    /** Milliseconds; 0 does not wait at all. Default: without an end. */
-    timeout?: number | undefined;
-    /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
-     * Default 2000, and 0 where there is one CPU. */
-    spin?: number | undefined;
-}
-
-/** A synchronous body's result. */
-type Plain<T> = T extends PromiseLike<unknown> ? never : T;
-/** How to wait for a txn, and what it is for. */
-type TxnOptions = WaitOptions & {
-    /** Beside others who only read. Default false. */
-    readOnly?: boolean | undefined;
-};
-/** The same for a txn that blocks the thread. */
-type TxnSyncOptions = SyncWaitOptions & {
-    /** Beside others who only read. Default false. */
-    readOnly?: boolean | undefined;
-};
-/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
-interface Txn extends Disposable {
-    readonly readOnly: boolean;
-    /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
-    readonly ownerDied: boolean;
-    /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
-    readonly bytes: Buffer;
-    /** The byte at `index`; a negative one counts from the end. */
-    get(index: number): number;
-    /** Sets the byte at `index`, to 0 to 255. */
-    set(index: number, byte: number): void;
-    /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
-    slice(start?: number, end?: number): Buffer;
-    /** Copies all of `bytes` to `offset`. */
-    write(bytes: Uint8Array, offset?: number): void;
-    /** Ends it, all being well, as disposing of it does. Idempotent. */
-    end(): void;
-}
-
-/** How to create a segment. */
-interface CreateOptions {
-    /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
-    name?: string;
-    /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
-    mode?: number;
-    /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
-    reserve?: boolean;
-    /** Fault every page in now, so that no later access pays for it. Default false. */
-    populate?: boolean;
-    /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
-    track?: boolean;
-}
-/** How to attach to a segment. */
-interface AttachOptions {
-    /** Writes stay private to this handle; a page written to stops following the others. Default false. */
-    readOnly?: boolean;
-    /** Allow a segment of another user. Default false. */
-    foreign?: boolean;
-    /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
-    reserve?: boolean;
-}
 /**
  * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
  * of the same name shows.
@@ -209,75 +119,212 @@ declare class SharedMemory implements SharedObject {
     [Symbol.dispose](): void;
 }
 
-/** The typed array of each type. */
-interface DTypes {
-    int8: Int8Array;
-    uint8: Uint8Array;
-    int16: Int16Array;
-    uint16: Uint16Array;
-    int32: Int32Array;
-    uint32: Uint32Array;
-    int64: BigInt64Array;
-    uint64: BigUint64Array;
-    float32: Float32Array;
-    float64: Float64Array;
-    /** A `Float16Array` where the runtime has one; else the numbers' bits. */
-    float16: Uint16Array;
-    /** A byte each: 0 is false, all else is true. */
-    bool: Uint8Array;
+/** How to create a segment. */
+interface CreateOptions {
+    /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
+    name?: string;
+    /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
+    mode?: number;
+    /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
+    reserve?: boolean;
+    /** Fault every page in now, so that no later access pays for it. Default false. */
+    populate?: boolean;
+    /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
+    track?: boolean;
 }
-/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
-type DType = keyof DTypes;
-/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
-type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
-/** A typed array that says by its class what its elements are. */
-type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
-/** The type of a typed array's elements. */
-type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Array ? 'int16' : T extends Uint16Array ? 'uint16' : T extends Int32Array ? 'int32' : T extends Uint32Array ? 'uint32' : T extends BigInt64Array ? 'int64' : T extends BigUint64Array ? 'uint64' : T extends Float32Array ? 'float32' : T extends Float64Array ? 'float64' : 'uint8';
 
-type Order = 'C' | 'F';
-/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
-type SliceRange = number | readonly [
-    start?: number | null | undefined,
-    end?: number | null | undefined,
-    step?: number | null | undefined
-] | null;
+/** How to attach to a segment. */
+interface AttachOptions {
+    /** Writes stay private to this handle; a page written to stops following the others. Default false. */
+    readOnly?: boolean;
+    /** Allow a segment of another user. Default false. */
+    foreign?: boolean;
+    /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
+    reserve?: boolean;
+}
 
-/** How to create an array. */
-interface ArrayOptions<D extends DType = DType> extends CreateOptions {
-    /** The elements' type. Default `'float64'`. */
-    dtype?: D;
+/**
+ * Segments that are used again: the first touch of fresh memory costs many times what the work on it does.
+ *
+ * ```js
+ * using pool = new SegmentPool();
+ * const frame = pool.acquire(6_000_000); // at least so long, and with whatever was in it before
+ * send(frame.toJSON());
+ * // … and when nobody uses it any more
+ * pool.release(frame);
+ * ```
+ */
+declare class SegmentPool implements Disposable {
+    #private;
+    constructor(options?: SegmentPoolOptions);
+    /** Bytes of the segments that nobody has at the moment. */
+    get idleBytes(): number;
     /**
-     * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
-     * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
-     * elements, the memory is always reserved.
+     * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
+     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool is closed.
      */
-    header?: 'npy' | 'none';
-}
-/** How to create an array of zeros. */
-interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
-    /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
-    order?: Order;
-}
-/** How to create an array of given elements. */
-interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
-    /** Default: one dimension. The elements are in C order. */
-    shape?: number | readonly number[];
-}
-/** How to attach to an array. What header or descriptor say already must agree with it. */
-interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
-    shape?: number | readonly number[];
-    dtype?: D;
-    /** Default `'C'`. */
-    order?: Order;
-    /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
-    offset?: number;
-    /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
-    header?: 'npy' | 'none';
+    acquire(size: number): SharedMemory;
+    /**
+     * Takes a segment back. Whoever still has it open shares it with whoever acquires it next.
+     * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
+     */
+    release(segment: SharedMemory): void;
+    /** Unlinks the idle segments; the others are unlinked when they are released. Idempotent. */
+    close(): void;
+    /** `close()` */
+    [Symbol.dispose](): void;
 }
 
-/** Elements in as many lists as there are dimensions. */
-type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
+/** How much a pool keeps. */
+interface SegmentPoolOptions {
+    /** Bytes of segments that nobody has at the moment; beyond that the one that was longest unused goes. Default 256 MB. */
+    maxBytes?: number;
+}
+
+/** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
+interface Descriptor {
+    readonly kind: string;
+    readonly name: string;
+    readonly [detail: string]: unknown;
+}
+
+/** What all shared objects have. */
+interface SharedObject extends Disposable {
+    /** The segment's name, without a leading slash. */
+    readonly name: string;
+    readonly closed: boolean;
+    /** Makes this process an owner: the segment is unlinked when the last owner is dead. */
+    adopt(): void;
+    /** Lets go of the memory in this handle. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached stays attached. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+}
+
+/**
+ * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
+ * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
+ */
+declare function attach(descriptor: Descriptor, options?: AttachOptions): Shared;
+
+/** Any shared object. */
+type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedBroadcast | SharedMutex | SharedEvent;
+
+/** What every error of this package carries. */
+interface ShmError extends Error {
+    /** `ENOENT`, `EEXIST`, `ENOSPC`, … as `node:fs` has them, or one of this package's `ERR_SHM_*`. */
+    code: string;
+    /** The system's error number, negative as in `node:fs`, where a system call failed. */
+    errno?: number;
+    /** The system call that failed. */
+    syscall?: string;
+    /** The segment's name. */
+    segment?: string;
+}
+
+/**
+ * A list of fixed length in shared memory, byte for byte Python's `ShareableList`: each item can be read
+ * and replaced in place, as long as text and bytes fit into the slot that they were created with.
+ *
+ * ```js
+ * using list = ShareableList.create(['howdy', 273.15, 42, null, true], { name: 'board' });
+ * list.set(2, 43); // Python: ShareableList(name='board')[2]
+ * ```
+ *
+ * Integers read as `number` where that is exact, else as `bigint`. There is no lock: a process that reads
+ * an item while another changes its type may see the old one.
+ */
+declare class ShareableList implements SharedObject, Iterable<ListItem> {
+    #private;
+    /** The segment that the list lies in. */
+    readonly shm: SharedMemory;
+    readonly length: number;
+    private constructor();
+    /**
+     * Makes a list of these items; text and bytes can be replaced later by what fits into their slot, of
+     * `8 * (UTF-8 bytes // 8 + 1)` bytes.
+     * @throws `ERR_SHM_VALUE` for a value that could not be read back the same (integers beyond 64 bits, lone
+     * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
+     */
+    static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList;
+    /**
+     * Opens the list that this or another process made, Node or Python.
+     * @throws `ERR_SHM_CORRUPT` where the segment holds no list, with what is wrong; else as
+     * `SharedMemory.attach`.
+     */
+    static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList;
+    get name(): string;
+    get closed(): boolean;
+    /**
+     * The struct formats of all items, joined, as Python's `ShareableList.format`.
+     * @throws `ERR_SHM_CLOSED`
+     */
+    get format(): string;
+    /**
+     * The item at `index`; negative ones count from the end.
+     * @throws `ERR_OUT_OF_RANGE`; `ERR_SHM_CLOSED`; `ERR_SHM_ENCODING` for text that its writer cut;
+     * `ERR_SHM_CORRUPT` where another process damaged the item's format.
+     */
+    get(index: number): ListItem;
+    /**
+     * Replaces the item at `index`; negative ones count from the end. A number keeps a float slot a float.
+     * @throws `ERR_OUT_OF_RANGE` for an index outside; `ERR_SHM_VALUE` for a value that does not fit into the
+     * slot or could not be read back the same; `ERR_INVALID_ARG_TYPE`; `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`.
+     * The list is unchanged then.
+     */
+    set(index: number, value: ListItem | Float): void;
+    /** The first index of an item that equals `value`, or -1. Numbers are equal when they are mathematically. */
+    indexOf(value: ListItem): number;
+    /** Whether an item equals `value`; unlike `indexOf` it finds NaN. */
+    includes(value: ListItem): boolean;
+    /** How many items equal `value`. */
+    count(value: ListItem): number;
+    /** A copy of all items. */
+    toArray(): ListItem[];
+    [Symbol.iterator](): IterableIterator<ListItem>;
+    /** Makes this process an owner, see `SharedMemory.adopt`. */
+    adopt(): void;
+    /** Lets go of the memory in this handle. Idempotent. */
+    close(): void;
+    /** Removes the name. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
+type TrailingNul = 'refuse' | 'strip';
+
+/** How to create a list. */
+interface ListCreateOptions extends CreateOptions {
+    /**
+     * Python's list drops NULs at the end of text and bytes. `'refuse'` (default) throws for such a value,
+     * `'strip'` stores it without them.
+     */
+    trailingNul?: TrailingNul;
+}
+
+/** How to attach to a list. */
+interface ListAttachOptions extends AttachOptions {
+    /** As in `create`, for `set`. */
+    trailingNul?: TrailingNul;
+}
+
+/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
+type ListItem = number | bigint | boolean | string | Uint8Array | null;
+
+/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
+declare function float(value: number): Float;
+
+/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
+interface Float {
+    readonly value: number;
+}
+
 /**
  * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
  *
@@ -455,10 +502,92 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     [Symbol.dispose](): void;
 }
 
-/** A type in a `.npy` header: text such as `'<f8'`; of a record a list of its fields, as numpy's `dtype.descr` has them. */
-type NpyType = string | number | boolean | null | NpyType[] | {
-    [key: string]: NpyType;
-};
+/** How to create an array. */
+interface ArrayOptions<D extends DType = DType> extends CreateOptions {
+    /** The elements' type. Default `'float64'`. */
+    dtype?: D;
+    /**
+     * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
+     * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
+     * elements, the memory is always reserved.
+     */
+    header?: 'npy' | 'none';
+}
+
+/** How to create an array of zeros. */
+interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
+    /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
+    order?: Order;
+}
+
+/** How to create an array of given elements. */
+interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
+    /** Default: one dimension. The elements are in C order. */
+    shape?: number | readonly number[];
+}
+
+/** How to attach to an array. What header or descriptor say already must agree with it. */
+interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
+    shape?: number | readonly number[];
+    dtype?: D;
+    /** Default `'C'`. */
+    order?: Order;
+    /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
+    offset?: number;
+    /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
+    header?: 'npy' | 'none';
+}
+
+/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
+type DType = keyof DTypes;
+
+/** The typed array of each type. */
+interface DTypes {
+    int8: Int8Array;
+    uint8: Uint8Array;
+    int16: Int16Array;
+    uint16: Uint16Array;
+    int32: Int32Array;
+    uint32: Uint32Array;
+    int64: BigInt64Array;
+    uint64: BigUint64Array;
+    float32: Float32Array;
+    float64: Float64Array;
+    /** A `Float16Array` where the runtime has one; else the numbers' bits. */
+    float16: Uint16Array;
+    /** A byte each: 0 is false, all else is true. */
+    bool: Uint8Array;
+}
+
+/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
+type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
+
+/** A typed array that says by its class what its elements are. */
+type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
+
+/** The type of a typed array's elements. */
+type DTypeOf<T extends Typed> = T extends Int8Array ? 'int8' : T extends Int16Array ? 'int16' : T extends Uint16Array ? 'uint16' : T extends Int32Array ? 'int32' : T extends Uint32Array ? 'uint32' : T extends BigInt64Array ? 'int64' : T extends BigUint64Array ? 'uint64' : T extends Float32Array ? 'float32' : T extends Float64Array ? 'float64' : 'uint8';
+
+/** Elements in as many lists as there are dimensions. */
+type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
+
+type Order = 'C' | 'F';
+
+/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
+type SliceRange = number | readonly [
+    start?: number | null | undefined,
+    end?: number | null | undefined,
+    step?: number | null | undefined
+] | null;
+
+/**
+ * The `.npy` header that a segment begins with, whatever the type of its elements is. `SharedArray.attach` needs no such
+ * call.
+ * @throws `ERR_SHM_NOT_AN_ARRAY` if it does not begin with one, `ERR_SHM_CORRUPT` if that is damaged, `ERR_SHM_CLOSED`,
+ * `ERR_INVALID_ARG_TYPE`.
+ */
+declare function npyHeader(memory: SharedMemory): NpyHeader;
+
 /** What a `.npy` header says. */
 interface NpyHeader {
     /** The type of the elements; it may be one that a `SharedArray` does not have. */
@@ -470,235 +599,12 @@ interface NpyHeader {
     /** Bytes before the first element. */
     byteOffset: number;
 }
-/**
- * The `.npy` header that a segment begins with, whatever the type of its elements is. `SharedArray.attach` needs no such
- * call.
- * @throws `ERR_SHM_NOT_AN_ARRAY` if it does not begin with one, `ERR_SHM_CORRUPT` if that is damaged, `ERR_SHM_CLOSED`,
- * `ERR_INVALID_ARG_TYPE`.
- */
-declare function npyHeader(memory: SharedMemory): NpyHeader;
 
-/** What `batches()` gives. */
-interface BatchOptions {
-    /** Items in a batch at most. Default 256. */
-    max?: number;
-    /** Ends the iteration with its reason. */
-    signal?: AbortSignal;
-}
+/** A type in a `.npy` header: text such as `'<f8'`; of a record a list of its fields, as numpy's `dtype.descr` has them. */
+type NpyType = string | number | boolean | null | NpyType[] | {
+    [key: string]: NpyType;
+};
 
-/** A reader's own place in a broadcast. */
-interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>, Disposable {
-    /** Where the writer does not wait: how many items were overwritten before this one came to them. */
-    readonly lost: number;
-    /** How many items there are that this one has not read. */
-    readonly length: number;
-    /** Whether `close()` was called, of this or of its broadcast. */
-    readonly closed: boolean;
-    /**
-     * A fresh copy of the next item; undefined where there is none now.
-     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_LOST` (it was taken for dead), `ERR_SHM_CORRUPT`.
-     */
-    tryNext(): DTypes[D] | undefined;
-    /** Copies the next item into `out`; false, with nothing of use in `out`, where there is none now. Throws as `tryNext`. */
-    tryNextInto(out: DTypes[D]): boolean;
-    /**
-     * The next item, when there is one; undefined once the broadcast has ended and everything was read.
-     * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryNext`.
-     */
-    next(options?: WaitOptions): Promise<DTypes[D] | undefined>;
-    /** Blocks the thread for the same. */
-    nextSync(options?: SyncWaitOptions): DTypes[D] | undefined;
-    /**
-     * Items as they come, so many at a time as there are; ends when the broadcast has. A batch costs one turn of the event
-     * loop, however many items there are in it.
-     */
-    batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
-    /** Items as they come, until the broadcast has ended and everything was read. Who leaves the loop closes this. */
-    [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined>;
-    /** Reads no more: the writer does not wait for this one any longer. Idempotent. */
-    close(): void;
-}
-
-/** How to make a ring of items of one size. */
-interface RingOptions<D extends DType> extends Omit<CreateOptions, 'reserve'> {
-    /** Number of slots, each of which holds one item. */
-    slots: number;
-    /** Dimensions of an item, whose product is its length. Default: one element. */
-    shape?: readonly number[];
-    /** Type of the elements, by numpy's name. Default `float64`. */
-    dtype?: D;
-    /**
-     * Permission bits, set exactly: the umask has no effect. Every process that takes part needs read and write permission.
-     * Default `0o600`.
-     */
-    mode?: number;
-}
-/** How to attach to a ring of items. What you say of the items must agree with it. */
-interface RingAttachOptions<D extends DType = DType> {
-    /** Type of the elements. */
-    dtype?: D;
-    /** Dimensions of an item. */
-    shape?: number | readonly number[];
-    /** Allow one of another user. Default false. */
-    foreign?: boolean;
-}
-
-/** How to make a broadcast. */
-interface BroadcastOptions<D extends DType> extends RingOptions<D> {
-    /**
-     * What becomes of a reader that is slower than the writer: the writer waits for it (`block`), or goes on, and the reader
-     * loses what was overwritten (`drop`). Default `block`.
-     */
-    onSlow?: 'block' | 'drop';
-}
-/** How to attach to a broadcast. What you say of its items must agree with it. */
-type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
-/** Where to begin to read. */
-interface SubscribeOptions {
-    /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
-    from?: 'latest' | 'oldest';
-}
-/**
- * Items of one size from one writer to many readers, each at its own place, between processes and threads.
- *
- * ```js
- * using prices = SharedBroadcast.create({ name: 'prices', slots: 1000, shape: [4] });
- * await prices.publish(Float64Array.of(1, 2, 3, 4)); // waits for the slowest reader
- * // other processes
- * using subscription = SharedBroadcast.attach('prices').subscribe();
- * for await (const price of subscription) show(price);
- * ```
- */
-declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
-    #private;
-    readonly name: string;
-    /** Number of slots, each of which holds one item. */
-    readonly slots: number;
-    /** Type of the elements. */
-    readonly dtype: D;
-    /** Dimensions of an item. */
-    readonly shape: readonly number[];
-    /** What becomes of a reader that is slower than the writer. */
-    readonly onSlow: 'block' | 'drop';
-    private constructor();
-    /**
-     * Makes one of which nothing was published.
-     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
-     */
-    static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D>;
-    /**
-     * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
-     * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
-     */
-    static createOrAttach<D extends DType = 'float64'>(name: string, options: BroadcastOptions<D>): SharedBroadcast<D>;
-    /**
-     * Opens an existing broadcast, by its name or its descriptor.
-     * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
-     * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
-     * open), `EACCES`.
-     */
-    static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions<D>): SharedBroadcast<D>;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
-    /** Whether `end()` was called, by anybody. */
-    get ended(): boolean;
-    /** How many items were published, by all who were the writer. */
-    get published(): number;
-    /** How many read it, in all processes. One that died counts until the writer has come across it. */
-    get subscribers(): number;
-    /**
-     * Publishes a copy of the item; false where the slowest reader has not read what it would overwrite.
-     * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_TOO_MANY` (there is another writer),
-     * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
-     */
-    tryPublish(item: DTypes[D]): boolean;
-    /**
-     * Publishes a copy of the item as it is now, when there is room.
-     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPublish`.
-     */
-    publish(item: DTypes[D], options?: WaitOptions): Promise<void>;
-    /**
-     * Blocks the thread until the item is published.
-     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPublish`.
-     */
-    publishSync(item: DTypes[D], options?: SyncWaitOptions): void;
-    /** Nothing is published any more: the writer is told, readers read what there is, and then are. */
-    end(): void;
-    /**
-     * Begins to read. Every item that is published from now on is for this reader, and with `oldest` those as well that
-     * are there. A writer that waits for readers waits for this one, until it is closed.
-     * @throws `ERR_SHM_TOO_MANY` (255 read it), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
-     */
-    subscribe(options?: SubscribeOptions): Subscription<D>;
-    /** Makes this process an owner. */
-    adopt(): void;
-    /** Lets go of it in this handle: its subscriptions are closed, and who waits through it does not any more. Idempotent. */
-    close(): void;
-    /** Removes the name. Whoever is attached goes on with it. */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** `close()` */
-    [Symbol.dispose](): void;
-}
-
-/** How to make a dict. */
-interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
-    /** Bytes at first; it grows. Default 64 KB. */
-    byteLength?: number;
-    /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
-    maxByteLength?: number;
-    /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
-    lockTimeout?: number;
-    /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
-    cacheSize?: number;
-}
-/** How to attach to a dict. */
-interface DictAttachOptions {
-    readOnly?: boolean;
-    /** Allow a dict of another user. Default false. */
-    foreign?: boolean;
-    /** As in `create`. */
-    lockTimeout?: number;
-    /** As in `create`. */
-    cacheSize?: number;
-}
-
-/** What of a dict's values can be looked at in place. */
-type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
-/** A dict's entries inside of a txn. A read-only body may run more than once. */
-interface DictTxn<V> {
-    /** How many entries there are. */
-    readonly size: number;
-    get(key: string): V | undefined;
-    /**
-     * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
-     * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
-     * set the value.
-     * @throws `ERR_SHM_VALUE` where the value is none of these.
-     */
-    view(key: string): ViewOf<V> | undefined;
-    has(key: string): boolean;
-    set(key: string, value: V): void;
-    /** Whether it was there. */
-    delete(key: string): boolean;
-    clear(): void;
-    /** Sets what `change` makes of the value, and returns that. */
-    update(key: string, change: (old: V | undefined) => V): V;
-    /** Adds to a number, from 0 where there is none, and returns the sum. */
-    increment(key: string, by?: number): number;
-    keys(): IterableIterator<string>;
-    values(): IterableIterator<V>;
-    entries(): IterableIterator<[string, V]>;
-}
-
-/** How full a dict is. */
-interface DictFill {
-    /** Bytes that its entries and their table have. */
-    used: number;
-    /** How many commits there were. */
-    generation: number;
-}
 /**
  * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
  * writes. Whoever is killed while he writes leaves the old value or the new one.
@@ -810,283 +716,66 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
     [Symbol.dispose](): void;
 }
 
-/** How to make a lock or an event. */
-interface LockOptions {
-    /** Permission bits, set exactly. Who may lock must be allowed to read and to write. Default `0o600`. */
-    mode?: number;
-    /** Unlinked when its last owner dies: each process that called createOrAttach() or adopt(). Default true. */
-    track?: boolean;
+/** How to make a dict. */
+interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
+    /** Bytes at first; it grows. Default 64 KB. */
+    byteLength?: number;
+    /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
+    maxByteLength?: number;
+    /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
+    lockTimeout?: number;
+    /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
+    cacheSize?: number;
 }
-/** How to attach to a lock or an event. */
-interface LockAttachOptions {
-    /** Allow one of another user. Default false. */
+
+/** How to attach to a dict. */
+interface DictAttachOptions {
+    readOnly?: boolean;
+    /** Allow a dict of another user. Default false. */
     foreign?: boolean;
-}
-/** One acquisition of a mutex. */
-declare class Guard implements Disposable {
-    #private;
-    /** A holder died, or failed, with the lock: check what it guards. */
-    readonly ownerDied: boolean;
-    /**
-     * Lets go of the lock, and says that what it guards is in order. Idempotent; never frees somebody else's.
-     * @throws `ERR_SHM_LOCK_LOST` where another process took this one for dead, or overwrote the lock.
-     */
-    unlock(): void;
-    /** `unlock()` */
-    [Symbol.dispose](): void;
-}
-/**
- * A lock that any number of processes and threads share by its name, and that outlives whoever dies with it: the next
- * one gets it and is told (`ownerDied`).
- *
- * ```js
- * using mutex = SharedMutex.createOrAttach('ledger');
- * {
- *   using guard = await mutex.lock({ timeout: 1000 });
- *   if (guard.ownerDied) repair();
- * }
- * ```
- */
-declare class SharedMutex implements SharedObject {
-    #private;
-    readonly name: string;
-    private constructor();
-    /**
-     * Opens the mutex of this name, or makes it; all who call this own it.
-     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
-     * `ENOSPC`.
-     */
-    static createOrAttach(name: string, options?: LockOptions): SharedMutex;
-    /**
-     * Opens an existing mutex, by its name or its descriptor.
-     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_TOO_MANY` (4095 threads have
-     * it open), `EACCES`.
-     */
-    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedMutex;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
-    /**
-     * The lock, when it is to be had; first come, first served among the callers of this thread.
-     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`. A wait that ends so leaves no trace.
-     */
-    lock(options?: WaitOptions): Promise<Guard>;
-    /**
-     * Blocks the thread until it has the lock.
-     * @throws `ERR_SHM_DEADLOCK` where this thread has it already, `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
-     */
-    lockSync(options?: SyncWaitOptions): Guard;
-    /**
-     * The lock if nobody has it, this thread included; else undefined.
-     * @throws `ERR_SHM_CLOSED`.
-     */
-    tryLock(): Guard | undefined;
-    /** Makes this process an owner. */
-    adopt(): void;
-    /** Lets go of the lock if it was taken through this handle, as if its holder had died. Idempotent. */
-    close(): void;
-    /** Removes the name. Whoever is attached goes on with it. */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** `close()` */
-    [Symbol.dispose](): void;
+    /** As in `create`. */
+    lockTimeout?: number;
+    /** As in `create`. */
+    cacheSize?: number;
 }
 
-/**
- * Something that has happened or not, for any number of processes and threads to wait for: Python's
- * `multiprocessing.Event`, by its name.
- *
- * ```js
- * using ready = SharedEvent.createOrAttach('ready');
- * await ready.wait({ timeout: 1000 }); // another process: ready.set()
- * ```
- */
-declare class SharedEvent implements SharedObject {
-    #private;
-    readonly name: string;
-    private constructor();
+/** How full a dict is. */
+interface DictFill {
+    /** Bytes that its entries and their table have. */
+    used: number;
+    /** How many commits there were. */
+    generation: number;
+}
+
+/** What of a dict's values can be looked at in place. */
+type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
+
+/** A dict's entries inside of a txn. A read-only body may run more than once. */
+interface DictTxn<V> {
+    /** How many entries there are. */
+    readonly size: number;
+    get(key: string): V | undefined;
     /**
-     * Opens the event of this name, or makes one that is not set; all who call this own it.
-     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
-     * `ENOSPC`.
+     * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
+     * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
+     * set the value.
+     * @throws `ERR_SHM_VALUE` where the value is none of these.
      */
-    static createOrAttach(name: string, options?: LockOptions): SharedEvent;
-    /**
-     * Opens an existing event, by its name or its descriptor.
-     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `EACCES`.
-     */
-    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
-    /** Whether it has been set, and not cleared since. */
-    get isSet(): boolean;
-    /** Sets it: whoever waits goes on, and whoever comes does not wait. */
-    set(): void;
-    /** Clears it. Whoever waited when it was set still goes on. */
+    view(key: string): ViewOf<V> | undefined;
+    has(key: string): boolean;
+    set(key: string, value: V): void;
+    /** Whether it was there. */
+    delete(key: string): boolean;
     clear(): void;
-    /**
-     * Until it is set.
-     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`.
-     */
-    wait(options?: WaitOptions): Promise<void>;
-    /**
-     * Blocks the thread until it is set.
-     * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
-     */
-    waitSync(options?: SyncWaitOptions): void;
-    /** Makes this process an owner. */
-    adopt(): void;
-    /** Lets go of it in this handle; who waits through it does not any more. Idempotent. */
-    close(): void;
-    /** Removes the name. Whoever is attached goes on with it. */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** `close()` */
-    [Symbol.dispose](): void;
+    /** Sets what `change` makes of the value, and returns that. */
+    update(key: string, change: (old: V | undefined) => V): V;
+    /** Adds to a number, from 0 where there is none, and returns the sum. */
+    increment(key: string, by?: number): number;
+    keys(): IterableIterator<string>;
+    values(): IterableIterator<V>;
+    entries(): IterableIterator<[string, V]>;
 }
 
-/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
-type ListItem = number | bigint | boolean | string | Uint8Array | null;
-/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
-interface Float {
-    readonly value: number;
-}
-/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
-declare function float(value: number): Float;
-/** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
-type TrailingNul = 'refuse' | 'strip';
-
-/** How to create a list. */
-interface ListCreateOptions extends CreateOptions {
-    /**
-     * Python's list drops NULs at the end of text and bytes. `'refuse'` (default) throws for such a value,
-     * `'strip'` stores it without them.
-     */
-    trailingNul?: TrailingNul;
-}
-/** How to attach to a list. */
-interface ListAttachOptions extends AttachOptions {
-    /** As in `create`, for `set`. */
-    trailingNul?: TrailingNul;
-}
-/**
- * A list of fixed length in shared memory, byte for byte Python's `ShareableList`: each item can be read
- * and replaced in place, as long as text and bytes fit into the slot that they were created with.
- *
- * ```js
- * using list = ShareableList.create(['howdy', 273.15, 42, null, true], { name: 'board' });
- * list.set(2, 43); // Python: ShareableList(name='board')[2]
- * ```
- *
- * Integers read as `number` where that is exact, else as `bigint`. There is no lock: a process that reads
- * an item while another changes its type may see the old one.
- */
-declare class ShareableList implements SharedObject, Iterable<ListItem> {
-    #private;
-    /** The segment that the list lies in. */
-    readonly shm: SharedMemory;
-    readonly length: number;
-    private constructor();
-    /**
-     * Makes a list of these items; text and bytes can be replaced later by what fits into their slot, of
-     * `8 * (UTF-8 bytes // 8 + 1)` bytes.
-     * @throws `ERR_SHM_VALUE` for a value that could not be read back the same (integers beyond 64 bits, lone
-     * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
-     */
-    static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList;
-    /**
-     * Opens the list that this or another process made, Node or Python.
-     * @throws `ERR_SHM_CORRUPT` where the segment holds no list, with what is wrong; else as
-     * `SharedMemory.attach`.
-     */
-    static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList;
-    get name(): string;
-    get closed(): boolean;
-    /**
-     * The struct formats of all items, joined, as Python's `ShareableList.format`.
-     * @throws `ERR_SHM_CLOSED`
-     */
-    get format(): string;
-    /**
-     * The item at `index`; negative ones count from the end.
-     * @throws `ERR_OUT_OF_RANGE`; `ERR_SHM_CLOSED`; `ERR_SHM_ENCODING` for text that its writer cut;
-     * `ERR_SHM_CORRUPT` where another process damaged the item's format.
-     */
-    get(index: number): ListItem;
-    /**
-     * Replaces the item at `index`; negative ones count from the end. A number keeps a float slot a float.
-     * @throws `ERR_OUT_OF_RANGE` for an index outside; `ERR_SHM_VALUE` for a value that does not fit into the
-     * slot or could not be read back the same; `ERR_INVALID_ARG_TYPE`; `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`.
-     * The list is unchanged then.
-     */
-    set(index: number, value: ListItem | Float): void;
-    /** The first index of an item that equals `value`, or -1. Numbers are equal when they are mathematically. */
-    indexOf(value: ListItem): number;
-    /** Whether an item equals `value`; unlike `indexOf` it finds NaN. */
-    includes(value: ListItem): boolean;
-    /** How many items equal `value`. */
-    count(value: ListItem): number;
-    /** A copy of all items. */
-    toArray(): ListItem[];
-    [Symbol.iterator](): IterableIterator<ListItem>;
-    /** Makes this process an owner, see `SharedMemory.adopt`. */
-    adopt(): void;
-    /** Lets go of the memory in this handle. Idempotent. */
-    close(): void;
-    /** Removes the name. */
-    unlink(): void;
-    /** What `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** `close()` */
-    [Symbol.dispose](): void;
-}
-
-/** A slot of a queue that is held, and its holder. */
-interface SlotHolder {
-    /** Index of the slot. */
-    slot: number;
-    state: 'claimed' | 'taken';
-    /** The process id of the holder, in its own PID namespace; 0 if unknown. */
-    pid: number;
-    /** Whether the holder has died: the slot goes to the next thread that needs it. */
-    died: boolean;
-}
-/** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
-interface Slot<D extends DType = DType> extends Disposable {
-    /**
-     * The item, in place. Do not use it after the slot is given back: the memory may then belong to the next holder.
-     * @throws `ERR_SHM_CLOSED` after the slot was given back or the queue was closed.
-     */
-    readonly data: DTypes[D];
-}
-/** A claimed slot, to write the next item to. Disposing of it abandons the item, unless it was committed. */
-interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
-    /**
-     * Publishes the item. Idempotent.
-     * @throws `ERR_SHM_CLOSED` if the slot was abandoned before; `ERR_SHM_LOST` if another thread took it from this one.
-     */
-    commit(): void;
-}
-/** A taken slot, to read an item in place. Disposing of it releases it. */
-interface TakenSlot<D extends DType = DType> extends Slot<D> {
-    /**
-     * Gives the slot back: its memory is free for the next item. Idempotent.
-     * @throws `ERR_SHM_LOST` if another thread took it from this one.
-     */
-    release(): void;
-}
-
-/** How to make a queue. */
-interface QueueOptions<D extends DType> extends RingOptions<D> {
-    /**
-     * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads may push and
-     * take. Default false.
-     */
-    spsc?: boolean;
-}
-/** How to attach to a queue. What you say of its items must agree with it. */
-type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 /**
  * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
  * going on after every death.
@@ -1217,129 +906,542 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
     [Symbol.dispose](): void;
 }
 
-/** Any shared object. */
-type Shared = SharedMemory | ShareableList | SharedArray | SharedDict | SharedQueue | SharedBroadcast | SharedMutex | SharedEvent;
-/**
- * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
- * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
- */
-declare function attach(descriptor: Descriptor, options?: AttachOptions): Shared;
-
-/** What every error of this package carries. */
-interface ShmError extends Error {
-    /** `ENOENT`, `EEXIST`, `ENOSPC`, … as `node:fs` has them, or one of this package's `ERR_SHM_*`. */
-    code: string;
-    /** The system's error number, negative as in `node:fs`, where a system call failed. */
-    errno?: number;
-    /** The system call that failed. */
-    syscall?: string;
-    /** The segment's name. */
-    segment?: string;
+/** How to make a queue. */
+interface QueueOptions<D extends DType> extends RingOptions<D> {
+    /**
+     * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads may push and
+     * take. Default false.
+     */
+    spsc?: boolean;
 }
 
-/** A segment, as every process of its user can see it. */
-interface SegmentInfo {
-    name: string;
-    /** Bytes. */
-    size: number;
-    /** What its bytes look like. */
-    kind: 'memory' | 'list' | 'dict' | 'array' | 'queue' | 'broadcast' | 'lock';
-    /** Ids of the live processes that own it; 0 stands for one in another PID namespace. */
-    owners: number[];
-    /** Ids of the processes that have it open or mapped, as far as this user can see; Python's too. */
-    attached: number[];
-    /** Its owners are all dead. Or Python drew its name, and nobody has it open. */
-    leaked: boolean;
-    /** The id of the user that it belongs to. */
-    uid: number;
-    /** Permission bits. */
-    mode: number;
-    created: Date;
-}
-/** What `collectGarbage` removes. */
-interface CollectOptions {
-    /** Say what would be removed, and remove nothing. Default false. */
-    dryRun?: boolean;
-    /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
-    python?: boolean;
-}
-/** How to reach the resource tracker of a Python parent. */
-interface PythonTrackerOptions {
+/** How to attach to a queue. What you say of its items must agree with it. */
+type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
+
+/** How to make a ring of items of one size. */
+interface RingOptions<D extends DType> extends Omit<CreateOptions, 'reserve'> {
+    /** Number of slots, each of which holds one item. */
+    slots: number;
+    /** Dimensions of an item, whose product is its length. Default: one element. */
+    shape?: readonly number[];
+    /** Type of the elements, by numpy's name. Default `float64`. */
+    dtype?: D;
     /**
-     * The file descriptor of the pipe that the parent lets this process inherit:
-     * `multiprocessing.resource_tracker.getfd()`. It is duplicated.
+     * Permission bits, set exactly: the umask has no effect. Every process that takes part needs read and write permission.
+     * Default `0o600`.
      */
-    fd: number;
+    mode?: number;
+}
+
+/** How to attach to a ring of items. What you say of the items must agree with it. */
+interface RingAttachOptions<D extends DType = DType> {
+    /** Type of the elements. */
+    dtype?: D;
+    /** Dimensions of an item. */
+    shape?: number | readonly number[];
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
+
+/** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
+interface Slot<D extends DType = DType> extends Disposable {
     /**
-     * The format in which CPython writes to it. All versions understand `colon`, for ASCII names without a colon; 3.13.10,
-     * 3.14.1 and later understand `json`, for any name. Default `colon`.
+     * The item, in place. Do not use it after the slot is given back: the memory may then belong to the next holder.
+     * @throws `ERR_SHM_CLOSED` after the slot was given back or the queue was closed.
      */
-    format?: 'colon' | 'json';
+    readonly data: DTypes[D];
 }
-/** Every segment of the system, whoever made it, by name. */
-declare function segments(): SegmentInfo[];
-/** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
-interface LockState {
-    /** A `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
-    what: 'mutex' | 'event' | 'sidecar';
-    /** Of an event. */
-    set: boolean;
-    /** The process that has the lock, alone; 0 where nobody knows which. */
-    holder: number | null;
-    /** That one is dead: the next who wants the lock gets it. */
-    holderDied: boolean;
-    /** The processes that read. */
-    readers: number[];
-    /** Somebody waits, or did until a moment ago. */
-    awaited: boolean;
-    /** The last one who wrote died or failed, and the next is to be told. */
-    inconsistent: boolean;
-    /** The processes that have it open, once for each thread that does. */
-    participants: number[];
+
+/** A claimed slot, to write the next item to. Disposing of it abandons the item, unless it was committed. */
+interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
+    /**
+     * Publishes the item. Idempotent.
+     * @throws `ERR_SHM_CLOSED` if the slot was abandoned before; `ERR_SHM_LOST` if another thread took it from this one.
+     */
+    commit(): void;
 }
+
+/** A taken slot, to read an item in place. Disposing of it releases it. */
+interface TakenSlot<D extends DType = DType> extends Slot<D> {
+    /**
+     * Gives the slot back: its memory is free for the next item. Idempotent.
+     * @throws `ERR_SHM_LOST` if another thread took it from this one.
+     */
+    release(): void;
+}
+
+/** A slot of a queue that is held, and its holder. */
+interface SlotHolder {
+    /** Index of the slot. */
+    slot: number;
+    state: 'claimed' | 'taken';
+    /** The process id of the holder, in its own PID namespace; 0 if unknown. */
+    pid: number;
+    /** Whether the holder has died: the slot goes to the next thread that needs it. */
+    died: boolean;
+}
+
+/** What `batches()` gives. */
+interface BatchOptions {
+    /** Items in a batch at most. Default 256. */
+    max?: number;
+    /** Ends the iteration with its reason. */
+    signal?: AbortSignal;
+}
+
 /**
- * How a lock or an event stands at this moment, without taking part in it.
- * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
- */
-declare function lockState(name: string): LockState;
-/**
- * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
- * is for where there is none.
- * @throws `ERR_SHM_BUSY` where another process has been at it for seconds; `ERR_SHM_UNSAFE_LEDGERS` where others
- * can write to the directory that says who owns what.
- */
-declare function collectGarbage(options?: CollectOptions): string[];
-/**
- * Removes the name of a segment that no handle is open for, whoever made it. Whoever is attached stays attached.
- * @throws `ENOENT`, `EPERM` or `EACCES` (another user's), `ERR_SHM_NOT_A_SEGMENT`, `ERR_SHM_NAME`.
- */
-declare function unlink(name: string): void;
-/**
- * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
- * it neither removes a segment that was handed over nor complains about one that is gone.
+ * Items of one size from one writer to many readers, each at its own place, between processes and threads.
  *
- * @throws `EBADF`; `ERR_INVALID_ARG_VALUE` if `fd` is not a pipe that can be written to.
+ * ```js
+ * using prices = SharedBroadcast.create({ name: 'prices', slots: 1000, shape: [4] });
+ * await prices.publish(Float64Array.of(1, 2, 3, 4)); // waits for the slowest reader
+ * // other processes
+ * using subscription = SharedBroadcast.attach('prices').subscribe();
+ * for await (const price of subscription) show(price);
+ * ```
  */
-declare function joinPythonTracker(options: PythonTrackerOptions): void;
+declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
+    #private;
+    readonly name: string;
+    /** Number of slots, each of which holds one item. */
+    readonly slots: number;
+    /** Type of the elements. */
+    readonly dtype: D;
+    /** Dimensions of an item. */
+    readonly shape: readonly number[];
+    /** What becomes of a reader that is slower than the writer. */
+    readonly onSlow: 'block' | 'drop';
+    private constructor();
+    /**
+     * Makes one of which nothing was published.
+     * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+     */
+    static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D>;
+    /**
+     * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
+     * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+     */
+    static createOrAttach<D extends DType = 'float64'>(name: string, options: BroadcastOptions<D>): SharedBroadcast<D>;
+    /**
+     * Opens an existing broadcast, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
+     * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
+     * open), `EACCES`.
+     */
+    static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions<D>): SharedBroadcast<D>;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** Whether `end()` was called, by anybody. */
+    get ended(): boolean;
+    /** How many items were published, by all who were the writer. */
+    get published(): number;
+    /** How many read it, in all processes. One that died counts until the writer has come across it. */
+    get subscribers(): number;
+    /**
+     * Publishes a copy of the item; false where the slowest reader has not read what it would overwrite.
+     * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_TOO_MANY` (there is another writer),
+     * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    tryPublish(item: DTypes[D]): boolean;
+    /**
+     * Publishes a copy of the item as it is now, when there is room.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPublish`.
+     */
+    publish(item: DTypes[D], options?: WaitOptions): Promise<void>;
+    /**
+     * Blocks the thread until the item is published.
+     * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPublish`.
+     */
+    publishSync(item: DTypes[D], options?: SyncWaitOptions): void;
+    /** Nothing is published any more: the writer is told, readers read what there is, and then are. */
+    end(): void;
+    /**
+     * Begins to read. Every item that is published from now on is for this reader, and with `oldest` those as well that
+     * are there. A writer that waits for readers waits for this one, until it is closed.
+     * @throws `ERR_SHM_TOO_MANY` (255 read it), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+     */
+    subscribe(options?: SubscribeOptions): Subscription<D>;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle: its subscriptions are closed, and who waits through it does not any more. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
 
-/** Where a manager listens: a socket's path, or a port. */
-type Address = string | {
-    host: string;
-    port: number;
+/** How to make a broadcast. */
+interface BroadcastOptions<D extends DType> extends RingOptions<D> {
+    /**
+     * What becomes of a reader that is slower than the writer: the writer waits for it (`block`), or goes on, and the reader
+     * loses what was overwritten (`drop`). Default `block`.
+     */
+    onSlow?: 'block' | 'drop';
+}
+
+/** How to attach to a broadcast. What you say of its items must agree with it. */
+type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
+
+/** Where to begin to read. */
+interface SubscribeOptions {
+    /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
+    from?: 'latest' | 'oldest';
+}
+
+/** A reader's own place in a broadcast. */
+interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>, Disposable {
+    /** Where the writer does not wait: how many items were overwritten before this one came to them. */
+    readonly lost: number;
+    /** How many items there are that this one has not read. */
+    readonly length: number;
+    /** Whether `close()` was called, of this or of its broadcast. */
+    readonly closed: boolean;
+    /**
+     * A fresh copy of the next item; undefined where there is none now.
+     * @throws `ERR_SHM_CLOSED`, `ERR_SHM_LOST` (it was taken for dead), `ERR_SHM_CORRUPT`.
+     */
+    tryNext(): DTypes[D] | undefined;
+    /** Copies the next item into `out`; false, with nothing of use in `out`, where there is none now. Throws as `tryNext`. */
+    tryNextInto(out: DTypes[D]): boolean;
+    /**
+     * The next item, when there is one; undefined once the broadcast has ended and everything was read.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryNext`.
+     */
+    next(options?: WaitOptions): Promise<DTypes[D] | undefined>;
+    /** Blocks the thread for the same. */
+    nextSync(options?: SyncWaitOptions): DTypes[D] | undefined;
+    /**
+     * Items as they come, so many at a time as there are; ends when the broadcast has. A batch costs one turn of the event
+     * loop, however many items there are in it.
+     */
+    batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
+    /** Items as they come, until the broadcast has ended and everything was read. Who leaves the loop closes this. */
+    [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined>;
+    /** Reads no more: the writer does not wait for this one any longer. Idempotent. */
+    close(): void;
+}
+
+/**
+ * A lock that any number of processes and threads share by its name, and that outlives whoever dies with it: the next
+ * one gets it and is told (`ownerDied`).
+ *
+ * ```js
+ * using mutex = SharedMutex.createOrAttach('ledger');
+ * {
+ *   using guard = await mutex.lock({ timeout: 1000 });
+ *   if (guard.ownerDied) repair();
+ * }
+ * ```
+ */
+declare class SharedMutex implements SharedObject {
+    #private;
+    readonly name: string;
+    private constructor();
+    /**
+     * Opens the mutex of this name, or makes it; all who call this own it.
+     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
+     * `ENOSPC`.
+     */
+    static createOrAttach(name: string, options?: LockOptions): SharedMutex;
+    /**
+     * Opens an existing mutex, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_TOO_MANY` (4095 threads have
+     * it open), `EACCES`.
+     */
+    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedMutex;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /**
+     * The lock, when it is to be had; first come, first served among the callers of this thread.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`. A wait that ends so leaves no trace.
+     */
+    lock(options?: WaitOptions): Promise<Guard>;
+    /**
+     * Blocks the thread until it has the lock.
+     * @throws `ERR_SHM_DEADLOCK` where this thread has it already, `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+     */
+    lockSync(options?: SyncWaitOptions): Guard;
+    /**
+     * The lock if nobody has it, this thread included; else undefined.
+     * @throws `ERR_SHM_CLOSED`.
+     */
+    tryLock(): Guard | undefined;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of the lock if it was taken through this handle, as if its holder had died. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** One acquisition of a mutex. */
+declare class Guard implements Disposable {
+    #private;
+    /** A holder died, or failed, with the lock: check what it guards. */
+    readonly ownerDied: boolean;
+    /**
+     * Lets go of the lock, and says that what it guards is in order. Idempotent; never frees somebody else's.
+     * @throws `ERR_SHM_LOCK_LOST` where another process took this one for dead, or overwrote the lock.
+     */
+    unlock(): void;
+    /** `unlock()` */
+    [Symbol.dispose](): void;
+}
+
+/** How to make a lock or an event. */
+interface LockOptions {
+    /** Permission bits, set exactly. Who may lock must be allowed to read and to write. Default `0o600`. */
+    mode?: number;
+    /** Unlinked when its last owner dies: each process that called createOrAttach() or adopt(). Default true. */
+    track?: boolean;
+}
+
+/** How to attach to a lock or an event. */
+interface LockAttachOptions {
+    /** Allow one of another user. Default false. */
+    foreign?: boolean;
+}
+
+/**
+ * Something that has happened or not, for any number of processes and threads to wait for: Python's
+ * `multiprocessing.Event`, by its name.
+ *
+ * ```js
+ * using ready = SharedEvent.createOrAttach('ready');
+ * await ready.wait({ timeout: 1000 }); // another process: ready.set()
+ * ```
+ */
+declare class SharedEvent implements SharedObject {
+    #private;
+    readonly name: string;
+    private constructor();
+    /**
+     * Opens the event of this name, or makes one that is not set; all who call this own it.
+     * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
+     * `ENOSPC`.
+     */
+    static createOrAttach(name: string, options?: LockOptions): SharedEvent;
+    /**
+     * Opens an existing event, by its name or its descriptor.
+     * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `EACCES`.
+     */
+    static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent;
+    /** Whether `close()` was called. */
+    get closed(): boolean;
+    /** Whether it has been set, and not cleared since. */
+    get isSet(): boolean;
+    /** Sets it: whoever waits goes on, and whoever comes does not wait. */
+    set(): void;
+    /** Clears it. Whoever waited when it was set still goes on. */
+    clear(): void;
+    /**
+     * Until it is set.
+     * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`.
+     */
+    wait(options?: WaitOptions): Promise<void>;
+    /**
+     * Blocks the thread until it is set.
+     * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+     */
+    waitSync(options?: SyncWaitOptions): void;
+    /** Makes this process an owner. */
+    adopt(): void;
+    /** Lets go of it in this handle; who waits through it does not any more. Idempotent. */
+    close(): void;
+    /** Removes the name. Whoever is attached goes on with it. */
+    unlink(): void;
+    /** What `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+    /** `close()` */
+    [Symbol.dispose](): void;
+}
+
+/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
+interface Txn extends Disposable {
+    readonly readOnly: boolean;
+    /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
+    readonly ownerDied: boolean;
+    /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
+    readonly bytes: Buffer;
+    /** The byte at `index`; a negative one counts from the end. */
+    get(index: number): number;
+    /** Sets the byte at `index`, to 0 to 255. */
+    set(index: number, byte: number): void;
+    /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
+    slice(start?: number, end?: number): Buffer;
+    /** Copies all of `bytes` to `offset`. */
+    write(bytes: Uint8Array, offset?: number): void;
+    /** Ends it, all being well, as disposing of it does. Idempotent. */
+    end(): void;
+}
+
+/** How to wait for a txn, and what it is for. */
+type TxnOptions = WaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean | undefined;
 };
 
-/** Where a manager is, and what its clients have to know. */
-interface ManagerOptions {
-    /**
-     * The path of a Unix socket, or a port of this machine (`host`: `'localhost'` or `'127.0.0.1'`; `port`: 0 for a free
-     * one). Default: a socket in a directory that nobody else can look into.
-     */
-    address?: Address;
-    /** What both sides know, 1 to 4096 bytes; a string stands for its UTF-8. Default: 32 random bytes. */
-    authkey?: Uint8Array | string;
-    /** Milliseconds that a request may take. Default 10,000. */
-    timeout?: number;
+/** The same for a txn that blocks the thread. */
+type TxnSyncOptions = SyncWaitOptions & {
+    /** Beside others who only read. Default false. */
+    readOnly?: boolean | undefined;
+};
+
+/** A synchronous body's result. */
+type Plain<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** How long to wait, and what calls it off. */
+interface WaitOptions {
+    /** Milliseconds; 0 does not wait at all. Default: without an end. */
+    timeout?: number | undefined;
+    /** Rejects the wait with its reason. */
+    signal?: AbortSignal | undefined;
 }
+
+/** How long to block the thread. */
+interface SyncWaitOptions {
+    /** Milliseconds; 0 does not wait at all. Default: without an end. */
+    timeout?: number | undefined;
+    /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
+     * Default 2000, and 0 where there is one CPU. */
+    spin?: number | undefined;
+}
+
+/** What a pool's type knows of its module: `Pool<typeof import('./work.js')>`. */
+/** Any name, where nobody said what the module exports. */
+type AnyName<Module> = unknown extends Module ? string : never;
+
+/** The names of a module's functions that can be called so. */
+type NameOf<Module, Called> = {
+    [Name in keyof Module]: Module[Name] extends Called ? Name : never;
+}[keyof Module] & string;
+
+/** What `run` can call. */
+type Call = (...args: never[]) => unknown;
+
+type Arguments<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: infer Args) => unknown ? Args : never : never;
+
+type Result<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: never[]) => infer R ? Awaited<R> : never : never;
+
+/** What `map` can. */
+type CallOfItem = (item: never) => unknown;
+
+/** What `map` wants items to be. */
+type Item<Module, Name> = Arguments<Module, Name> extends readonly [] ? unknown : Arguments<Module, Name>[0];
+
+/** What `mapArray` can. */
+type CallOfParts = (input: never, output: never, from: number) => unknown;
+
+/**
+ * Worker processes that call the functions of a module. Shared objects among the arguments arrive attached to the same
+ * memory, and so do those in results.
+ *
+ * ```js
+ * await using pool = new Pool(new URL('./work.js', import.meta.url));
+ * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
+ * ```
+ *
+ * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
+ */
+declare class Pool<Module = unknown> implements AsyncDisposable {
+    #private;
+    /**
+     * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
+     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
+     * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+     */
+    constructor(module: string | URL, options?: PoolOptions);
+    /**
+     * Calls a function of the module in a worker process, and resolves to what it returns.
+     *
+     * If its worker dies, it is not called again, because it may have had effects already.
+     * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`), `ERR_SHM_METHOD`,
+     * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
+     * `attach` throws.
+     */
+    run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
+    /** The same, where it is known what the module exports. */
+    run<Name extends NameOf<Module, Call>>(method: Name, ...args: Arguments<Module, Name>): Promise<Result<Module, Name>>;
+    /**
+     * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
+     * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
+     * `item`; those at work finish the item that they are at.
+     *
+     * A chunk whose worker dies is tried once more: its items may be seen twice.
+     * @throws As `run`, and the signal's reason.
+     */
+    map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
+    /** The same, where it is known what the module exports. */
+    map<Name extends NameOf<Module, CallOfItem>>(method: Name, items: Iterable<Item<Module, Name>>, options?: MapOptions): Promise<Result<Module, Name>[]>;
+    /**
+     * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
+     * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
+     *
+     * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
+     * function must not take its input from where it writes its output.
+     * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
+     */
+    mapArray(method: AnyName<Module> | NameOf<Module, CallOfParts>, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
+    /**
+     * Takes no more work, waits for what is running, and ends the workers. Idempotent.
+     */
+    close(): Promise<void>;
+    /**
+     * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
+     * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+     */
+    terminate(): Promise<void>;
+    /** `close()` */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How to make a pool. */
+interface PoolOptions {
+    /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
+    workers?: number;
+    /** The Python that runs a module in Python. Default `python3`. */
+    python?: string;
+}
+
+/** How to map. */
+interface MapOptions {
+    /**
+     * So many items go to a worker at a time. Default: what gives every worker four rounds, and 1 where the number of
+     * items is not known before.
+     */
+    chunk?: number;
+    /**
+     * After each chunk. Where the number of items is not known before, `total` is how many were taken so far. What it
+     * throws ends the map.
+     */
+    onProgress?: (done: number, total: number) => void;
+    /** Ends the map: no further item is begun. */
+    signal?: AbortSignal;
+}
+
+/** A pool's worker died, and what it was at is lost. */
+interface WorkerDiedError extends ShmError {
+    code: 'ERR_SHM_WORKER_DIED';
+    /** What it was at. */
+    method: string;
+    /** Of a `map`: it was at one of the items `from` to `to - 1`. */
+    items?: {
+        from: number;
+        to: number;
+    };
+    pid?: number;
+    /** Null where a signal ended it. */
+    exitCode: number | null;
+    signal: NodeJS.Signals | null;
+}
+
 /**
  * A server process that owns what it hands out: all of it is unlinked when the manager is shut down, or dies, or the
  * process dies that started it. It speaks CPython's protocol, so Python's `SharedMemoryManager` connects to it, and this
@@ -1418,160 +1520,116 @@ declare class SharedMemoryManager implements AsyncDisposable {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a pool's type knows of its module: `Pool<typeof import('./work.js')>`. */
-/** Any name, where nobody said what the module exports. */
-type AnyName<Module> = unknown extends Module ? string : never;
-/** The names of a module's functions that can be called so. */
-type NameOf<Module, Called> = {
-    [Name in keyof Module]: Module[Name] extends Called ? Name : never;
-}[keyof Module] & string;
-/** What `run` can call. */
-type Call = (...args: never[]) => unknown;
-/** What `map` can. */
-type CallOfItem = (item: never) => unknown;
-/** What `mapArray` can. */
-type CallOfParts = (input: never, output: never, from: number) => unknown;
-type Arguments<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: infer Args) => unknown ? Args : never : never;
-/** What `map` wants items to be. */
-type Item<Module, Name> = Arguments<Module, Name> extends readonly [] ? unknown : Arguments<Module, Name>[0];
-type Result<Module, Name> = Name extends keyof Module ? Module[Name] extends (...args: never[]) => infer R ? Awaited<R> : never : never;
-
-/** A pool's worker died, and what it was at is lost. */
-interface WorkerDiedError extends ShmError {
-    code: 'ERR_SHM_WORKER_DIED';
-    /** What it was at. */
-    method: string;
-    /** Of a `map`: it was at one of the items `from` to `to - 1`. */
-    items?: {
-        from: number;
-        to: number;
-    };
-    pid?: number;
-    /** Null where a signal ended it. */
-    exitCode: number | null;
-    signal: NodeJS.Signals | null;
+/** Where a manager is, and what its clients have to know. */
+interface ManagerOptions {
+    /**
+     * The path of a Unix socket, or a port of this machine (`host`: `'localhost'` or `'127.0.0.1'`; `port`: 0 for a free
+     * one). Default: a socket in a directory that nobody else can look into.
+     */
+    address?: Address;
+    /** What both sides know, 1 to 4096 bytes; a string stands for its UTF-8. Default: 32 random bytes. */
+    authkey?: Uint8Array | string;
+    /** Milliseconds that a request may take. Default 10,000. */
+    timeout?: number;
 }
 
-/** How to make a pool. */
-interface PoolOptions {
-    /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
-    workers?: number;
-    /** The Python that runs a module in Python. Default `python3`. */
-    python?: string;
+/** Where a manager listens: a socket's path, or a port. */
+type Address = string | {
+    host: string;
+    port: number;
+};
+
+/** Every segment of the system, whoever made it, by name. */
+declare function segments(): SegmentInfo[];
+
+/** A segment, as every process of its user can see it. */
+interface SegmentInfo {
+    name: string;
+    /** Bytes. */
+    size: number;
+    /** What its bytes look like. */
+    kind: 'memory' | 'list' | 'dict' | 'array' | 'queue' | 'broadcast' | 'lock';
+    /** Ids of the live processes that own it; 0 stands for one in another PID namespace. */
+    owners: number[];
+    /** Ids of the processes that have it open or mapped, as far as this user can see; Python's too. */
+    attached: number[];
+    /** Its owners are all dead. Or Python drew its name, and nobody has it open. */
+    leaked: boolean;
+    /** The id of the user that it belongs to. */
+    uid: number;
+    /** Permission bits. */
+    mode: number;
+    created: Date;
 }
-/** How to map. */
-interface MapOptions {
-    /**
-     * So many items go to a worker at a time. Default: what gives every worker four rounds, and 1 where the number of
-     * items is not known before.
-     */
-    chunk?: number;
-    /**
-     * After each chunk. Where the number of items is not known before, `total` is how many were taken so far. What it
-     * throws ends the map.
-     */
-    onProgress?: (done: number, total: number) => void;
-    /** Ends the map: no further item is begun. */
-    signal?: AbortSignal;
-}
+
 /**
- * Worker processes that call the functions of a module. Shared objects among the arguments arrive attached to the same
- * memory, and so do those in results.
- *
- * ```js
- * await using pool = new Pool(new URL('./work.js', import.meta.url));
- * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
- * ```
- *
- * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
+ * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
+ * is for where there is none.
+ * @throws `ERR_SHM_BUSY` where another process has been at it for seconds; `ERR_SHM_UNSAFE_LEDGERS` where others
+ * can write to the directory that says who owns what.
  */
-declare class Pool<Module = unknown> implements AsyncDisposable {
-    #private;
-    /**
-     * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
-     * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
-     * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
-     */
-    constructor(module: string | URL, options?: PoolOptions);
-    /**
-     * Calls a function of the module in a worker process, and resolves to what it returns.
-     *
-     * If its worker dies, it is not called again, because it may have had effects already.
-     * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`), `ERR_SHM_METHOD`,
-     * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
-     * `attach` throws.
-     */
-    run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
-    /** The same, where it is known what the module exports. */
-    run<Name extends NameOf<Module, Call>>(method: Name, ...args: Arguments<Module, Name>): Promise<Result<Module, Name>>;
-    /**
-     * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
-     * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
-     * `item`; those at work finish the item that they are at.
-     *
-     * A chunk whose worker dies is tried once more: its items may be seen twice.
-     * @throws As `run`, and the signal's reason.
-     */
-    map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
-    /** The same, where it is known what the module exports. */
-    map<Name extends NameOf<Module, CallOfItem>>(method: Name, items: Iterable<Item<Module, Name>>, options?: MapOptions): Promise<Result<Module, Name>[]>;
-    /**
-     * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
-     * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
-     *
-     * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
-     * function must not take its input from where it writes its output.
-     * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
-     */
-    mapArray(method: AnyName<Module> | NameOf<Module, CallOfParts>, input: SharedArray, output: SharedArray, options?: MapOptions): Promise<void>;
-    /**
-     * Takes no more work, waits for what is running, and ends the workers. Idempotent.
-     */
-    close(): Promise<void>;
-    /**
-     * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
-     * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
-     */
-    terminate(): Promise<void>;
-    /** `close()` */
-    [Symbol.asyncDispose](): Promise<void>;
+declare function collectGarbage(options?: CollectOptions): string[];
+
+/** What `collectGarbage` removes. */
+interface CollectOptions {
+    /** Say what would be removed, and remove nothing. Default false. */
+    dryRun?: boolean;
+    /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
+    python?: boolean;
 }
 
-/** How much a pool keeps. */
-interface SegmentPoolOptions {
-    /** Bytes of segments that nobody has at the moment; beyond that the one that was longest unused goes. Default 256 MB. */
-    maxBytes?: number;
-}
 /**
- * Segments that are used again: the first touch of fresh memory costs many times what the work on it does.
- *
- * ```js
- * using pool = new SegmentPool();
- * const frame = pool.acquire(6_000_000); // at least so long, and with whatever was in it before
- * send(frame.toJSON());
- * // … and when nobody uses it any more
- * pool.release(frame);
- * ```
+ * Removes the name of a segment that no handle is open for, whoever made it. Whoever is attached stays attached.
+ * @throws `ENOENT`, `EPERM` or `EACCES` (another user's), `ERR_SHM_NOT_A_SEGMENT`, `ERR_SHM_NAME`.
  */
-declare class SegmentPool implements Disposable {
-    #private;
-    constructor(options?: SegmentPoolOptions);
-    /** Bytes of the segments that nobody has at the moment. */
-    get idleBytes(): number;
+declare function unlink(name: string): void;
+
+/**
+ * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
+ * it neither removes a segment that was handed over nor complains about one that is gone.
+ *
+ * @throws `EBADF`; `ERR_INVALID_ARG_VALUE` if `fd` is not a pipe that can be written to.
+ */
+declare function joinPythonTracker(options: PythonTrackerOptions): void;
+
+/** How to reach the resource tracker of a Python parent. */
+interface PythonTrackerOptions {
     /**
-     * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
-     * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool is closed.
+     * The file descriptor of the pipe that the parent lets this process inherit:
+     * `multiprocessing.resource_tracker.getfd()`. It is duplicated.
      */
-    acquire(size: number): SharedMemory;
+    fd: number;
     /**
-     * Takes a segment back. Whoever still has it open shares it with whoever acquires it next.
-     * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
+     * The format in which CPython writes to it. All versions understand `colon`, for ASCII names without a colon; 3.13.10,
+     * 3.14.1 and later understand `json`, for any name. Default `colon`.
      */
-    release(segment: SharedMemory): void;
-    /** Unlinks the idle segments; the others are unlinked when they are released. Idempotent. */
-    close(): void;
-    /** `close()` */
-    [Symbol.dispose](): void;
+    format?: 'colon' | 'json';
+}
+
+/**
+ * How a lock or an event stands at this moment, without taking part in it.
+ * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
+ */
+declare function lockState(name: string): LockState;
+
+/** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
+interface LockState {
+    /** A `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
+    what: 'mutex' | 'event' | 'sidecar';
+    /** Of an event. */
+    set: boolean;
+    /** The process that has the lock, alone; 0 where nobody knows which. */
+    holder: number | null;
+    /** That one is dead: the next who wants the lock gets it. */
+    holderDied: boolean;
+    /** The processes that read. */
+    readers: number[];
+    /** Somebody waits, or did until a moment ago. */
+    awaited: boolean;
+    /** The last one who wrote died or failed, and the next is to be told. */
+    inconsistent: boolean;
+    /** The processes that have it open, once for each thread that does. */
+    participants: number[];
 }
 
 export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, npyHeader, segments, unlink };
