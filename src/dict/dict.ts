@@ -231,7 +231,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /**
    * Deletes a key, and returns whether it existed.
-   * @throws As `set`, except for values.
+   * @throws As `set`, without the errors about values.
    */
   delete(key: string): boolean {
     return this.#writer.withLock(() => calls.delete(this.#handle.number, key));
@@ -239,7 +239,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /**
    * Deletes all keys at once.
-   * @throws As `set`, except for keys and values.
+   * @throws As `set`, without the errors about keys and values.
    */
   clear(): void {
     this.#writer.withLock(() => binding.dictClear(this.#handle.native));
