@@ -25,8 +25,10 @@ export type Shared =
   | SharedEvent;
 
 /**
- * The shared object that a descriptor names: what `toJSON()` gave in another process or thread.
- * @throws `ERR_SHM_KIND` for a kind that this version does not know; else as the kind's own `attach`.
+ * Opens the shared object that a descriptor names, which `toJSON()` returned in another process or thread.
+ * Options that its class does not have are ignored.
+ * @throws `ERR_SHM_KIND` for a kind that this version does not know; `ERR_SHM_NAME` and `ERR_INVALID_ARG_TYPE`
+ * for something that is not a descriptor; otherwise as the `attach` of its class.
  */
 export function attach(descriptor: Descriptor, options?: AttachOptions): Shared {
   const { kind, name } = checkDescriptor(descriptor);
