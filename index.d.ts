@@ -272,9 +272,9 @@ interface SharedObject extends Disposable {
 
 /**
  * Opens the shared object that a descriptor names, which `toJSON()` returned in another process or thread.
- * Options that its class does not have are ignored.
- * @throws `ERR_SHM_KIND` for a kind that this version does not know; `ERR_SHM_NAME` and `ERR_INVALID_ARG_TYPE`
- * for something that is not a descriptor; otherwise as the `attach` of its class.
+ * An option that its class does not have is refused: a queue, for example, has no `readOnly`.
+ * @throws `ERR_SHM_KIND` for a kind that this version does not know; `ERR_INVALID_ARG_TYPE` for an option that the kind
+ * does not have, and for something that is not a descriptor; `ERR_SHM_NAME`; otherwise as the `attach` of its class.
  */
 declare function attach(descriptor: Descriptor, options?: AttachOptions): Shared;
 
@@ -2208,5 +2208,5 @@ interface LockState {
     participants: number[];
 }
 
-export { Guard, Pool, SegmentPool, ShareableList, SharedArray, SharedBroadcast, SharedDict, SharedEvent, SharedMemory, SharedMemoryManager, SharedMutex, SharedQueue, attach, collectGarbage, float, joinPythonTracker, lockState, npyHeader, segments, unlink };
-export type { Address, ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions, AttachOptions, BatchOptions, BroadcastAttachOptions, BroadcastOptions, ClaimedSlot, CollectOptions, CreateOptions, DType, DTypeOf, DTypes, Descriptor, DictAttachOptions, DictFill, DictOptions, DictTxn, ElementOf, Float, ListAttachOptions, ListCreateOptions, ListItem, LockAttachOptions, LockOptions, LockState, ManagerOptions, MapOptions, Nested, NpyHeader, NpyType, Order, Plain, PoolOptions, PythonTrackerOptions, QueueAttachOptions, QueueOptions, RingAttachOptions, RingOptions, SegmentInfo, SegmentPoolOptions, Shared, SharedObject, ShmError, SliceRange, Slot, SlotHolder, SubscribeOptions, Subscription, SyncWaitOptions, TakenSlot, Txn, TxnOptions, TxnSyncOptions, Typed, WaitOptions, WorkerDiedError };
+export { SharedMemory, SegmentPool, attach, ShareableList, float, SharedArray, npyHeader, SharedDict, SharedQueue, SharedBroadcast, SharedMutex, SharedEvent, Pool, SharedMemoryManager, segments, collectGarbage, unlink, joinPythonTracker, lockState };
+export type { CreateOptions, AttachOptions, SegmentPoolOptions, Descriptor, SharedObject, Shared, ShmError, ListCreateOptions, ListAttachOptions, ListItem, Float, ArrayOptions, ArrayCreateOptions, ArrayFromOptions, ArrayAttachOptions, DType, DTypes, ElementOf, Typed, DTypeOf, Nested, Order, SliceRange, NpyHeader, NpyType, DictOptions, DictAttachOptions, DictFill, DictTxn, QueueOptions, QueueAttachOptions, RingOptions, RingAttachOptions, Slot, ClaimedSlot, TakenSlot, SlotHolder, BatchOptions, BroadcastOptions, BroadcastAttachOptions, SubscribeOptions, Subscription, Guard, LockOptions, LockAttachOptions, Txn, TxnOptions, TxnSyncOptions, Plain, WaitOptions, SyncWaitOptions, PoolOptions, MapOptions, WorkerDiedError, ManagerOptions, Address, SegmentInfo, CollectOptions, PythonTrackerOptions, LockState };

@@ -39,21 +39,21 @@ function mentionedIn(declaration) {
 }
 
 /**
- * Sorts the declarations of index.d.ts into the order in which index.ts exports them, each with its comments. One that is
- * not exported is right before the first one that mentions it.
+ * Sorts the declarations of index.d.ts into the order in which index.ts exports them, each with its comments, and exports them as
+ * index.ts does. One that is not exported is right before the first one that mentions it.
  */
 function sortDeclarations() {
   return {
     name: 'sort-declarations',
     renderChunk(code, { fileName }) {
       const file = parse(fileName, code);
-      const [first, last, declarations] = [[], [], new Map()];
+      const [first, declarations] = [[], new Map()];
       for (const statement of file.statements) {
         const text = statement.getFullText().trim();
         const name = statement.name?.text;
         if (ts.isImportDeclaration(statement)) first.push(text);
-        else if (name === undefined) last.push(text);
-        else declarations.set(name, [...(declarations.get(name) ?? []), { statement, text }]);
+        else if (name !== undefined)
+          declarations.set(name, [...(declarations.get(name) ?? []), { statement, text }]);
       }
       const localNames = new Map(
         exportsOf(file).map(({ name, propertyName }) => [name.text, (propertyName ?? name).text]),
@@ -67,12 +67,23 @@ function sortDeclarations() {
         mentioned.filter((it) => !exported.has(it)).forEach(add);
         sorted.push(...parts.map(({ text }) => text));
       };
-      for (const { name } of exportsOf(parse(ENTRY, readFileSync(ENTRY, 'utf8')))) {
-        const local = localNames.get(name.text);
-        if (local === undefined) this.error(`${fileName} does not export ${name.text}, as ${ENTRY} does`);
+      const exports = { values: [], types: [] };
+      for (const specifier of exportsOf(parse(ENTRY, readFileSync(ENTRY, 'utf8')))) {
+        const { text } = specifier.name;
+        const local = localNames.get(text);
+        if (local === undefined) this.error(`${fileName} does not export ${text}, as ${ENTRY} does`);
         add(local);
+        // A class of which only the type is exported must not look as if it could be imported.
+        const { values, types } = exports;
+        (specifier.parent.parent.isTypeOnly ? types : values).push(
+          local === text ? text : `${local} as ${text}`,
+        );
       }
       for (const name of declarations.keys()) add(name);
+      const last = [
+        `export { ${exports.values.join(', ')} };`,
+        `export type { ${exports.types.join(', ')} };`,
+      ];
       return { code: `${[first.join('\n'), ...sorted, last.join('\n')].join('\n\n')}\n`, map: null };
     },
   };
