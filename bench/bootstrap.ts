@@ -76,44 +76,22 @@ function resamples(passes: Passes, below: (limit: number) => number): Float64Arr
 
 /**
  * A hierarchical bootstrap: each resample draws passes, and then rounds within each of them, because values of one
- * process are more alike than those of two. If there are two groups, it is the difference between them.
+ * process are more alike than those of two.
  */
 export class Bootstrap {
   readonly estimate: number;
   /** Half the width of the resamples' inner interval: of its wider half, because a skewed one hides a tail. */
   readonly #reach: number;
-  /** Degrees of freedom. */
   readonly #freedom: number;
-  /** How much too narrow the resamples are, because they are drawn from few passes. */
-  readonly #inflation: number;
 
-  /** Of `passes`, or of the difference `passes` - `baseline`. */
-  constructor(passes: Passes, baseline?: Passes) {
-    const groups = (baseline === undefined ? [passes] : [passes, baseline]).map(separated);
-    const below = random(SEED);
-    const draws = groups.map((group) => resamples(group, below));
-    const [ours, theirs] = draws;
-    const differences = ours!.map((value, i) => value - (theirs?.[i] ?? 0)).sort();
-    const [first = 0, second = 0] = groups.map(center);
-    this.estimate = first - second;
-    const low = differences[Math.floor(INNER_TAIL * RESAMPLES)]!;
-    const high = differences[Math.ceil((1 - INNER_TAIL) * RESAMPLES) - 1]!;
+  constructor(passes: Passes) {
+    const group = separated(passes);
+    const draws = resamples(group, random(SEED)).sort();
+    this.estimate = center(group);
+    const low = draws[Math.floor(INNER_TAIL * RESAMPLES)]!;
+    const high = draws[Math.ceil((1 - INNER_TAIL) * RESAMPLES) - 1]!;
     this.#reach = Math.max(this.estimate - low, high - this.estimate);
-
-    // Welch and Satterthwaite: groups of different size and variance.
-    const parts = groups.map((group, i) => {
-      const freedom = Math.max(group.length - 1, 1);
-      return {
-        variance: (variance(draws[i]!) * group.length) / freedom,
-        freedom,
-        drawn: variance(draws[i]!),
-      };
-    });
-    const total = sum(parts.map((part) => part.variance));
-    const least = Math.min(...parts.map((part) => part.freedom));
-    this.#freedom =
-      total > 0 ? total ** 2 / sum(parts.map((part) => part.variance ** 2 / part.freedom)) : least;
-    this.#inflation = total > 0 ? Math.sqrt(total / sum(parts.map((part) => part.drawn))) : 1;
+    this.#freedom = Math.max(group.length - 1, 1);
   }
 
   /**
@@ -121,7 +99,8 @@ export class Bootstrap {
    * interval of 90 % is stretched as far as Student's t asks for that confidence and number of passes.
    */
   interval(confidence: number): Interval {
-    const stretch = (this.#inflation * studentQuantile(this.#freedom, (1 - confidence) / 2)) / INNER_NORMAL;
+    const inflation = Math.sqrt((this.#freedom + 1) / this.#freedom); // resamples of few passes are too narrow
+    const stretch = (inflation * studentQuantile(this.#freedom, (1 - confidence) / 2)) / INNER_NORMAL;
     const reach = stretch * this.#reach;
     return { estimate: this.estimate, low: this.estimate - reach, high: this.estimate + reach };
   }
@@ -130,13 +109,4 @@ export class Bootstrap {
 /** Without several passes nothing is known of processes: then each round stands for itself. */
 function separated(passes: Passes): Passes {
   return passes.length === 1 ? passes[0]!.map((value) => [value]) : passes;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function variance(values: Float64Array): number {
-  const mean = values.reduce((total, value) => total + value, 0) / values.length;
-  return values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length;
 }

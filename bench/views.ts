@@ -1,5 +1,5 @@
-import { Bootstrap } from './bootstrap.js';
 import type { Measured, Outcome } from './results.js';
+import { ShiftInterval } from './shift-interval.js';
 import { SignInterval } from './sign-interval.js';
 import type { Estimator } from './sign-interval.js';
 import { median } from './statistics.js';
@@ -35,9 +35,9 @@ export function pairedViews(ours: Outcome, theirs: Outcome): Views {
 export function unpairedViews(ours: Outcome, theirs: Outcome, isSameProcessor: boolean): Views {
   const own = (): View => {
     const [now, before] = [ours, theirs].map(({ shmkit }) =>
-      shmkit.samples.map((rounds) => fastest(rounds).map(Math.log)),
+      shmkit.samples.map((rounds) => median(fastest(rounds).map(Math.log))),
     );
-    return { by: measureOf(ours), estimator: new Bootstrap(now!, before!) };
+    return { by: measureOf(ours), estimator: new ShiftInterval(now!, before!) };
   };
   if (ours.unit === 'bytes') return [own()];
   const peer = steadiestPeer(ours, theirs);
@@ -55,7 +55,7 @@ function steadiestPeer(ours: Outcome, theirs: Outcome): View | undefined {
     const before = theirs.peers.find(({ name }) => name === peer.name);
     // A peer that was not available in every pass is not in step with shmkit's passes.
     if (before === undefined || !isComplete(ours, peer) || !isComplete(theirs, before)) continue;
-    const estimator = new Bootstrap(logRatios(ours.shmkit, peer), logRatios(theirs.shmkit, before));
+    const estimator = new ShiftInterval(logRatios(ours.shmkit, peer), logRatios(theirs.shmkit, before));
     const { low, high } = estimator.interval(SOME);
     const width = high - low;
     if (best === undefined || width < best.width) best = { by: `÷ ${peer.name}`, estimator, width };
@@ -67,11 +67,11 @@ function isComplete({ shmkit }: Outcome, peer: Measured): boolean {
   return peer.samples.length === shmkit.samples.length;
 }
 
-/** The logarithm of the ratio of each block's fastest rounds. */
-function logRatios(one: Measured, other: Measured): number[][] {
+/** The logarithm of the ratio in each pass: the median of its blocks', of which the fastest rounds count. */
+function logRatios(one: Measured, other: Measured): number[] {
   return one.samples.map((rounds, pass) => {
     const others = fastest(other.samples[pass]!);
-    return fastest(rounds).map((sample, block) => Math.log(sample / others[block]!));
+    return median(fastest(rounds).map((sample, block) => Math.log(sample / others[block]!)));
   });
 }
 

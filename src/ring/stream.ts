@@ -24,18 +24,20 @@ const BATCH = 256;
 /** After so many items without a wait the event loop has its turn. */
 const GREEDY = 1024;
 
-/** @internal */
-export function checkBatches(options?: BatchOptions): { max: number; signal: AbortSignal | undefined } {
-  const { max, signal } = checkOptions(options, ['max', 'signal']);
-  return { max: max === undefined ? BATCH : checkCount('max', max), signal: checkSignal(signal) };
-}
-
-/** @internal */
-export async function* batchesOf<T>(
+/** @internal The items in batches. Checks the options at once. */
+export function batchesOf<T>(
   stream: Stream<T>,
   options?: BatchOptions,
 ): AsyncGenerator<T[], void, undefined> {
-  const { max, signal } = checkBatches(options);
+  const { max, signal } = checkOptions(options, ['max', 'signal']);
+  return batches(stream, max === undefined ? BATCH : checkCount('max', max), checkSignal(signal));
+}
+
+async function* batches<T>(
+  stream: Stream<T>,
+  max: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T[], void, undefined> {
   for (let taken = 0; ;) {
     signal?.throwIfAborted();
     const first = await stream.next(signal && { signal });

@@ -8,6 +8,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 
 import { Bootstrap, midmean } from '../../../bench/bootstrap.js';
+import { ShiftInterval } from '../../../bench/shift-interval.js';
 import { confirmChanges, looksChanged, verdicts } from '../../../bench/comparison.js';
 import { addPass, emptyOutcome, Results } from '../../../bench/results.js';
 import type { Outcome, RowId } from '../../../bench/results.js';
@@ -71,8 +72,41 @@ test('the bootstrap repeats itself, and equal samples have an interval of no wid
     [1, 1, 2],
   ];
   t.deepEqual(new Bootstrap(passes).interval(0.99), new Bootstrap(passes).interval(0.99));
-  const sizes = [[4096], [4096], [4096]];
-  t.deepEqual(new Bootstrap(sizes, sizes).interval(0.9999), { estimate: 0, low: 0, high: 0 });
+});
+
+test('the shift between two groups has the interval of the Mann-Whitney test', (t) => {
+  // Of 5 and 5 values, two of the 252 arrangements are as extreme as can be.
+  const five = [1, 2, 3, 4, 5];
+  const more = five.map((value) => value + 10);
+  const shift = new ShiftInterval(more, five);
+  t.is(shift.estimate, 10);
+  t.deepEqual(shift.interval(0.99), { estimate: 10, low: 6, high: 14 });
+  t.deepEqual(shift.interval(0.995), { estimate: 10, low: -Infinity, high: Infinity });
+  // The published table: at 5 %, two-sided, the critical value of 7 and 9 is 12, of 10 and 10 it is 23.
+  for (const [m, n, critical] of [
+    [7, 9, 12],
+    [10, 10, 23],
+  ] as const) {
+    const ours: number[] = Array.from({ length: m }, (_, i) => i * 1000);
+    const theirs = Array.from({ length: n }, (_, i) => i);
+    const differences = ours.flatMap((a) => theirs.map((b) => a - b)).sort((a, b) => a - b);
+    t.is(new ShiftInterval(ours, theirs).interval(0.95).low, differences[critical]!);
+  }
+  const sizes = Array.from({ length: 7 }, () => 4096);
+  t.deepEqual(new ShiftInterval(sizes, sizes).interval(0.99), { estimate: 0, low: 0, high: 0 });
+});
+
+test('an interval of a shift holds the true value about that often, in spite of outliers', (t) => {
+  const [draw, below] = [normal(5), random(6)];
+  const [times, confidence] = [2000, 0.95];
+  let held = 0;
+  for (let round = 0; round < times; round++) {
+    const group = (count: number, center: number) =>
+      Array.from({ length: count }, () => center + 0.02 * draw() + (below(10) === 0 ? 1 : 0));
+    const { low, high } = new ShiftInterval(group(13, 0.1), group(7, 0)).interval(confidence);
+    if (low <= 0.1 && 0.1 <= high) held++;
+  }
+  t.true(held / times > confidence - 0.015, `${held} of ${times}`);
 });
 
 /** How a synthetic row varies, as standard deviations of the logarithm. */
@@ -173,8 +207,17 @@ test('a slowdown of 1 % is too small to be reported, and one of 4 % is no regres
   t.false(row?.isRegression);
 });
 
-/** An outcome of 8 passes with a peer, whose times are given. */
-function withPeer(seed: number, shmkit: number, peer: number, unit: 'ns' | 'bytes' = 'ns'): Outcome {
+/** Passes of an earlier run. */
+const OLD_PASSES = 7;
+
+/** An outcome with a peer, whose times are given: as many passes as a row has that looks changed. */
+function withPeer(
+  seed: number,
+  shmkit: number,
+  peer: number,
+  unit: 'ns' | 'bytes' = 'ns',
+  passes = 25,
+): Outcome {
   const draw = normal(seed);
   const opened: OpenedRow = {
     unit,
@@ -184,7 +227,7 @@ function withPeer(seed: number, shmkit: number, peer: number, unit: 'ns' | 'byte
     ],
   };
   const outcome = emptyOutcome('row', opened);
-  for (let pass = 0; pass < 8; pass++) {
+  for (let pass = 0; pass < passes; pass++) {
     const rounds = Array.from({ length: 3 }, () => [
       shmkit * Math.exp(0.01 * draw()),
       peer * Math.exp(0.01 * draw()),
@@ -195,7 +238,7 @@ function withPeer(seed: number, shmkit: number, peer: number, unit: 'ns' | 'byte
 }
 
 test('against an earlier run, the time and the ratio to a peer must agree', (t) => {
-  const old = withPeer(1, 100, 50);
+  const old = withPeer(1, 100, 50, 'ns', OLD_PASSES);
   const changed = (now: Outcome, isSameProcessor: boolean) =>
     looksChanged(unpairedViews(now, old, isSameProcessor), 0.9999, RULE);
   t.false(changed(withPeer(2, 100, 50), true));
@@ -208,10 +251,11 @@ test('against an earlier run, the time and the ratio to a peer must agree', (t) 
 
 test('without a peer, times are compared on one processor only; sizes on any', (t) => {
   const without = (outcome: Outcome): Outcome => ({ ...outcome, peers: [] });
-  const [old, now] = [without(withPeer(1, 100, 50)), without(withPeer(2, 120, 50))];
+  const [old, now] = [without(withPeer(1, 100, 50, 'ns', OLD_PASSES)), without(withPeer(2, 120, 50))];
   t.true(looksChanged(unpairedViews(now, old, true), 0.9999, RULE));
   t.deepEqual(unpairedViews(now, old, false), []);
-  const [oldSize, nowSize] = [withPeer(1, 4e6, 1, 'bytes'), withPeer(2, 5e6, 1, 'bytes')];
+  const oldSize = withPeer(1, 4e6, 1, 'bytes', OLD_PASSES);
+  const nowSize = withPeer(2, 5e6, 1, 'bytes');
   t.true(looksChanged(unpairedViews(nowSize, oldSize, false), 0.9999, RULE));
 });
 

@@ -6,7 +6,7 @@ import { closedError, shmError } from '../../common/errors.js';
 import { fence, IN_ORDER, load, loadCount, storeCount } from '../../common/memory-order.js';
 import { checkItem } from '../items.js';
 import { WaitQueue } from '../wait-queue.js';
-import { batchesOf, checkBatches, itemsOf } from '../stream.js';
+import { batchesOf, itemsOf } from '../stream.js';
 import type { BatchOptions } from '../stream.js';
 import { blockFor, Spinner, Suspect, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
@@ -169,7 +169,6 @@ export class Reader<D extends DType> implements Subscription<D> {
   }
 
   batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined> {
-    checkBatches(options); // before it is closed because of them
     return closing(this, batchesOf(this.#stream, options));
   }
 
