@@ -36,12 +36,12 @@ const violations = [];
 const allowed = listed();
 const withUnsafe = new Set();
 
-for (const path of paths.filter((path) => !path.startsWith(SYS) && !isTest(path))) {
+for (const path of paths.filter((it) => !it.startsWith(SYS) && !isTest(it))) {
   const { code, strings } = read(path);
   for (const crate of new Set(code.match(/\b(?:rustix|libc)\b/g))) {
     violations.push(`${path}: uses ${crate}, which is for ${SYS}`);
   }
-  for (const text of strings.filter((text) => /^\/(proc|dev\/shm)\b/.test(text))) {
+  for (const text of strings.filter((it) => /^\/(proc|dev\/shm)\b/.test(it))) {
     violations.push(`${path}: has the path "${text}", which is for ${SYS}`);
   }
   if (/\bunsafe\b/.test(code)) {

@@ -266,8 +266,8 @@ fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
     call.boolean(open.dict.set(&all.key, kind, &all.value)?)
 }
 
-/// Where JavaScript lays what some calls take, which makes them as cheap as a call can be. Of one facade, whose thread alone
-/// uses it.
+/// A buffer in which JavaScript puts the arguments of some calls, which makes them as cheap as a call can be. Of one
+/// facade, whose thread alone uses it.
 #[repr(C)]
 struct CallBuffer {
     number: u32,
@@ -281,9 +281,9 @@ struct CallBuffer {
     values: [u8; 2 * CALL_VALUE],
 }
 
-/// The longest key on the call_buffer, in bytes: those that JavaScript hashes.
+/// The longest key in the call buffer, in bytes: those that JavaScript hashes.
 const CALL_KEY: usize = HASHED_AS_WORDS;
-/// The longest value on the call_buffer, in bytes.
+/// The longest value in the call buffer, in bytes.
 const CALL_VALUE: usize = 4096;
 
 const _: () =
@@ -292,20 +292,20 @@ const _: () = assert!(size_of::<CallBuffer>() == 96 + 2 * CALL_VALUE);
 
 type CallBufferFn = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
-/// `set_laid()`, with the lock: sets what lies on the call_buffer.
+/// `set_laid()`, with the lock: sets what is in the call buffer.
 fn set_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.set(key, kind, value).map(|_| ())
 }
 
-/// `stage_laid()`, with the lock: stages what lies on the call_buffer.
+/// `stage_laid()`, with the lock: stages what is in the call buffer.
 fn stage_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.stage(&mut open.batch, key, kind, value)
 }
 
-/// Runs a call with what lies on the call_buffer, and throws what it ends with.
+/// Runs a call with what is in the call buffer, and throws its error.
 ///
 /// # Safety
-/// `env` and `info` are those of a callback that is running, and was made with the call_buffer's address.
+/// `env` and `info` are those of a callback that is running, and was made with the call buffer's address.
 unsafe fn run_from_call_buffer(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -316,8 +316,8 @@ unsafe fn run_from_call_buffer(
     unsafe {
         sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data);
     }
-    // SAFETY: the data are the call_buffer's address, or null: its buffer is never collected nor detached, and JavaScript, which
-    // writes to it, waits for this call.
+    // SAFETY: the data are the call buffer's address, or null: its buffer is never collected nor detached, and
+    // JavaScript, which writes to it, waits for this call.
     let Some(call_buffer) = (unsafe { data.cast::<CallBuffer>().cast_const().as_ref() }) else {
         return ptr::null_mut();
     };
@@ -442,13 +442,13 @@ callbacks! {
     dict_matches => run(matches),
 }
 
-/// An object that has them as functions, and the call_buffer.
+/// An object that has them as functions, and the call buffer.
 pub(super) fn functions(env: &Env) -> Result<Unknown<'_>> {
     let raw = env.raw();
     let (mut object, mut call_buffer, mut address, mut reference) =
         (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: a live environment; the names are static, and the functions live as long as the module, which is never
-    // unloaded. The reference keeps the call_buffer for as long as the environment lives.
+    // unloaded. The reference keeps the call buffer for as long as the environment lives.
     unsafe {
         check_status!(sys::napi_create_object(raw, &mut object))?;
         check_status!(sys::napi_create_arraybuffer(

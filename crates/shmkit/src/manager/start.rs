@@ -126,12 +126,12 @@ impl Instructions {
     }
 }
 
-/// The bytes that tell the starter that the server serves.
+/// The message to the starter that the server serves.
 pub fn started_message() -> Vec<u8> {
     frame(&pickle::write(&Value::Bool(true)))
 }
 
-/// The bytes that tell him why it cannot.
+/// The message to the starter with the reason why it cannot.
 pub fn failure_message(error: &Error) -> Vec<u8> {
     let errno = error.errno.map_or(Value::None, |errno| Value::Int(errno.into()));
     frame(&pickle::write(&Value::Tuple(vec![error.code.into(), errno, error.message.as_str().into()])))
@@ -160,7 +160,7 @@ pub struct Watch {
     endpoint: Endpoint,
 }
 
-/// What was made for a server.
+/// The ledger and the socket of a server.
 #[derive(Debug)]
 struct Endpoint {
     ledgers: LedgerDirectory,
@@ -169,7 +169,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// Puts a server there.
+    /// Starts a server there.
     fn open(
         &mut self,
         ledger: &PreparedLedger,
@@ -188,7 +188,7 @@ impl Endpoint {
         Ok((address, child, socket))
     }
 
-    /// Takes all of it away. The server has not served anybody, so it owns nothing.
+    /// Removes them. The server has not served a client, so it owns nothing.
     fn give_up(&self, patience: Duration) {
         if let Some(file) = &self.file {
             file.remove();

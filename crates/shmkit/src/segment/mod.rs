@@ -228,7 +228,7 @@ fn map(raw: &RawSegment, size: usize, access: Access, prefault: bool) -> Result<
 /// Removes a segment's name. Whoever has it attached keeps it.
 ///
 /// The look at who has the name and its removal are two steps: a name that strangers take too is for
-/// `ledger::Ledger::unlink`.
+/// `ownership::unlink`.
 ///
 /// # Errors
 /// `ENOENT` where it is gone, or where the name belongs to another segment than `id` by now.

@@ -50,7 +50,7 @@ impl SharedLock {
         Self::joined(LockFile::attach(name, Kind::Mutex, foreign, expect)?)
     }
 
-    /// The lock of a segment, in a file beside it that is made where there is none.
+    /// The sidecar lock of a segment, created if it does not exist.
     ///
     /// # Errors
     /// `ERR_SHM_UNLINKED` where the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,

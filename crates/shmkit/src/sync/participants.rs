@@ -3,7 +3,7 @@
 //! ```text
 //! 0    4   1 while it reads, 2 when that is waited for: `word::reading`
 //! 4    4   generation: how often the slot was taken
-//! 8        its process: `presence`
+//! 8        its process: `liveness`
 //! 12   4   1 while it has the word and waits for those who read: it has not begun to write
 //! 64       the end
 //! ```

@@ -21,7 +21,7 @@ pub enum Progress {
     Blocked(WakeWord),
 }
 
-/// A word in shared memory, and what it is while it is slept on.
+/// A word in shared memory that a waiter sleeps on, and its value while the waiter sleeps.
 #[derive(Debug, Clone)]
 pub struct WakeWord {
     pub(super) mapping: Arc<Mapping>,

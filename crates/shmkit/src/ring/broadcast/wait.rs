@@ -98,12 +98,12 @@ impl Wait for BroadcastWait {
         if broadcast.is_ready(self.awaited, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has rung the wake_word.
+        // A recovery meanwhile has changed the wake word.
         Ok(Progress::Blocked(WakeWord::new(Arc::clone(broadcast.mapping()), at(side.wake_word()), expected)))
     }
 
     fn retract(&mut self) {}
 
-    /// A wake_word wakes all, so there is nothing to be handed on.
+    /// A wake word wakes all waiters, so there is no wake-up to pass on.
     fn pass_on(&mut self) {}
 }

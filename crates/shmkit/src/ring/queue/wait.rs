@@ -50,7 +50,7 @@ impl Wait for QueueWait {
         if queue.is_ready(self.side, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has rung the wake_word.
+        // A recovery meanwhile has changed the wake word.
         let wake_word = at(match self.side {
             Side::Items => Field::Items,
             Side::Room => Field::Room,

@@ -4,7 +4,7 @@ use super::writer::{Writer, measure};
 use super::{BroadcastMemory, Damaged, Field, Outcome, TRIES, head, load, word};
 use crate::sync::word::wake_word;
 
-/// Who waits for what.
+/// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Readers, for items.

@@ -87,7 +87,7 @@ pub(super) fn owned(lap: u32, owner: u32, state: u32) -> u32 {
     lap << LAP_AT | owner << OWNER_AT | state
 }
 
-/// Who has a slot, as its word says it; 0 for nobody.
+/// The owner in a slot's word; 0 for none.
 pub fn owner(word: u32) -> u32 {
     (word >> OWNER_AT) & OWNERS
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::sync::word::Word;
 
-/// An operation that finds the ring changed so often finds it damaged: others need a step for each of its own.
+/// An operation that finds the queue changed this often reports it damaged.
 const TRIES: u32 = 1 << 16;
 
 fn advance<Q: QueueMemory>(queue: &Q, field: Field, position: u32) -> Outcome<()> {

@@ -43,13 +43,14 @@ pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
     }
 }
 
-/// For one who has just got something: the wake_word for what lies behind it may have woken him, too early.
+/// Called after a slot was claimed or taken: the wake-up for the slot behind it may have gone to this thread, too
+/// early.
 pub(super) fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
     Q::Word::fence();
     if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
 }
 
-/// Sleeps on a wake_word that was `announce`d.
+/// Sleeps on the wake word after `announce`.
 ///
 /// # Errors
 /// `Damaged`
