@@ -107,7 +107,7 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
 #[pyfunction]
 pub(crate) fn owns(py: Python<'_>, descriptor: &Bound<'_, PyDict>) -> PyResult<bool> {
     let id: String = descriptor.as_any().get_item("id")?.extract()?;
-    ownership::process().raise(py)?.owns(identity_from(&id)?).raise(py)
+    ownership::current().raise(py)?.owns(identity_from(&id)?).raise(py)
 }
 
 /// The beginning of a descriptor.

@@ -49,7 +49,7 @@ impl Handle {
     }
 
     /// This process's handle on the sidecar lock of a segment, which `of` has open.
-    pub(crate) fn beside<T: Any + Send + Sync>(
+    pub(crate) fn sidecar<T: Any + Send + Sync>(
         py: Python<'_>,
         segment: &Segment,
         of: &Arc<T>,

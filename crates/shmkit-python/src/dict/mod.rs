@@ -247,7 +247,7 @@ impl SharedDict {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         let Some(key) = known_key(key) else { return Ok(default) };
-        match self.0.look(py, &key)? {
+        match self.0.look_up(py, &key)? {
             Some(stored) => decode(py, &stored, &key).map(Some),
             None => Ok(default),
         }

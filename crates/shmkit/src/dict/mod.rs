@@ -53,7 +53,7 @@ pub const FREE_AT: usize = layout::FREE;
 pub const BLOCKS_AT: usize = layout::BLOCKS;
 
 /// Bytes of the blocks of each size class.
-pub fn rooms() -> impl Iterator<Item = usize> {
+pub fn class_sizes() -> impl Iterator<Item = usize> {
     (0..layout::CLASSES).map(layout::class_size)
 }
 

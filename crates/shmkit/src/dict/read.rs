@@ -172,7 +172,8 @@ impl SharedDict {
     /// A record is within its block, and that within the file.
     #[inline]
     pub(super) fn check_head(&self, record: usize, head: Head) -> Result<usize> {
-        let room = super::layout::class_room(head.class).ok_or_else(|| corrupt("a record has no size"))?;
+        let room =
+            super::layout::checked_class_size(head.class).ok_or_else(|| corrupt("a record has no size"))?;
         match head.size() {
             Some(size) if size <= room => self.memory.check(record, room).map(|()| room),
             _ => Err(corrupt("a record is larger than its block")),

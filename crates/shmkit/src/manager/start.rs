@@ -25,7 +25,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::frame::{Frames, frame};
-use super::listener::{Listener, SocketFile};
+use super::listener::{Address, Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
 use crate::ownership::{LedgerDirectory, PATIENCE, PreparedLedger, Token};
@@ -38,17 +38,6 @@ use crate::{Error, Result};
 const START_WAIT: Duration = Duration::from_secs(20);
 /// And this long to end, once it has nothing to do any more.
 const END_WAIT: Duration = Duration::from_secs(5);
-
-/// Where a server listens. A named pipe, on Windows, will be one more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A path of its own, in the directory of the ledgers.
-    Default,
-    /// A socket at this path.
-    Path(String),
-    /// A port of this machine's loopback interface; 0 for one that is free.
-    Tcp(String, u16),
-}
 
 /// What a manager is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

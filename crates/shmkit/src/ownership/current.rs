@@ -24,7 +24,7 @@ static HOOKED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// As `Ledger::new`.
-pub fn process() -> Result<Arc<Ledger>> {
+pub fn current() -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     if let Some(ledger) = &*held {
         if ledger.ledgers().uid() == user() {

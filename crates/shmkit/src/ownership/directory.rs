@@ -72,7 +72,7 @@ impl LedgerDirectory {
     /// # Errors
     /// `ERR_SHM_BUSY` if the lock is not available in time.
     pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
-        let _locked = self.lock_or_make(LockMode::Exclusive, patience)?.keep();
+        let _locked = self.lock_or_make(LockMode::Exclusive, patience)?.keep_directory();
         Ok(action())
     }
 

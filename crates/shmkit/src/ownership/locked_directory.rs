@@ -18,7 +18,7 @@ const UNFINISHED: &str = ".new";
 pub(super) struct LockedDirectory {
     pub(super) directory: OpenDirectory,
     /// Whether to remove the directory on drop if it is empty.
-    pub(super) last: bool,
+    pub(super) remove_if_empty: bool,
     /// Freed after the lock is released.
     pub(super) deferred: DeferredFrees,
 }
@@ -33,7 +33,7 @@ impl std::ops::Deref for LockedDirectory {
 
 impl Drop for LockedDirectory {
     fn drop(&mut self) {
-        if self.last {
+        if self.remove_if_empty {
             let _ = dir::remove_at(&self.directory.fd, MOVED);
             let _ = dir::remove(&self.directory.ledgers.path);
         }
@@ -44,8 +44,8 @@ impl Drop for LockedDirectory {
 
 impl LockedDirectory {
     /// Keeps the directory even if it is empty now, for this process's ledger.
-    pub(super) fn keep(mut self) -> Self {
-        self.last = false;
+    pub(super) fn keep_directory(mut self) -> Self {
+        self.remove_if_empty = false;
         self
     }
 

@@ -35,7 +35,7 @@ pub mod tracker;
 mod unlink;
 mod unlink_if_same;
 
-pub use current::{existing, process, take_over};
+pub use current::{current, existing, take_over};
 pub use directory::{LedgerDirectory, PATIENCE};
 pub use format::Token;
 pub use ledger::Ledger;

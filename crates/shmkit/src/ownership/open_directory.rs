@@ -71,11 +71,12 @@ impl OpenDirectory {
                 Err(errno) => return Err(system_error("flock")(errno)),
             }
         }
-        let mut locked = LockedDirectory { directory: self, last: false, deferred: DeferredFrees::default() };
+        let mut locked =
+            LockedDirectory { directory: self, remove_if_empty: false, deferred: DeferredFrees::default() };
         let OpenDirectory { ledgers, fd } = &locked.directory;
         match (file::stat(fd), file::stat_path(&ledgers.path)) {
             (Ok(ours), Ok(there)) if ours.id == there.id => {
-                locked.last = lock == LockMode::Exclusive;
+                locked.remove_if_empty = lock == LockMode::Exclusive;
                 Ok(Some(locked))
             }
             _ => Ok(None),

@@ -77,7 +77,7 @@ fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
         // If there can be no ledgers, this is the best that is possible.
         Err(_) => return segment::unlink(name, id),
     };
-    let mut locked = if existing().is_some() { locked.keep() } else { locked };
+    let mut locked = if existing().is_some() { locked.keep_directory() } else { locked };
     let taken = locked.unlink_if_same(name, id).map_err(|error| error.about(name.as_str()))?;
     drop(locked);
     if taken { Ok(()) } else { Err(segment::gone(name, ledgers.name_state(name) != NameState::Free)) }

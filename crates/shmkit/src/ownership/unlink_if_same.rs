@@ -137,11 +137,11 @@ mod tests {
 
     thread_local! {
         /// What another program does between the check and the unlink.
-        static STRANGER: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+        static OTHER_PROGRAM: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     }
 
     pub(super) fn after_check() {
-        if let Some(stranger) = STRANGER.take() {
+        if let Some(stranger) = OTHER_PROGRAM.take() {
             stranger();
         }
     }
@@ -210,7 +210,7 @@ mod tests {
             fs::remove_file(&theirs).expect("removed");
             make(&theirs);
         };
-        STRANGER.set(Some(Box::new(stranger)));
+        OTHER_PROGRAM.set(Some(Box::new(stranger)));
         assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(id_of(&path).is_some_and(|there| there != id));
         assert!(!place.moved().exists(), "nothing is left of it");
@@ -222,7 +222,7 @@ mod tests {
         let path = place.0.join("name");
         let id = make(&path);
         let theirs = path.clone();
-        STRANGER.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
+        OTHER_PROGRAM.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
         assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(!path.exists());
     }

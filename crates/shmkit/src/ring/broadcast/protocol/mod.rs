@@ -36,8 +36,8 @@ mod writer;
 
 pub use reader::{Reader, Ready, confirm, is_known, look, next, readers, subscribe, unsubscribe};
 pub use recovery::{clear_away, recover, settle};
-pub use waiting::{Side, announce, look_for_room, notify};
-pub use writer::{Claimed, Writer, claim, commit, enlist, is_writer};
+pub use waiting::{Side, announce, notify};
+pub use writer::{Claimed, Writer, claim, commit, enlist, is_writer, look_for_room};
 
 use crate::sync::word::{Word, role, update, wake_word};
 

@@ -32,8 +32,8 @@ mod waiting;
 
 pub use recovery::{clear_away, give_back, recover};
 pub use shape::{Shape, owner};
-pub use slots::{abandon, claim, commit, free, look, take};
-pub use waiting::{announce, notify, pass_on, sleep};
+pub use slots::{abandon, claim, commit, free, look, pass_on, take};
+pub use waiting::{announce, notify, sleep};
 
 use crate::sync::word::wake_word;
 pub use crate::sync::word::wake_word::WAITERS;

@@ -1,11 +1,12 @@
 //! Claiming, filling, taking and freeing slots.
 
 use super::shape::{Lag, owned};
-use super::waiting::{chain, notify};
+use super::waiting::notify;
 use super::{
     CLAIMED, Damaged, FREE, FULL, Field, Found, Outcome, QueueMemory, SKIP, STATE, Side, TAKEN, load, word,
 };
 use crate::sync::word::Word;
+use crate::sync::word::wake_word::WAITERS;
 
 /// An operation that finds the queue changed this often reports it damaged.
 const TRIES: u32 = 1 << 16;
@@ -146,4 +147,22 @@ pub fn look<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
         Side::Items => take(queue, None),
         Side::Room => claim(queue, None),
     }
+}
+
+/// Hands a wake-up on, if there is something to be had: for one who was woken and does not want it any more.
+///
+/// # Errors
+/// `Damaged`
+pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    match look(queue, side)? {
+        Found::Position(_) => notify(queue, side),
+        Found::Nothing(_) | Found::Ended => Ok(()),
+    }
+}
+
+/// Called after a slot was claimed or taken: the wake-up for the slot behind it may have gone to this thread, too
+/// early.
+fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    Q::Word::fence();
+    if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
 }
