@@ -238,7 +238,7 @@ pub fn hear_manager(env: Env, conversation: &mut ConversationHandle, bytes: Uint
     })
 }
 
-/// Ends this process's ownership of a segment that a manager has tracked; false where that one is dead and forgotten.
+/// Ends this process's ownership of a segment that a manager has tracked; false if that one is dead and forgotten.
 /// `heir` is what it returned: the token of its ledger, if it has one.
 #[napi]
 pub fn hand_over(env: Env, name: String, id: String, heir: Option<String>) -> Result<bool> {

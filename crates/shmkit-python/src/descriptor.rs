@@ -53,7 +53,7 @@ impl<'py> Target<'py> {
         Ok(if read_only == Some(true) { Access::ReadOnly } else { Access::ReadWrite })
     }
 
-    /// What the descriptor says of this; `None` where there is none, or it says nothing.
+    /// What the descriptor says of this; `None` if there is none, or it says nothing.
     pub(crate) fn get<T>(&self, key: &str) -> PyResult<Option<T>>
     where
         T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,

@@ -80,7 +80,7 @@ impl Handle {
         &self.name
     }
 
-    /// Takes the lock; `None` where the time is over.
+    /// Takes the lock; `None` if the time is over.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         py: Python<'_>,

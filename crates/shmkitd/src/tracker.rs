@@ -66,7 +66,7 @@ struct TrackerRole {
 }
 
 impl TrackerRole {
-    /// `None` where another tracker is at it.
+    /// `None` if another tracker is at it.
     fn take(ledgers: &LedgerDirectory) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
         // Whoever starts a tracker has a ledger there, unless somebody removed it.

@@ -321,7 +321,7 @@ unsafe fn run_from_call_buffer(
     let Some(call_buffer) = (unsafe { data.cast::<CallBuffer>().cast_const().as_ref() }) else {
         return ptr::null_mut();
     };
-    let act = |all: &mut All| -> Outcome<()> {
+    let run = |all: &mut All| -> Outcome<()> {
         let key = call_buffer.key.get(..(call_buffer.key_len as usize).min(CALL_KEY)).unwrap_or_default();
         let value = call_buffer.values.get(call_buffer.value_at as usize..).unwrap_or_default();
         let value = value.get(..call_buffer.value_len as usize).unwrap_or_default();
@@ -330,7 +330,7 @@ unsafe fn run_from_call_buffer(
         function(open, key, kind, value::normal(kind, value))
     };
     let done = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => act(&mut all),
+        Ok(mut all) => run(&mut all),
         Err(_) => Err(shmkit::Error::own("ERR_SHM_REFUSED", "the runtime refused the call")),
     });
     if let Err(error) = done {

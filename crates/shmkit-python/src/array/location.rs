@@ -189,7 +189,7 @@ pub(super) fn locate(
     Location::dense(dtype, shape, expectation.fortran.unwrap_or(false), start).within(segment).raise(py)
 }
 
-/// What a descriptor says; `None` where it says nothing.
+/// What a descriptor says; `None` if it says nothing.
 fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Location>> {
     let Some(shape) = target.get::<Bound<'_, PyAny>>("shape")? else { return Ok(None) };
     let shape = shape_of(&shape)?;
@@ -209,7 +209,7 @@ fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Location>> 
     Ok(Some(Location { dtype, shape, strides, offset, start }))
 }
 
-/// What its header says; `None` where it has none.
+/// What its header says; `None` if it has none.
 fn header_of(segment: &Segment) -> Result<Option<Location>> {
     let name = segment.name().as_str();
     let own = |code, message: String| Error::own(code, message).about(name);

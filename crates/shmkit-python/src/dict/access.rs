@@ -131,11 +131,15 @@ impl Opened {
     }
 
     /// With the lock.
-    pub(super) fn locked<T>(&self, py: Python<'_>, act: impl FnOnce(&Locked) -> PyResult<T>) -> PyResult<T> {
+    pub(super) fn locked<T>(
+        &self,
+        py: Python<'_>,
+        operation: impl FnOnce(&Locked) -> PyResult<T>,
+    ) -> PyResult<T> {
         let (dict, lock) = self.writable(py)?;
         let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
         let mut locked = Locked { dict, hold };
-        let result = act(&locked);
+        let result = operation(&locked);
         let released = locked.hold.release(Left::Consistent).raise(py);
         result.and_then(|value| released.map(|()| value))
     }

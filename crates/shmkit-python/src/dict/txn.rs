@@ -93,9 +93,9 @@ impl DictTxn {
     }
 
     /// While it is running. What is done there runs no Python, which could come back here.
-    fn with<T>(&self, py: Python<'_>, act: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
+    fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
         let result = match &mut *self.stage() {
-            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(act(body)),
+            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(operation(body)),
             _ => None,
         };
         let message = "the transaction is not running: it is for the inside of its `with` alone";
@@ -310,7 +310,7 @@ impl DictTxn {
         self.copy(py)
     }
 
-    /// Adds to a number, from 0 where there is none, and returns the sum.
+    /// Adds to a number, from 0 if there is none, and returns the sum.
     #[pyo3(signature = (key, by = Given::Not))]
     fn increment<'py>(&self, key: &Bound<'py, PyAny>, by: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();

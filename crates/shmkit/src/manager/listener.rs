@@ -62,7 +62,7 @@ impl Listener {
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by the address, `ERR_INVALID_ARG_VALUE` for a host that is not
-    /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
+    /// this machine's own; `ERR_SHM_BUSY` if it would take longer than `patience`.
     pub(super) fn bind(
         address: &Address,
         ledgers: &LedgerDirectory,

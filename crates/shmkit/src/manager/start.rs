@@ -78,7 +78,7 @@ impl Instructions {
     /// What the starter said on a server's standard input.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where that is not it, or nothing.
+    /// `ERR_SHM_PROTOCOL` if that is not it, or nothing.
     pub fn read(stdin: &mut impl Read) -> Result<Self> {
         let mut frames = Frames::default();
         let mut chunk = [0; 1024];
@@ -191,8 +191,8 @@ impl Server {
     /// when it ends, is for a thread that may wait to see, by what else is returned.
     ///
     /// # Errors
-    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` where the program cannot be
-    /// started; `ERR_SHM_BUSY` where something would have to be waited for longer than `patience`.
+    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` if the program cannot be
+    /// started; `ERR_SHM_BUSY` if something would have to be waited for longer than `patience`.
     pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
         let ledgers = LedgerDirectory::default();
         let ledger = PreparedLedger::new(&ledgers, patience)?;
@@ -281,7 +281,7 @@ fn failed(program: &Path, why: &str) -> Error {
     Error::own("ERR_SHM_START", format!("the manager's process '{}' {why}", program.display()))
 }
 
-/// `None` where none came.
+/// `None` if none came.
 fn read_start_message(mut socket: &UnixStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();

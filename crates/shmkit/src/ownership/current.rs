@@ -41,7 +41,7 @@ pub fn current() -> Result<Arc<Ledger>> {
 /// Makes the ledger that the starter prepared the ledger of this process.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub fn take_over(token: Token, file: OwnedFd) -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     hook();

@@ -120,7 +120,7 @@ impl LedgerDirectory {
     /// Makes the directory of the ledgers if it does not exist.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn make(&self) -> Result<()> {
         match dir::make(&self.path) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),

@@ -54,7 +54,7 @@ impl Ledger {
     /// This process's ledger, which its starter prepared and locked.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn take_over(ledgers: LedgerDirectory, token: Token, file: OwnedFd) -> Result<Self> {
         Self::take_over_with_descriptor(ledgers, token, file, None)
     }
@@ -159,7 +159,7 @@ impl Ledger {
     /// has changed.
     ///
     /// # Errors
-    /// `ERR_SHM_BUSY`; else what the system says.
+    /// `ERR_SHM_BUSY`; else the system's.
     pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
         // While this is held, no ledger is removed: if the heir is dead, a reaper finds the segment in its ledger.
         let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;

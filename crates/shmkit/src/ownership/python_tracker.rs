@@ -56,7 +56,7 @@ pub(crate) fn forget() {
 /// copied; a later call takes the place of the one before.
 ///
 /// # Errors
-/// `EBADF`; `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+/// `EBADF`; `ERR_INVALID_ARG_VALUE` if it is no pipe that can be written to.
 pub fn join(descriptor: i32, format: Format) -> Result<()> {
     let refuse = |why: &str| {
         let message = format!("descriptor {descriptor} is not a resource tracker's: {why}");

@@ -126,7 +126,7 @@ pub(super) enum Owners {
 /// Reads all ledgers for the owners of a segment.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners> {
     let mut owners = Owners::None;
     for token in locked.tokens()? {

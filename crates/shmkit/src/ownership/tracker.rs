@@ -226,7 +226,7 @@ fn launch(program: &Result<PathBuf, String>) -> Result<Child, String> {
     spawn(program, c"tracker").map_err(|error| format!("'{}': {error}", program.display()))
 }
 
-/// Returns when the tracker can be connected to; `None` where it ended because there is another one.
+/// Returns when the tracker can be connected to; `None` if it ended because there is another one.
 fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
     let said = child.stdout.take().map(read_output).unwrap_or_default();
     if said == READY {

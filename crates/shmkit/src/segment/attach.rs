@@ -26,8 +26,8 @@ impl Segment {
     ///
     /// # Errors
     /// `ENOENT`, `EACCES`; `ERR_SHM_FOREIGN` for another user's without `foreign`; `ERR_SHM_EMPTY` for
-    /// one whose creator never gave it a size; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_UNLINKED` where the name
-    /// belongs to another segment than `expect`; `ENOSPC` where its holes cannot be reserved.
+    /// one whose creator never gave it a size; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_UNLINKED` if the name
+    /// belongs to another segment than `expect`; `ENOSPC` if its holes cannot be reserved.
     pub fn attach(name: &Name, options: &AttachOptions) -> Result<Self> {
         Self::attach_inner(name, options).map_err(|error| error.about(name.as_str()))
     }
@@ -91,7 +91,7 @@ impl Segment {
     /// and nobody waits, because a segment appears whole.
     ///
     /// # Errors
-    /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
+    /// `ERR_SHM_SIZE` if the existing one is smaller than `size`; else as `create` and `attach`.
     pub fn create_or_attach(size: usize, options: &CreateOptions) -> Result<Self> {
         Self::create_or_attach_inner(size, size, options, None)
     }

@@ -91,7 +91,7 @@ pub(crate) fn write(bytes: SharedBytes<'_>, kind: Kind) -> Result<()> {
 /// What the file of an open handle holds.
 ///
 /// # Errors
-/// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; what the system says.
+/// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; else the system's.
 pub(crate) fn read(of: impl AsFd) -> Result<Kind> {
     let mut header = [0; HEADER];
     let read = file::read_at(of, &mut header, 0).map_err(system_error("read"))?;

@@ -77,7 +77,7 @@ impl Mapping {
     /// Lets a private view show what the segment holds now, also where it was written to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn refresh(&self) -> Result<()> {
         self.range.as_ref().map_or(Ok(()), Range::refresh).map_err(system_error("madvise"))
     }

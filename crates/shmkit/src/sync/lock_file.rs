@@ -27,7 +27,7 @@ pub struct LockFile {
 }
 
 impl LockFile {
-    /// The one of the name in the options, made where there is none.
+    /// The one of the name in the options, created if it does not exist.
     pub(super) fn create_or_attach(kind: Kind, options: &CreateOptions) -> Result<Self> {
         let segment = Segment::create_or_attach_with(PAGE, options, |bytes| lock_header::write(bytes, kind))?;
         Self::open(segment, |found| found == kind)

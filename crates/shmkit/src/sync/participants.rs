@@ -40,7 +40,7 @@ impl LockFile {
     /// Takes a slot, and clears away what a dead participant left in it; the new owner as the lock's word has it.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY`; `ENOSPC` where the file cannot grow; what else the system says.
+    /// `ERR_SHM_TOO_MANY`; `ENOSPC` if the file cannot grow; else the system's.
     pub(super) fn join(&self) -> Result<u32> {
         for slot in 0..SLOTS {
             if !self.segment().lock_number(slot)? {

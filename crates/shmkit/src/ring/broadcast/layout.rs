@@ -63,7 +63,7 @@ impl Layout {
         FORM.slot(&self.items, index) + self.items.item_at()
     }
 
-    /// Where a count is; `None` where there is none.
+    /// Where a count is; `None` if there is none.
     pub(super) fn count(&self, count: Count) -> Option<usize> {
         Some(match count {
             Count::Mark(index) => return (index < self.items.slots).then(|| FORM.slot(&self.items, index)),

@@ -48,7 +48,7 @@ impl SharedBroadcast {
     /// he left is put in order: for one who tries again and again and does not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, awaited: Awaited, suspect: &mut Suspect) -> Result<bool> {
         loop {
             match self.look(awaited)? {

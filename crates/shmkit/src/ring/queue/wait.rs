@@ -29,7 +29,7 @@ impl SharedQueue {
     /// his slot is taken from him: for one who tries again and again and does not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
         loop {
             match protocol::look(self, side)? {

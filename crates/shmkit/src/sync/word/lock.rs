@@ -82,7 +82,7 @@ pub enum Left {
     AsFound,
 }
 
-/// Lets go of the lock, and wakes one who sleeps; false, and nothing done, where `me` does not have it.
+/// Lets go of the lock, and wakes one who sleeps; false, and nothing done, if `me` does not have it.
 #[must_use]
 pub fn unlock<W: Word>(word: &W, me: u32, left: Left) -> bool {
     let unlocked = update(word, |seen| {

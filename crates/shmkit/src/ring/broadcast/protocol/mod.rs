@@ -95,11 +95,11 @@ pub trait BroadcastMemory {
     fn slots(&self) -> u32;
     /// Whether the writer waits for readers.
     fn blocks(&self) -> bool;
-    /// `None` where there is none.
+    /// `None` if there is none.
     fn word(&self, field: Field) -> Option<&Self::Word>;
-    /// `None` where there is none, or it is no count.
+    /// `None` if there is none, or it is no count.
     fn count(&self, count: Count) -> Option<i64>;
-    /// Nothing that was stored before is seen after it. `None` where there is none.
+    /// Nothing that was stored before is seen after it. `None` if there is none.
     #[must_use]
     fn put(&self, count: Count, value: i64) -> Option<()>;
 }

@@ -138,7 +138,7 @@ fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Optio
     Ok(slowest.filter(|_| writer.next >= limit))
 }
 
-/// Who is in the writer's way, and its word; `None` where it can go on, or never will.
+/// Who is in the writer's way, and its word; `None` if it can go on, or never will.
 ///
 /// # Errors
 /// `Damaged`

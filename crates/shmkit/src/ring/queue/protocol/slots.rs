@@ -55,7 +55,7 @@ pub fn claim<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
     Err(Damaged)
 }
 
-/// Leaves an item in a claimed slot; false where the slot was taken away.
+/// Leaves an item in a claimed slot; false if the slot was taken away.
 ///
 /// # Errors
 /// `Damaged`
@@ -64,7 +64,7 @@ pub fn commit<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<bool
     pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, FULL), Side::Items)
 }
 
-/// Leaves nothing in a claimed slot; false where it was taken away.
+/// Leaves nothing in a claimed slot; false if it was taken away.
 ///
 /// # Errors
 /// `Damaged`
@@ -73,7 +73,7 @@ pub fn abandon<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<boo
     pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, SKIP), Side::Items)
 }
 
-/// Gives a taken slot back; false where it was taken away.
+/// Gives a taken slot back; false if it was taken away.
 ///
 /// # Errors
 /// `Damaged`
