@@ -293,12 +293,12 @@ const _: () = assert!(size_of::<CallBuffer>() == 96 + 2 * CALL_VALUE);
 type CallBufferFn = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
 /// `set_laid()`, with the lock: sets what is in the call buffer.
-fn set_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+fn set_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.set(key, kind, value).map(|_| ())
 }
 
 /// `stage_laid()`, with the lock: stages what is in the call buffer.
-fn stage_from_call_buffer(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
+fn stage_laid(open: &mut Open, key: &[u8], kind: u8, value: &[u8]) -> Outcome<()> {
     open.dict.stage(&mut open.batch, key, kind, value)
 }
 
@@ -417,7 +417,7 @@ macro_rules! callbacks {
             unsafe { $run(env, info, $raw) }
         })*
 
-        /// Their names, and what they do.
+        /// The functions by their names in JavaScript, which are those of the Rust functions in `callbacks!`.
         const CALLBACKS: &[(&std::ffi::CStr, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value)] =
             &[$((name_of(concat!(stringify!($raw), "\0")), $name)),*];
     };
@@ -434,10 +434,10 @@ callbacks! {
     dict_get => run(get),
     dict_has => run(has),
     dict_set => run(set),
-    dict_set_laid => run_from_call_buffer(set_from_call_buffer),
+    dict_set_laid => run_from_call_buffer(set_laid),
     dict_delete => run(delete),
     dict_stage => run(stage),
-    dict_stage_laid => run_from_call_buffer(stage_from_call_buffer),
+    dict_stage_laid => run_from_call_buffer(stage_laid),
     dict_stage_delete => run(stage_delete),
     dict_matches => run(matches),
 }
