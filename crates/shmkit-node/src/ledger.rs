@@ -44,7 +44,7 @@ fn listeners() -> std::sync::MutexGuard<'static, Vec<Listener>> {
 }
 
 /// Tells the first environment that still is one.
-fn tell(why: String) {
+fn notify_listeners(why: String) {
     listeners()
         .drain(..)
         .rev()
@@ -66,7 +66,7 @@ fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {
-    let owns = || ownership::process()?.owns(identity_from(&id)?);
+    let owns = || ownership::current()?.owns(identity_from(&id)?);
     owns().map_err(|error| to_js(&env, error))
 }
 
@@ -93,13 +93,13 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
 
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
-    let ledger = ownership::process()?;
+    let ledger = ownership::current()?;
     tracker::ensure(ledger.ledgers(), ledger.token(), || {
         let (program, tracked) = program();
         tracked.then(|| tracker::Start {
             program,
             on_trouble: Box::new(|why| {
-                tell(format!(
+                notify_listeners(format!(
                     "the resource tracker cannot be started, so what this process leaves when it is killed stays \
                      until another one that uses shmkit starts, or collectGarbage() is called: {why}"
                 ));

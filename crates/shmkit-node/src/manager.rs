@@ -38,7 +38,7 @@ struct Life {
 
 impl Life {
     fn starts(&mut self, started: std::result::Result<(), shmkit::Error>) {
-        self.starting.drain(..).for_each(|waiting| waiting.resolve(tell(started.clone())));
+        self.starting.drain(..).for_each(|waiting| waiting.resolve(started_result(started.clone())));
         self.started = Some(started);
     }
 
@@ -48,7 +48,7 @@ impl Life {
     }
 }
 
-fn tell(started: std::result::Result<(), shmkit::Error>) -> Started {
+fn started_result(started: std::result::Result<(), shmkit::Error>) -> Started {
     Box::new(move |env| started.map_err(|error| to_rejection(&env, error)))
 }
 
@@ -140,7 +140,7 @@ pub fn manager_started<'env>(env: &'env Env, server: &ServerHandle) -> Result<Ob
     let (deferred, promise) = env.create_deferred::<(), Started>()?;
     let mut life = lock(&server.life);
     match life.started.clone() {
-        Some(started) => deferred.resolve(tell(started)),
+        Some(started) => deferred.resolve(started_result(started)),
         None => life.starting.push(deferred),
     }
     Ok(promise)
@@ -238,7 +238,7 @@ pub fn hear_manager(env: Env, conversation: &mut ConversationHandle, bytes: Uint
     })
 }
 
-/// Ends this process's ownership of a segment that a manager has tracked; false where that one is dead and forgotten.
+/// Ends this process's ownership of a segment that a manager has tracked; false if that one is dead and forgotten.
 /// `heir` is what it returned: the token of its ledger, if it has one.
 #[napi]
 pub fn hand_over(env: Env, name: String, id: String, heir: Option<String>) -> Result<bool> {

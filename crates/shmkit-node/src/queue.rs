@@ -174,7 +174,7 @@ pub fn queue_recover(env: Env, queue: &QueueHandle, index: u32, seen: u32) -> Re
 /// Who has a slot.
 #[napi(object)]
 pub struct QueueHolder {
-    /// The process, in its own PID namespace; 0 where that is not known.
+    /// The process, in its own PID namespace; 0 if that is not known.
     pub pid: u32,
     /// Whether it is dead: the next one who comes across the slot gets it.
     pub died: bool,

@@ -125,9 +125,9 @@ impl<R: Ring + 'static> Open<R> {
     }
 
     /// Does something with it, if it is open.
-    pub(crate) fn with<T>(&self, env: &Env, act: impl FnOnce(&Arc<R>) -> Outcome<T>) -> Result<T> {
+    pub(crate) fn with<T>(&self, env: &Env, operation: impl FnOnce(&Arc<R>) -> Outcome<T>) -> Result<T> {
         let open = self.ring.as_ref().ok_or_else(|| closed(self.name.as_str()));
-        open.and_then(act).map_err(|error| to_js(env, error.about(self.name.as_str())))
+        open.and_then(operation).map_err(|error| to_js(env, error.about(self.name.as_str())))
     }
 
     pub(crate) fn facts(&self, open: &R) -> RingFacts {

@@ -17,7 +17,7 @@ use crate::forks;
 use crate::wait_queue::{Stop, Turn, WaitQueue};
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 
-/// What is locked: a segment by the file beside it, or a mutex, by its own.
+/// What is locked: a segment, by its sidecar lock, or a mutex, by its own file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Beside(Identity),
@@ -48,8 +48,8 @@ impl Handle {
         Self::known(Key::Mutex(lock.file().id()), lock, name, None)
     }
 
-    /// This process's handle on the lock beside a segment, which `of` has open.
-    pub(crate) fn beside<T: Any + Send + Sync>(
+    /// This process's handle on the sidecar lock of a segment, which `of` has open.
+    pub(crate) fn sidecar<T: Any + Send + Sync>(
         py: Python<'_>,
         segment: &Segment,
         of: &Arc<T>,
@@ -80,7 +80,7 @@ impl Handle {
         &self.name
     }
 
-    /// Takes the lock; `None` where the time is over.
+    /// Takes the lock; `None` if the time is over.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         py: Python<'_>,

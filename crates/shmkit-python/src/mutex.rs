@@ -41,7 +41,7 @@ impl SharedMutex {
 
 #[pymethods]
 impl SharedMutex {
-    /// The mutex of this name, made where there is none.
+    /// The mutex of this name, created if it does not exist.
     #[staticmethod]
     #[pyo3(signature = (name, *, mode = 0o600, track = true))]
     fn create_or_attach(py: Python<'_>, name: &str, mode: u32, track: bool) -> PyResult<Self> {

@@ -33,7 +33,7 @@ pub(crate) fn create_options(
 pub(crate) fn ledger(py: Python<'_>) -> shmkit::Result<Arc<Ledger>> {
     static LOOKED: AtomicU32 = AtomicU32::new(u32::MAX);
     // With the GIL: a child that is forked before the descriptor is noted would keep it, and this process seem to live.
-    let ledger = ownership::process()?;
+    let ledger = ownership::current()?;
     let forks = forks::count();
     if LOOKED.swap(forks, Ordering::AcqRel) != forks {
         let _ = py.detach(|| ownership::reap(ledger.ledgers(), PATIENCE)); // the next one will

@@ -53,7 +53,7 @@ impl<T> Found<T> {
         }
     }
 
-    /// What there was; `None` where it has ended, an exception where that was late.
+    /// What there was; `None` if it has ended, an exception where that was late.
     pub(crate) fn in_time(self, py: Python<'_>, name: &str) -> PyResult<Option<T>> {
         match self {
             Found::There(there) => Ok(Some(there)),

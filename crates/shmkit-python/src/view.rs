@@ -69,7 +69,7 @@ pub(crate) fn write(bytes: SharedBytes<'_>, value: &Bound<'_, PyAny>, offset: us
     bytes.store(offset, &contents(value)?).ok_or_else(outside)
 }
 
-/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` where they are not all
+/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` if they are not all
 /// inside of both.
 pub(crate) fn copy_into(
     bytes: SharedBytes<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn copy_into(
     if fits { unsafe { bytes.copy_to(at, target.data().add(offset), len) } } else { None }
 }
 
-/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` where they are not all inside.
+/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` if they are not all inside.
 pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<Option<Vec<u8>>> {
     let mut copy = vec![0; len.min(segment.size())];
     // SAFETY: the target is a vector of this frame, as long as what is asked for, or else there is nothing.

@@ -1,4 +1,4 @@
-//! The threads of one process in front of a lock: first come, first served.
+//! The threads of one process that wait for a lock: first come, first served.
 //!
 //! Its state is only touched by who holds the GIL, so a fork finds it whole; what it says is then the parent's.
 
@@ -14,11 +14,11 @@ use shmkit::sync::word::Word;
 use crate::forks;
 use crate::waiting::Deadline;
 
-/// The queue, and who is through.
+/// The waiting threads, and those that have the lock.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
     state: Mutex<State>,
-    /// Changed when somebody goes; slept on.
+    /// The wake word of the waiting threads; changed when a thread leaves.
     wake_word: AtomicU32,
 }
 
@@ -173,7 +173,7 @@ impl WaitQueue {
         true
     }
 
-    /// Wakes those who wait, to look whose turn it is.
+    /// Wakes the waiting threads, each of which checks whether it is next.
     fn wake_all(&self) {
         self.wake_word.fetch_add(1, Ordering::SeqCst);
         if !self.state().queue.is_empty() {

@@ -153,12 +153,11 @@ fn who_waits_elsewhere_is_woken_and_may_call_it_off() {
     let _watchdog = Watchdog::new(60);
     let named = Named::new();
     let (queue, other) = (create(&named, 1, false), attach(&named));
-    let mut sleepers = WaiterThreads::default();
+    let mut threads = WaiterThreads::default();
     let (told, tells) = std::sync::mpsc::channel();
     let waiting =
-        sleepers.wait(queue.wait(Side::Items), move || told.send(()).expect("heard")).expect("a thread");
-    let called_off =
-        sleepers.wait(queue.wait(Side::Items), || panic!("it was called off")).expect("a thread");
+        threads.wait(queue.wait(Side::Items), move || told.send(()).expect("heard")).expect("a thread");
+    let called_off = threads.wait(queue.wait(Side::Items), || panic!("it was called off")).expect("a thread");
     assert!(called_off.settle().is_none());
     assert!(push(&other, 7));
     tells.recv_timeout(PATIENCE).expect("woken");

@@ -162,7 +162,7 @@ fn attach(name: &Named) -> Segment {
     Segment::attach(&name.0, &AttachOptions::default()).expect("attached")
 }
 
-fn beside(segment: &Segment) -> Arc<SharedLock> {
+fn sidecar(segment: &Segment) -> Arc<SharedLock> {
     Arc::new(SharedLock::sidecar(segment).expect("a lock"))
 }
 
@@ -170,7 +170,7 @@ fn beside(segment: &Segment) -> Arc<SharedLock> {
 fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
     let name = Named::new();
     let (one, two) = (segment(&name), attach(&name));
-    let (first, second) = (beside(&one), beside(&two));
+    let (first, second) = (sidecar(&one), sidecar(&two));
     assert_eq!(first.file().kind(), Kind::Sidecar(one.id()));
     assert_eq!(first.file().id(), second.file().id());
     assert!(first.file().created() && !second.file().created());
@@ -188,39 +188,39 @@ fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
 fn two_segments_of_one_name_never_share_a_lock() {
     let name = Named::new();
     let (old, never_locked) = (segment(&name), attach(&name));
-    let first = beside(&old);
+    let first = sidecar(&old);
     shmkit::ownership::unlink(&name.0, old.id()).expect("unlinked");
     assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     let new = segment(&name);
-    let second = beside(&new);
+    let second = sidecar(&new);
     assert_ne!(first.file().id(), second.file().id());
     assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
     assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
     assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     drop(first);
     assert!(name.sidecar_path().exists(), "whoever leaves the old one leaves the new one alone");
-    assert_eq!(beside(&attach(&name)).file().id(), second.file().id());
+    assert_eq!(sidecar(&attach(&name)).file().id(), second.file().id());
 }
 
 #[test]
 fn a_lock_that_an_earlier_segment_left_is_replaced() {
     let name = Named::new();
     let old = segment(&name);
-    let first = beside(&old);
+    let first = sidecar(&old);
     fs::remove_file(name.path()).expect("removed by somebody who knows of no locks");
     let new = segment(&name);
-    let second = beside(&new);
+    let second = sidecar(&new);
     assert_ne!(first.file().id(), second.file().id());
     assert_eq!(second.file().kind(), Kind::Sidecar(new.id()));
     drop(first);
-    assert_eq!(beside(&attach(&name)).file().id(), second.file().id());
+    assert_eq!(sidecar(&attach(&name)).file().id(), second.file().id());
 }
 
 #[test]
 fn a_lock_whose_segment_somebody_removed_goes_with_who_leaves_it() {
     let name = Named::new();
     let segment = segment(&name);
-    let (first, second) = (beside(&segment), beside(&segment));
+    let (first, second) = (sidecar(&segment), sidecar(&segment));
     drop(first);
     assert!(name.sidecar_path().exists(), "its segment is there");
     fs::remove_file(name.path()).expect("removed by somebody who knows of no locks");
@@ -255,7 +255,7 @@ fn nobody_gets_a_lock_of_his_own_while_its_segment_is_unlinked() {
     let name = Named::new();
     for round in 0..300 {
         let segment = segment(&name);
-        let early = beside(&segment);
+        let early = sidecar(&segment);
         let handles: Vec<_> = (0..3).map(|_| attach(&name)).collect();
         thread::scope(|scope| {
             let late: Vec<_> =

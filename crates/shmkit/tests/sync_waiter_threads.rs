@@ -22,7 +22,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
     let locks: Vec<_> = (0..tickets).map(|_| name.mutex()).collect();
     let first = name.mutex();
     take(&first, Want::Write);
-    let mut sleepers = WaiterThreads::with_capacity(capacity);
+    let mut threads = WaiterThreads::with_capacity(capacity);
     let (done, over) = channel();
     let waiting: Vec<_> = locks
         .iter()
@@ -32,7 +32,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
             let told = move || {
                 let _ = done.send(number);
             };
-            sleepers.wait(lock.wait(Want::Write), told).expect("a thread")
+            threads.wait(lock.wait(Want::Write), told).expect("a thread")
         })
         .collect();
     until_awaited(&name.path());
@@ -68,11 +68,11 @@ fn settling_races_with_completion(capacity: usize) {
     let _watchdog = Watchdog::new(120);
     let (name, mut numbers) = (Named::new(), Numbers(0x5eed));
     let (holder, lock) = (name.mutex(), name.mutex());
-    let mut sleepers = WaiterThreads::with_capacity(capacity);
+    let mut threads = WaiterThreads::with_capacity(capacity);
     let (mut had, mut called_off) = (0, 0);
     for round in 0..800 {
         take(&holder, Want::Write);
-        let ticket = sleepers.wait(lock.wait(Want::Write), || ()).expect("a thread");
+        let ticket = threads.wait(lock.wait(Want::Write), || ()).expect("a thread");
         let spins = numbers.below(20_000);
         if round % 3 == 0 {
             let any_moment = Duration::from_micros(numbers.below(300));
@@ -109,10 +109,10 @@ fn who_is_called_off_while_others_read_lets_go_of_the_lock() {
     let _watchdog = Watchdog::new(60);
     let name = Named::new();
     let (reader, writer, third) = (name.mutex(), name.mutex(), name.mutex());
-    let mut sleepers = WaiterThreads::default();
+    let mut threads = WaiterThreads::default();
     for _ in 0..20 {
         take(&reader, Want::Read);
-        let ticket = sleepers.wait(writer.wait(Want::Write), || ()).expect("a thread");
+        let ticket = threads.wait(writer.wait(Want::Write), || ()).expect("a thread");
         let until = Instant::now() + PATIENCE;
         while third.try_lock(Want::Read).expect("no error").is_some() {
             third.unlock_read().expect("it read");
@@ -134,15 +134,15 @@ fn what_still_waits_ends_with_its_threads_and_has_nothing() {
     let (holder, lock, reads) = (name.mutex(), name.mutex(), name.mutex());
     take(&holder, Want::Write);
     for capacity in [0, 1] {
-        let mut sleepers = WaiterThreads::with_capacity(capacity);
+        let mut threads = WaiterThreads::with_capacity(capacity);
         let told = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&told);
-        let one = sleepers.wait(lock.wait(Want::Write), move || tell.store(true, Ordering::Relaxed));
-        let two = sleepers.wait(reads.wait(Want::Read), || ());
+        let one = threads.wait(lock.wait(Want::Write), move || tell.store(true, Ordering::Relaxed));
+        let two = threads.wait(reads.wait(Want::Read), || ());
         if capacity == 0 {
             until_awaited(&name.path());
         }
-        drop(sleepers);
+        drop(threads);
         assert_eq!((one.expect("a thread").settle(), two.expect("a thread").settle()), (None, None));
         assert!(!told.load(Ordering::Relaxed));
     }
@@ -157,7 +157,7 @@ fn all_who_wait_for_an_event_are_released_though_it_is_cleared_at_once() {
     let event = || Arc::new(SharedEvent::create_or_attach(&name.options()).expect("an event"));
     let setter = event();
     for capacity in [0, 1] {
-        let mut sleepers = WaiterThreads::with_capacity(capacity);
+        let mut threads = WaiterThreads::with_capacity(capacity);
         let released = Arc::new(Mutex::new(0));
         let (done, over) = channel();
         let waiting: Vec<_> = (0..150)
@@ -167,7 +167,7 @@ fn all_who_wait_for_an_event_are_released_though_it_is_cleared_at_once() {
                     *released.lock().expect("no panic") += 1;
                     let _ = done.send(());
                 };
-                sleepers.wait(event.wait(event.generation()), told).expect("a thread")
+                threads.wait(event.wait(event.generation()), told).expect("a thread")
             })
             .collect();
         thread::scope(|scope| {

@@ -42,22 +42,22 @@ pub(crate) fn run() -> io::Result<()> {
     daemon::detach(daemon::Kept::Nothing)?;
     let termination = signal::terminations()?;
     let ledgers = LedgerDirectory::default();
-    let Some(place) = TrackerLock::take(&ledgers)? else { return Ok(()) };
-    let served = serve(&ledgers, &place, &termination);
-    place.leave();
+    let Some(role) = TrackerRole::take(&ledgers)? else { return Ok(()) };
+    let served = serve(&ledgers, &role, &termination);
+    role.leave();
     // This removes the directory too, where nothing is left in it.
     let _ = reap(&ledgers, LAST_PATIENCE);
     served
 }
 
-fn serve(ledgers: &LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<()> {
-    let mut tracker = Tracker::new(ledgers.clone(), place, termination)?;
+fn serve(ledgers: &LedgerDirectory, role: &TrackerRole, termination: &OwnedFd) -> io::Result<()> {
+    let mut tracker = Tracker::new(ledgers.clone(), role, termination)?;
     daemon::report(READY)?;
-    tracker.serve(place)
+    tracker.serve(role)
 }
 
 /// Being the one tracker: its locked file and its socket.
-struct TrackerLock {
+struct TrackerRole {
     directory: PathBuf,
     lock: File,
     listener: UnixListener,
@@ -65,8 +65,8 @@ struct TrackerLock {
     socket: u64,
 }
 
-impl TrackerLock {
-    /// `None` where another tracker is at it.
+impl TrackerRole {
+    /// `None` if another tracker is at it.
     fn take(ledgers: &LedgerDirectory) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
         // Whoever starts a tracker has a ledger there, unless somebody removed it.
@@ -81,7 +81,7 @@ impl TrackerLock {
                 let listening =
                     listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
                 let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
-                return Ok(Some(TrackerLock { directory, lock, listener, socket }));
+                return Ok(Some(TrackerRole { directory, lock, listener, socket }));
             }
         }
     }
@@ -177,9 +177,9 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn new(ledgers: LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<Self> {
+    fn new(ledgers: LedgerDirectory, role: &TrackerRole, termination: &OwnedFd) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(&place.listener, LISTENER, Interest::Read)?;
+        poller.add(&role.listener, LISTENER, Interest::Read)?;
         poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
@@ -196,28 +196,28 @@ impl Tracker {
         })
     }
 
-    fn serve(&mut self, place: &TrackerLock) -> io::Result<()> {
+    fn serve(&mut self, role: &TrackerRole) -> io::Result<()> {
         let mut ready = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
             self.poller.wait(&mut ready, Some(wait))?;
             for key in ready.drain(..) {
                 match key {
-                    LISTENER => self.accept(&place.listener),
+                    LISTENER => self.accept(&role.listener),
                     TERMINATION => return Ok(()), // its clients start another
                     client => self.read_token(client),
                 }
             }
             self.check_dying();
             if Instant::now() >= self.round {
-                if !place.is_there() {
+                if !role.is_there() {
                     return Ok(()); // nobody can find it any more
                 }
                 self.check_all();
-                self.accept_again(&place.listener);
+                self.accept_again(&role.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || place.leave()).unwrap_or(false) {
+                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || role.leave()).unwrap_or(false) {
                     return Ok(());
                 }
                 self.alone_since = None;

@@ -107,12 +107,12 @@ impl Broadcast {
         enlisted.expect("whole").expect("there is no other writer")
     }
 
-    /// Nobody needs to be told of a bell that is rung for nothing, so a sleep ends by it or never.
+    /// A wake word that changes without a reason need not wake a reader, so a sleep ends by a real one or never.
     fn sleep(&self, side: Side, announced: u32) {
         self.word(side.wake_word()).expect("a word").wait(announced, LONG);
     }
 
-    /// False where it has ended.
+    /// False if it has ended.
     fn publish(&self, writer: &mut Writer, item: u32, dead: &[u32]) -> bool {
         loop {
             match protocol::claim(self, writer).expect("whole") {
@@ -142,7 +142,7 @@ impl Broadcast {
         reader.expect("whole").expect("room for a reader")
     }
 
-    /// The next item as its two halves; `None` where it has ended.
+    /// The next item as its two halves; `None` if it has ended.
     fn next(&self, reader: &mut Reader, me: u32, dead: &[u32]) -> Option<[u32; 2]> {
         loop {
             match protocol::next(self, reader).expect("whole") {

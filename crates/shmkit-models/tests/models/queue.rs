@@ -124,7 +124,7 @@ impl Queue {
         }
     }
 
-    /// False where it has ended.
+    /// False if it has ended.
     fn push(&self, me: u32, item: u32, dead: &[u32]) -> bool {
         let Some(position) = self.claim(me, dead) else { return false };
         // SAFETY: the slot is claimed; loom checks that nobody else is here.
@@ -210,7 +210,7 @@ fn two_consumers_who_sleep_both_get_one() {
     });
 }
 
-/// The second slot is full before the first one: the bell for it wakes somebody for nothing.
+/// The second slot is full before the first one: its wake-up is given in vain.
 #[test]
 fn items_that_are_there_in_another_order_wake_all_who_wait_for_them() {
     explore(2, || {

@@ -132,7 +132,8 @@ fn a_generation_that_was_seen_after_a_clear_is_released_by_the_next_set() {
     });
 }
 
-/// How `WaiterThreads` hands work to a thread (`Desk::work` and `Desk::tell`), with these steps in this order.
+/// How `WaiterThreads` hands work to a thread (`WaitQueue::run` and `WaitQueue::wake_thread`), with these steps in
+/// this order.
 #[test]
 fn a_thread_that_is_told_of_work_sleeps_through_none_and_leaves_none_behind() {
     explore(4, || {

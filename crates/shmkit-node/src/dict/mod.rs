@@ -6,7 +6,8 @@ mod value;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::dict::{
-    BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT, rooms,
+    BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT,
+    class_sizes,
 };
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 use shmkit::sync::SharedLock;
@@ -139,7 +140,7 @@ pub fn dict_layout() -> DictLayout {
         limit: word(LIMIT_AT),
         free: word(FREE_AT),
         blocks: BLOCKS_AT as u32,
-        rooms: rooms().map(|room| room as f64).collect(),
+        rooms: class_sizes().map(|room| room as f64).collect(),
         hashed: HASHED_AS_WORDS as u32,
         most: LOOKED_AT as u32,
     }

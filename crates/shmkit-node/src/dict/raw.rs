@@ -266,8 +266,8 @@ fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended
     call.boolean(open.dict.set(&all.key, kind, &all.value)?)
 }
 
-/// Where JavaScript lays what some calls take, which makes them as cheap as a call can be. Of one facade, whose thread alone
-/// uses it.
+/// A buffer in which JavaScript puts the arguments of some calls, which makes them as cheap as a call can be. Of one
+/// facade, whose thread alone uses it.
 #[repr(C)]
 struct CallBuffer {
     number: u32,
@@ -316,12 +316,12 @@ unsafe fn run_from_call_buffer(
     unsafe {
         sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data);
     }
-    // SAFETY: the data are the call buffer's address, or null: its buffer is never collected nor detached, and JavaScript, which
-    // writes to it, waits for this call.
+    // SAFETY: the data are the call buffer's address, or null: its buffer is never collected nor detached, and
+    // JavaScript, which writes to it, waits for this call.
     let Some(call_buffer) = (unsafe { data.cast::<CallBuffer>().cast_const().as_ref() }) else {
         return ptr::null_mut();
     };
-    let act = |all: &mut All| -> Outcome<()> {
+    let run = |all: &mut All| -> Outcome<()> {
         let key = call_buffer.key.get(..(call_buffer.key_len as usize).min(CALL_KEY)).unwrap_or_default();
         let value = call_buffer.values.get(call_buffer.value_at as usize..).unwrap_or_default();
         let value = value.get(..call_buffer.value_len as usize).unwrap_or_default();
@@ -330,7 +330,7 @@ unsafe fn run_from_call_buffer(
         function(open, key, kind, value::normal(kind, value))
     };
     let done = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => act(&mut all),
+        Ok(mut all) => run(&mut all),
         Err(_) => Err(shmkit::Error::own("ERR_SHM_REFUSED", "the runtime refused the call")),
     });
     if let Err(error) = done {
@@ -417,7 +417,7 @@ macro_rules! callbacks {
             unsafe { $run(env, info, $raw) }
         })*
 
-        /// Their names, and what they do.
+        /// The functions by their names in JavaScript, which are those of the Rust functions in `callbacks!`.
         const CALLBACKS: &[(&std::ffi::CStr, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value)] =
             &[$((name_of(concat!(stringify!($raw), "\0")), $name)),*];
     };

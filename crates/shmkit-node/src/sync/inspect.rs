@@ -16,7 +16,7 @@ pub struct LockLook {
     pub set: bool,
     /// Somebody has it.
     pub held: bool,
-    /// That one's process, 0 where nobody knows.
+    /// That one's process, 0 if nobody knows.
     pub holder: u32,
     /// That one is dead.
     pub holder_died: bool,

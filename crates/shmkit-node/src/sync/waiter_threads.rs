@@ -17,7 +17,7 @@ type Over = ThreadsafeFunction<u32, (), u32, Status, false, true>;
 
 /// The threads on which an environment waits without being blocked.
 pub struct NativeSleepers {
-    sleepers: Arc<Mutex<Option<WaiterThreads>>>,
+    threads: Arc<Mutex<Option<WaiterThreads>>>,
     tickets: HashMap<u32, Arc<Ticket>>,
     over: Arc<Over>,
 }
@@ -26,8 +26,8 @@ pub struct NativeSleepers {
 #[napi]
 pub type SleepersHandle = External<NativeSleepers>;
 
-fn locked(sleepers: &Mutex<Option<WaiterThreads>>) -> MutexGuard<'_, Option<WaiterThreads>> {
-    sleepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn locked(threads: &Mutex<Option<WaiterThreads>>) -> MutexGuard<'_, Option<WaiterThreads>> {
+    threads.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// For this environment; `over` is called with the number of each wait that is over. Its threads are joined before the
@@ -35,10 +35,10 @@ fn locked(sleepers: &Mutex<Option<WaiterThreads>>) -> MutexGuard<'_, Option<Wait
 #[napi(ts_args_type = "over: (id: number) => void")]
 pub fn create_sleepers(env: Env, over: Function<'_, u32, ()>) -> Result<SleepersHandle> {
     let over = Arc::new(over.build_threadsafe_function().weak::<true>().build()?);
-    let sleepers = Arc::new(Mutex::new(Some(WaiterThreads::default())));
+    let threads = Arc::new(Mutex::new(Some(WaiterThreads::default())));
     // Added after the function's own, this runs before it: hooks run last in, first out.
-    env.add_env_cleanup_hook(Arc::clone(&sleepers), |sleepers| drop(locked(&sleepers).take()))?;
-    Ok(External::new(NativeSleepers { sleepers, tickets: HashMap::new(), over }))
+    env.add_env_cleanup_hook(Arc::clone(&threads), |threads| drop(locked(&threads).take()))?;
+    Ok(External::new(NativeSleepers { threads, tickets: HashMap::new(), over }))
 }
 
 impl NativeSleepers {
@@ -47,9 +47,9 @@ impl NativeSleepers {
         let done = move || {
             over.call(id, ThreadsafeFunctionCallMode::NonBlocking);
         };
-        let mut sleepers = locked(&self.sleepers);
-        let sleepers = sleepers.get_or_insert_default();
-        self.tickets.insert(id, sleepers.wait(wait, done)?);
+        let mut threads = locked(&self.threads);
+        let threads = threads.get_or_insert_default();
+        self.tickets.insert(id, threads.wait(wait, done)?);
         Ok(())
     }
 }

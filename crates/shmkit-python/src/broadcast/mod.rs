@@ -92,7 +92,7 @@ impl SharedBroadcast {
         &self.layout.items
     }
 
-    /// Publishes the item; false where there was no room in time.
+    /// Publishes the item; false if there was no room in time.
     fn publish_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
         let broadcast = self.broadcast(py)?;
         let attempt = || broadcast.try_publish(item);
@@ -239,7 +239,7 @@ impl SharedBroadcast {
         if self.publish_within(py, bytes.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
     }
 
-    /// Publishes a copy of the item; False where the slowest reader has not read what it would overwrite.
+    /// Publishes a copy of the item; False if the slowest reader has not read what it would overwrite.
     fn try_publish(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
         let bytes = bytes_of(self.items(), item)?;
         self.publish_within(item.py(), bytes.as_bytes(), Deadline::now())

@@ -82,7 +82,7 @@ impl Opened {
         let known = self.state().as_ref().and_then(|state| state.lock.clone());
         let lock = match known {
             Some(lock) => lock,
-            None => Handle::beside(py, dict.segment(), &dict)?,
+            None => Handle::sidecar(py, dict.segment(), &dict)?,
         };
         if let Some(state) = &mut *self.state() {
             state.lock = Some(Arc::clone(&lock));
@@ -90,11 +90,11 @@ impl Opened {
         Ok((dict, lock))
     }
 
-    pub(super) fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+    pub(super) fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
         let dict = self.dict(py)?;
-        match look(&dict, key).raise(py)? {
+        match look_up(&dict, key).raise(py)? {
             Some(found) => Ok(found),
-            None => self.insist(py, &dict, |dict| look(dict, key)),
+            None => self.insist(py, &dict, |dict| look_up(dict, key)),
         }
     }
 
@@ -131,11 +131,15 @@ impl Opened {
     }
 
     /// With the lock.
-    pub(super) fn locked<T>(&self, py: Python<'_>, act: impl FnOnce(&Locked) -> PyResult<T>) -> PyResult<T> {
+    pub(super) fn locked<T>(
+        &self,
+        py: Python<'_>,
+        operation: impl FnOnce(&Locked) -> PyResult<T>,
+    ) -> PyResult<T> {
         let (dict, lock) = self.writable(py)?;
         let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
         let mut locked = Locked { dict, hold };
-        let result = act(&locked);
+        let result = operation(&locked);
         let released = locked.hold.release(Left::Consistent).raise(py);
         result.and_then(|value| released.map(|()| value))
     }
@@ -185,7 +189,7 @@ pub(super) fn error(py: Python<'_>, name: &Name, code: &'static str, message: &s
 }
 
 /// The value of a key; None where others wrote all the time.
-pub(super) fn look(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
+pub(super) fn look_up(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
     let mut bytes = Vec::new();
     Ok(match dict.get(key.as_bytes(), &mut bytes)? {
         Lookup::Found(kind) => Some(Some(Encoded { kind, bytes })),
@@ -226,7 +230,7 @@ pub(super) fn all(dict: &Dict) -> shmkit::Result<Option<Changes>> {
     let read = || {
         let mut all = Changes::new();
         for name in names(dict)? {
-            let value = look(dict, &name)?.flatten().ok_or_else(|| corrupt("a key has no value"))?;
+            let value = look_up(dict, &name)?.flatten().ok_or_else(|| corrupt("a key has no value"))?;
             all.insert(name, Some(value));
         }
         Ok(all)
@@ -290,8 +294,8 @@ impl Locked {
 }
 
 impl Entries for Locked {
-    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
-        look(&self.dict, key).raise(py)?.ok_or_else(|| busy(py, self.dict.segment().name()))
+    fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        look_up(&self.dict, key).raise(py)?.ok_or_else(|| busy(py, self.dict.segment().name()))
     }
 
     fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()> {

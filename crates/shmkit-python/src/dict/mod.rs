@@ -114,7 +114,7 @@ impl SharedDict {
         Making { name, mode, track, byte_length, max_byte_length, lock_timeout }.make(py, false)
     }
 
-    /// The dict of this name, made where there is none.
+    /// The dict of this name, created if it does not exist.
     #[staticmethod]
     #[pyo3(signature = (
         name, *, mode = 0o600, track = true,
@@ -247,7 +247,7 @@ impl SharedDict {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         let Some(key) = known_key(key) else { return Ok(default) };
-        match self.0.look(py, &key)? {
+        match self.0.look_up(py, &key)? {
             Some(stored) => decode(py, &stored, &key).map(Some),
             None => Ok(default),
         }
@@ -313,7 +313,7 @@ impl SharedDict {
         self.copy(py)
     }
 
-    /// Adds to a number, from 0 where there is none, while nobody else writes; returns the sum.
+    /// Adds to a number, from 0 if there is none, while nobody else writes; returns the sum.
     #[pyo3(signature = (key, by = Given::Not))]
     fn increment<'py>(&self, key: &Bound<'py, PyAny>, by: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use shmkit::dict::SharedDict as Dict;
 use shmkit::sync::Left;
 
-use super::access::{all, begin, commit, error, has, look, names, retry};
+use super::access::{all, begin, commit, error, has, look_up, names, retry};
 use super::entries::{
     self, Changes, Entries, addend, changes_of, encode_or_missing, known_key, new_key, no_key,
 };
@@ -46,10 +46,10 @@ struct Body {
 }
 
 impl Body {
-    fn look(&self, key: &str) -> shmkit::Result<Option<Encoded>> {
+    fn look_up(&self, key: &str) -> shmkit::Result<Option<Encoded>> {
         match (self.changes.get(key), &self.under) {
             (Some(change), _) => Ok(change.clone()),
-            (None, Some(dict)) => Ok(look(dict, key)?.flatten()), // nobody writes
+            (None, Some(dict)) => Ok(look_up(dict, key)?.flatten()), // nobody writes
             (None, None) => Ok(None),
         }
     }
@@ -93,9 +93,9 @@ impl DictTxn {
     }
 
     /// While it is running. What is done there runs no Python, which could come back here.
-    fn with<T>(&self, py: Python<'_>, act: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
+    fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
         let result = match &mut *self.stage() {
-            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(act(body)),
+            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(operation(body)),
             _ => None,
         };
         let message = "the transaction is not running: it is for the inside of its `with` alone";
@@ -134,7 +134,7 @@ impl DictTxn {
     pub(super) fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let copy = PyDict::new(py);
         for key in self.names(py)? {
-            if let Some(value) = self.look(py, &key)? {
+            if let Some(value) = self.look_up(py, &key)? {
                 let value = decode(py, &value, &key)?;
                 copy.set_item(key, value)?;
             }
@@ -144,8 +144,8 @@ impl DictTxn {
 }
 
 impl Entries for DictTxn {
-    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
-        self.with(py, |body| body.look(key))
+    fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        self.with(py, |body| body.look_up(key))
     }
 
     fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()> {
@@ -242,7 +242,7 @@ impl DictTxn {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         let Some(key) = known_key(key) else { return Ok(default) };
-        match self.look(py, &key)? {
+        match self.look_up(py, &key)? {
             Some(stored) => decode(py, &stored, &key).map(Some),
             None => Ok(default),
         }
@@ -310,7 +310,7 @@ impl DictTxn {
         self.copy(py)
     }
 
-    /// Adds to a number, from 0 where there is none, and returns the sum.
+    /// Adds to a number, from 0 if there is none, and returns the sum.
     #[pyo3(signature = (key, by = Given::Not))]
     fn increment<'py>(&self, key: &Bound<'py, PyAny>, by: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();

@@ -113,7 +113,7 @@ impl SharedQueue {
         find(py, queue, suspect, deadline, || side, attempt)
     }
 
-    /// Pushes the item; false where there was no room in time.
+    /// Pushes the item; false if there was no room in time.
     fn push_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
         let queue = self.queue(py)?;
         match self.find(py, &queue, Side::Room, deadline, || queue.try_push(item))? {
@@ -290,7 +290,7 @@ impl SharedQueue {
         if self.push_within(py, item.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
     }
 
-    /// Pushes a copy of the item; False where the queue is full.
+    /// Pushes a copy of the item; False if the queue is full.
     fn try_push(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
         let bytes = bytes_of(&self.items, item)?;
         self.push_within(item.py(), bytes.as_bytes(), Deadline::now())

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::start::Address;
 use crate::ownership::{LedgerDirectory, Token};
 use crate::sys::process::user;
 use crate::sys::socket::{self, PATH_MAX};
@@ -21,6 +20,17 @@ const SECOND_LOOK: Duration = Duration::from_millis(20);
 
 /// So many may wait to be let in; the system has a limit of its own.
 const BACKLOG: i32 = 4096;
+
+/// Where a server listens. A named pipe, on Windows, will be one more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A path of its own, in the directory of the ledgers.
+    Default,
+    /// A socket at this path.
+    Path(String),
+    /// A port of this machine's loopback interface; 0 for one that is free.
+    Tcp(String, u16),
+}
 
 /// A socket that others connect to.
 #[derive(Debug)]
@@ -52,7 +62,7 @@ impl Listener {
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by the address, `ERR_INVALID_ARG_VALUE` for a host that is not
-    /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
+    /// this machine's own; `ERR_SHM_BUSY` if it would take longer than `patience`.
     pub(super) fn bind(
         address: &Address,
         ledgers: &LedgerDirectory,

@@ -34,10 +34,10 @@ pub use auth::draw_key;
 pub use client::{Answer, Conversation};
 pub use frame::{Frames, frame};
 pub use holdings::Holdings;
-pub use listener::{Listener, SocketFile};
+pub use listener::{Address, Listener, SocketFile};
 pub use request::{Reply, Request};
 pub use session::Session;
-pub use start::{Address, Instructions, Server, Settings, Watch, failure_message, started_message};
+pub use start::{Instructions, Server, Settings, Watch, failure_message, started_message};
 
 /// The longest message of somebody who has not shown that he knows the key, as in CPython.
 pub const UNKNOWN_MAX: usize = 256;

@@ -37,7 +37,7 @@ impl Request {
     /// What these bytes ask for.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where they are no request at all.
+    /// `ERR_SHM_PROTOCOL` if they are no request at all.
     pub fn read(pickle: &[u8]) -> Result<Self> {
         let shape = || protocol("this is no request: (object, method, arguments, keywords) is one");
         let Value::Tuple(parts) = pickle::read(pickle)? else { return Err(shape()) };
@@ -123,7 +123,7 @@ impl Reply {
     /// What these bytes say.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where they are no reply.
+    /// `ERR_SHM_PROTOCOL` if they are no reply.
     pub fn read(pickle: &[u8]) -> Result<Self> {
         let shape = || protocol("this is no reply of a manager");
         let Value::Tuple(parts) = pickle::read(pickle)? else { return Err(shape()) };

@@ -25,7 +25,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::frame::{Frames, frame};
-use super::listener::{Listener, SocketFile};
+use super::listener::{Address, Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
 use crate::ownership::{LedgerDirectory, PATIENCE, PreparedLedger, Token};
@@ -38,17 +38,6 @@ use crate::{Error, Result};
 const START_WAIT: Duration = Duration::from_secs(20);
 /// And this long to end, once it has nothing to do any more.
 const END_WAIT: Duration = Duration::from_secs(5);
-
-/// Where a server listens. A named pipe, on Windows, will be one more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A path of its own, in the directory of the ledgers.
-    Default,
-    /// A socket at this path.
-    Path(String),
-    /// A port of this machine's loopback interface; 0 for one that is free.
-    Tcp(String, u16),
-}
 
 /// What a manager is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +78,7 @@ impl Instructions {
     /// What the starter said on a server's standard input.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where that is not it, or nothing.
+    /// `ERR_SHM_PROTOCOL` if that is not it, or nothing.
     pub fn read(stdin: &mut impl Read) -> Result<Self> {
         let mut frames = Frames::default();
         let mut chunk = [0; 1024];
@@ -126,12 +115,12 @@ impl Instructions {
     }
 }
 
-/// The bytes that tell the starter that the server serves.
+/// The message to the starter that the server serves.
 pub fn started_message() -> Vec<u8> {
     frame(&pickle::write(&Value::Bool(true)))
 }
 
-/// The bytes that tell him why it cannot.
+/// The message to the starter with the reason why it cannot.
 pub fn failure_message(error: &Error) -> Vec<u8> {
     let errno = error.errno.map_or(Value::None, |errno| Value::Int(errno.into()));
     frame(&pickle::write(&Value::Tuple(vec![error.code.into(), errno, error.message.as_str().into()])))
@@ -160,7 +149,7 @@ pub struct Watch {
     endpoint: Endpoint,
 }
 
-/// What was made for a server.
+/// The ledger and the socket of a server.
 #[derive(Debug)]
 struct Endpoint {
     ledgers: LedgerDirectory,
@@ -169,7 +158,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// Puts a server there.
+    /// Starts a server there.
     fn open(
         &mut self,
         ledger: &PreparedLedger,
@@ -188,7 +177,7 @@ impl Endpoint {
         Ok((address, child, socket))
     }
 
-    /// Takes all of it away. The server has not served anybody, so it owns nothing.
+    /// Removes them. The server has not served a client, so it owns nothing.
     fn give_up(&self, patience: Duration) {
         if let Some(file) = &self.file {
             file.remove();
@@ -202,8 +191,8 @@ impl Server {
     /// when it ends, is for a thread that may wait to see, by what else is returned.
     ///
     /// # Errors
-    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` where the program cannot be
-    /// started; `ERR_SHM_BUSY` where something would have to be waited for longer than `patience`.
+    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` if the program cannot be
+    /// started; `ERR_SHM_BUSY` if something would have to be waited for longer than `patience`.
     pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
         let ledgers = LedgerDirectory::default();
         let ledger = PreparedLedger::new(&ledgers, patience)?;
@@ -292,7 +281,7 @@ fn failed(program: &Path, why: &str) -> Error {
     Error::own("ERR_SHM_START", format!("the manager's process '{}' {why}", program.display()))
 }
 
-/// `None` where none came.
+/// `None` if none came.
 fn read_start_message(mut socket: &UnixStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();

@@ -76,7 +76,7 @@ pub fn ensure(ledgers: &LedgerDirectory, token: Token, start: impl FnOnce() -> O
             // Here and now, although it takes part of a millisecond: were this process killed before its thread gets
             // to it, there would be nobody to clean up. A tracker that is there looks at all ledgers now and then,
             // and does not go while there is ours.
-            watch.next = match watch.call() {
+            watch.next = match watch.connect_socket() {
                 Ok(stream) => Next::Greet(stream),
                 Err(_) => Next::Await(launch(&watch.program)),
             };
@@ -120,7 +120,7 @@ impl Watch {
                 Ok(stream) => {
                     let since = Instant::now();
                     wait_for_end(stream);
-                    self.bury();
+                    self.wait_for_child();
                     if since.elapsed() >= SHORT_LIFE {
                         failures = 0;
                     }
@@ -150,10 +150,10 @@ impl Watch {
         match std::mem::replace(&mut self.next, Next::Connect) {
             Next::Greet(stream) => self.greet(stream),
             Next::Await(launched) => self.await_started(launched),
-            Next::Connect => match self.call().and_then(|stream| self.greet(stream)) {
+            Next::Connect => match self.connect_socket().and_then(|stream| self.greet(stream)) {
                 Ok(stream) => Ok(stream),
                 Err(_) => {
-                    self.bury();
+                    self.wait_for_child();
                     let launched = launch(&self.program);
                     self.await_started(launched)
                 }
@@ -166,7 +166,7 @@ impl Watch {
             Ok(program) => format!("'{}' {why}", program.display()),
             Err(_) => why,
         })?;
-        self.call().and_then(|stream| self.greet(stream))
+        self.connect_socket().and_then(|stream| self.greet(stream))
     }
 
     fn socket(&self) -> PathBuf {
@@ -174,7 +174,7 @@ impl Watch {
     }
 
     /// A socket to what listens in the tracker's place, our token sent. Does not wait.
-    fn call(&self) -> Result<UnixStream, String> {
+    fn connect_socket(&self) -> Result<UnixStream, String> {
         let path = self.socket();
         let call = || -> io::Result<UnixStream> {
             let mut stream = UnixStream::from(socket::connect(&path)?);
@@ -207,7 +207,7 @@ impl Watch {
     }
 
     /// Takes the exit code of a tracker of ours that has ended, or is ending, so that no zombie stays.
-    fn bury(&mut self) {
+    fn wait_for_child(&mut self) {
         if let Some(mut child) = self.child.take() {
             let until = Instant::now() + Duration::from_secs(3);
             while matches!(child.try_wait(), Ok(None)) {
@@ -226,9 +226,9 @@ fn launch(program: &Result<PathBuf, String>) -> Result<Child, String> {
     spawn(program, c"tracker").map_err(|error| format!("'{}': {error}", program.display()))
 }
 
-/// Returns when the tracker can be connected to; `None` where it ended because there is another one.
+/// Returns when the tracker can be connected to; `None` if it ended because there is another one.
 fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
-    let said = child.stdout.take().map(last_words).unwrap_or_default();
+    let said = child.stdout.take().map(read_output).unwrap_or_default();
     if said == READY {
         return Ok(Some(child));
     }
@@ -242,7 +242,7 @@ fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
 }
 
 /// What it says until it lets go of its standard output, which it does when it is ready.
-fn last_words(mut stdout: File) -> String {
+fn read_output(mut stdout: File) -> String {
     let until = Instant::now() + START_WAIT;
     let mut said = Vec::new();
     let mut chunk = [0; 256];

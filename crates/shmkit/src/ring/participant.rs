@@ -1,4 +1,4 @@
-//! Handles that have a number each in one segment, from 1 on: who take part in a queue or in a broadcast.
+//! Participants of a queue or of a broadcast: handles with a number each, from 1 on.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::sys::fork::Reopened;
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
-/// Bytes of what is written down of one.
+/// The size of a participant's record, in bytes.
 pub(crate) const PARTICIPANT_SIZE: usize = 64;
 
 /// A handle's segment, and its number in it.
@@ -20,7 +20,7 @@ pub(crate) struct Participant {
     _reopened: Reopened,
     segment: Segment,
     mapping: Arc<Mapping>,
-    /// Where it is written down who has which number.
+    /// Where the records of all participants begin.
     table: usize,
     me: PerProcessNumber,
 }
@@ -67,7 +67,7 @@ impl Participant {
         )
     }
 
-    /// Takes a number. `clear` puts away what a dead one left who had it; false where it could not.
+    /// Takes a number. `clear` removes what a dead participant of that number left, and returns false if it could not.
     ///
     /// # Errors
     /// `ERR_SHM_TOO_MANY`; what `clear` and the system say.
@@ -112,7 +112,7 @@ impl Participant {
         Ok(true)
     }
 
-    /// Whether a number that `me` found in a word is nobody's who lives.
+    /// Whether the participant of a number that `me` found in a word is dead.
     pub(crate) fn is_dead(&self, number: u32, me: u32) -> Result<bool> {
         if number == me {
             return Ok(false);
@@ -135,8 +135,8 @@ impl Participant {
         self.pid_of(number).map_or(String::new(), |pid| format!(" of process {pid}"))
     }
 
-    /// Takes no part any more, and had this number until now; `None` where it had none. What it has is to be put away,
-    /// and then to be `left`.
+    /// Gives up the number and returns it; `None` if there is none. The caller clears what it had, and then calls
+    /// `left`.
     pub(crate) fn leaving(&self) -> Option<u32> {
         self.me.give_up()
     }

@@ -13,9 +13,9 @@ use crate::segment::{CreateOptions, Identity, Name, Segment};
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
-/// Who has waited for so long does not let those go first who have just come.
+/// A waiter that has waited this long is served before newcomers.
 const STARVES_AFTER: Duration = Duration::from_millis(1);
-/// Who is waited for that long without a change is asked about. Shorter than the slices in which callers sleep.
+/// After this long without a change, check whether the other participant is alive. Shorter than the slices in which callers sleep.
 const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
 /// What one wants the lock for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct SharedLock {
 }
 
 impl SharedLock {
-    /// The mutex of the name in the options, made where there is none.
+    /// The mutex of the name in the options, created if it does not exist.
     ///
     /// # Errors
     /// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_TOO_MANY`; else as `Segment::create_or_attach`.
@@ -50,11 +50,11 @@ impl SharedLock {
         Self::joined(LockFile::attach(name, Kind::Mutex, foreign, expect)?)
     }
 
-    /// The lock of a segment, in a file beside it that is made where there is none.
+    /// The sidecar lock of a segment, created if it does not exist.
     ///
     /// # Errors
-    /// `ERR_SHM_UNLINKED` where the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,
-    /// `ERR_SHM_TOO_MANY`; what the system says.
+    /// `ERR_SHM_UNLINKED` if the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,
+    /// `ERR_SHM_TOO_MANY`; else the system's.
     pub fn sidecar(segment: &Segment) -> Result<Self> {
         Self::joined(LockFile::sidecar(segment)?)
     }
@@ -93,7 +93,7 @@ impl SharedLock {
     /// Takes the lock if that takes no waiting; whether what it guards is inconsistent.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn try_lock(&self, want: Want) -> Result<Option<bool>> {
         let me = self.me()?;
         let word = self.file.word(WORD);
@@ -151,7 +151,7 @@ impl SharedLock {
     /// Lets go of the lock after writing.
     ///
     /// # Errors
-    /// `ERR_SHM_LOCK_LOST` where this participant does not have it.
+    /// `ERR_SHM_LOCK_LOST` if this participant does not have it.
     pub fn unlock(&self, left: Left) -> Result<()> {
         if lock::unlock(self.file.word(WORD), self.me()?, left) {
             return Ok(());

@@ -3,7 +3,7 @@
 //! ```text
 //! 0    4   1 while it reads, 2 when that is waited for: `word::reading`
 //! 4    4   generation: how often the slot was taken
-//! 8        its process: `presence`
+//! 8        its process: `liveness`
 //! 12   4   1 while it has the word and waits for those who read: it has not begun to write
 //! 64       the end
 //! ```
@@ -40,7 +40,7 @@ impl LockFile {
     /// Takes a slot, and clears away what a dead participant left in it; the new owner as the lock's word has it.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY`; `ENOSPC` where the file cannot grow; what else the system says.
+    /// `ERR_SHM_TOO_MANY`; `ENOSPC` if the file cannot grow; else the system's.
     pub(super) fn join(&self) -> Result<u32> {
         for slot in 0..SLOTS {
             if !self.segment().lock_number(slot)? {

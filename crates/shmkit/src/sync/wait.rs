@@ -21,7 +21,7 @@ pub enum Progress {
     Blocked(WakeWord),
 }
 
-/// A word in shared memory, and what it is while it is slept on.
+/// A word in shared memory that a waiter sleeps on, and its value while the waiter sleeps.
 #[derive(Debug, Clone)]
 pub struct WakeWord {
     pub(super) mapping: Arc<Mapping>,
@@ -53,7 +53,7 @@ pub trait Wait: Send {
     /// Sees how it stands, and takes what there is to be had.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     fn poll(&mut self) -> Result<Progress>;
 
     /// Gives back what is had of it already. It is not polled any more.
@@ -63,11 +63,11 @@ pub trait Wait: Send {
     fn pass_on(&mut self);
 }
 
-/// Sleeps for it, for `time` at most; `None` where it is not over then. It may be asked again, or must be ended by
+/// Sleeps for it, for `time` at most; `None` if it is not over then. It may be asked again, or must be ended by
 /// `retract` and `pass_on`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
     let place = match wait.poll()? {
         Progress::Done { inconsistent } => return Ok(Some(inconsistent)),

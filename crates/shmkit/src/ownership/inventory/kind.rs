@@ -24,7 +24,7 @@ pub enum Kind {
     Queue,
     /// A `SharedBroadcast`.
     Broadcast,
-    /// A mutex, an event, or the lock beside this segment.
+    /// A mutex, an event, or the sidecar lock of this segment.
     LockMode(Option<Identity>),
 }
 

@@ -1,4 +1,4 @@
-//! What there is: every segment of the system, what is in it, who owns it, who has it open.
+//! The inventory: all segments of the system, with their contents, owners and users.
 
 mod kind;
 
@@ -45,13 +45,13 @@ pub struct SegmentInfo {
     pub created: SystemTime,
 }
 
-/// Every segment, by name. It is a look at a moving thing: what goes meanwhile is left out.
+/// All segments, by name. Segments that are removed meanwhile are left out.
 ///
 /// # Errors
-/// Where the shared-memory directory cannot be read.
+/// The system's, if the shared-memory directory cannot be read.
 pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let error = |error: std::io::Error| Error::io(&error, Errno::IO, "opendir");
-    // Ledgers that cannot be believed say nothing.
+    // Ledgers that cannot be trusted are ignored.
     let owners = Owners::of(survey(ledgers).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
     for entry in fs::read_dir(ledgers.segments()).map_err(error)?.flatten() {
@@ -70,7 +70,7 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
         .map(|(id, name, meta)| {
             let attached = processes.remove(&id).unwrap_or_default();
             let kind = kind::of(&ledgers.segments().join(name.as_str()), meta.len());
-            // A lock beside a segment is that one's in everything.
+            // A sidecar lock has the owners of its segment.
             let owned = if let Kind::LockMode(Some(of)) = kind { of } else { id };
             let (pids, mut orphan) = owners.of_segment(owned);
             orphan |= !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
@@ -97,17 +97,17 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
 /// Python's segments that nobody has open, and nobody of ours owns: what its processes left, as far as one can tell.
 ///
 /// # Errors
-/// As `census`.
+/// As `inventory`.
 pub fn abandoned_by_python(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let mut infos = inventory(ledgers)?;
     infos.retain(|info| info.leaked && info.name.as_str().starts_with(PYTHON_PREFIX));
     Ok(infos)
 }
 
-/// Locks that were beside segments that are gone: what somebody left who unlinked one and knew of no locks.
+/// Sidecar locks whose segments are gone: programs that do not know of them unlinked only the segment.
 ///
 /// # Errors
-/// As `census`.
+/// As `inventory`.
 pub fn stray_locks(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let mut infos = inventory(ledgers)?;
     infos.retain(|info| match info.kind {
@@ -127,7 +127,7 @@ fn created(meta: &fs::Metadata) -> SystemTime {
 /// The ledgers, by segment: the pids of the live owners, and whether there were owners that are all dead.
 struct Owners {
     by_segment: HashMap<Identity, (Vec<u32>, bool)>,
-    /// A live one cannot be read, and may own anything.
+    /// A live one cannot be read: any segment may be in it.
     opaque: bool,
 }
 

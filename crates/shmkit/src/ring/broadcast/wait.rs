@@ -48,7 +48,7 @@ impl SharedBroadcast {
     /// he left is put in order: for one who tries again and again and does not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, awaited: Awaited, suspect: &mut Suspect) -> Result<bool> {
         loop {
             match self.look(awaited)? {
@@ -98,12 +98,12 @@ impl Wait for BroadcastWait {
         if broadcast.is_ready(self.awaited, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has changed the wake word.
+        // A recovery meanwhile has changed the wake word.
         Ok(Progress::Blocked(WakeWord::new(Arc::clone(broadcast.mapping()), at(side.wake_word()), expected)))
     }
 
     fn retract(&mut self) {}
 
-    /// A wake word wakes all, so there is nothing to be handed on.
+    /// A wake word wakes all waiters, so there is no wake-up to pass on.
     fn pass_on(&mut self) {}
 }

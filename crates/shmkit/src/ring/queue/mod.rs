@@ -69,7 +69,7 @@ impl SharedQueue {
     /// Opens an existing one, or only that of an identity.
     ///
     /// # Errors
-    /// `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` where as many have it open as can;
+    /// `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` if as many have it open as can;
     /// else as `Segment::attach`.
     pub fn attach(name: &Name, foreign: bool, expect: Option<Identity>) -> Result<Self> {
         let options = AttachOptions { access: Access::ReadWrite, foreign, reserve: true, expect };
@@ -152,7 +152,7 @@ impl SharedQueue {
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`; what the system says.
+    /// `ERR_SHM_CORRUPT`; else the system's.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
@@ -163,7 +163,7 @@ impl SharedQueue {
     /// lives.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CLOSED`; else the system's.
     pub fn holder(&self, number: u32) -> Result<(Option<u32>, bool)> {
         let dead = self.participant.is_dead(number, self.me()?)?;
         Ok((self.participant.pid_of(number), !dead))
@@ -172,7 +172,7 @@ impl SharedQueue {
     /// Of a queue for one producer and one consumer: is that one from now on.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY` where somebody else is.
+    /// `ERR_SHM_TOO_MANY` if somebody else is.
     pub fn enlist(&self, side: Side) -> Result<()> {
         if !self.layout.single {
             return Ok(());
@@ -230,7 +230,7 @@ impl SharedQueue {
     /// The item is there from now on.
     ///
     /// # Errors
-    /// `ERR_SHM_LOST` where the slot was taken away.
+    /// `ERR_SHM_LOST` if the slot was taken away.
     pub fn commit(&self, held: Held) -> Result<()> {
         self.had(protocol::commit(self, held.0, self.me()?)?)
     }

@@ -29,7 +29,7 @@ impl SharedQueue {
     /// his slot is taken from him: for one who tries again and again and does not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
         loop {
             match protocol::look(self, side)? {
@@ -50,7 +50,7 @@ impl Wait for QueueWait {
         if queue.is_ready(self.side, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has changed the wake word.
+        // A recovery meanwhile has changed the wake word.
         let wake_word = at(match self.side {
             Side::Items => Field::Items,
             Side::Room => Field::Room,

@@ -8,14 +8,14 @@ pub const WAITERS: u32 = 1 << 31;
 pub const INCONSISTENT: u32 = 1 << 30;
 /// Somebody has waited for long: who has just come does not get it before those who sleep.
 pub const STARVING: u32 = 1 << 29;
-/// Somebody looks for it to be free, and is about to get it if its owner gives way for a moment.
+/// A thread spins for it, and gets it if its owner yields for a moment.
 pub const SPINNING: u32 = 1 << 28;
 /// The bits of its owner: 0 is nobody.
 pub const OWNER: u32 = SPINNING - 1;
 
 const SLOT_BITS: u32 = 12;
 const GENERATIONS: u32 = 1 << (28 - SLOT_BITS);
-/// For so many looks an owner gives way.
+/// Number of spins for which an owner yields.
 const SPINS: u32 = 50;
 /// So many can take part in one lock at a time.
 pub const SLOTS: u32 = (1 << SLOT_BITS) - 1;
@@ -82,7 +82,7 @@ pub enum Left {
     AsFound,
 }
 
-/// Lets go of the lock, and wakes one who sleeps; false, and nothing done, where `me` does not have it.
+/// Lets go of the lock, and wakes one who sleeps; false, and nothing done, if `me` does not have it.
 #[must_use]
 pub fn unlock<W: Word>(word: &W, me: u32, left: Left) -> bool {
     let unlocked = update(word, |seen| {
