@@ -10,7 +10,7 @@ use shmkit::segment::lock_header::WORD;
 use shmkit::segment::{Identity, Segment};
 use shmkit::sync::word::Word;
 use shmkit::sync::word::lock::OWNER;
-use shmkit::sync::{Left, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
 use crate::errors::{Raise, deadlock};
 use crate::forks;
@@ -84,11 +84,11 @@ impl Handle {
     pub(crate) fn acquire(
         self: &Arc<Self>,
         py: Python<'_>,
-        want: Want,
+        access: LockAccess,
         deadline: Deadline,
     ) -> PyResult<Option<Hold>> {
         loop {
-            let turn = match self.queue.enter(py, want, deadline) {
+            let turn = match self.queue.enter(py, access, deadline) {
                 Ok(turn) => turn,
                 Err(Stop::Late) => return Ok(None),
                 Err(Stop::Deadlock) => return Err(deadlock(py, &self.name)),
@@ -97,7 +97,7 @@ impl Handle {
             // From here on whatever ends this lets the next thread through.
             let mut hold = Hold {
                 handle: Arc::clone(self),
-                want,
+                access,
                 thread: current().id(),
                 forks: forks::count(),
                 has: Has::WaitQueue,
@@ -105,13 +105,13 @@ impl Handle {
             };
             let taken = match turn {
                 Turn::Beside { inconsistent } => Waited::Done(inconsistent),
-                Turn::First => self.take(py, want, deadline)?,
+                Turn::First => self.take(py, access, deadline)?,
             };
             match taken {
                 Waited::Done(inconsistent) => {
                     hold.has = Has::Lock;
                     hold.inconsistent = inconsistent;
-                    if let (Turn::First, Want::Read) = (turn, want) {
+                    if let (Turn::First, LockAccess::Read) = (turn, access) {
                         self.queue.share(inconsistent);
                     }
                     return Ok(Some(hold));
@@ -123,26 +123,26 @@ impl Handle {
     }
 
     /// Takes the process's lock, for the one thread that may.
-    fn take(&self, py: Python<'_>, want: Want, deadline: Deadline) -> PyResult<Waited> {
-        if let Some(inconsistent) = self.lock.try_lock(want).raise(py)? {
+    fn take(&self, py: Python<'_>, access: LockAccess, deadline: Deadline) -> PyResult<Waited> {
+        if let Some(inconsistent) = self.lock.try_lock(access).raise(py)? {
             return Ok(Waited::Done(inconsistent));
         }
         if deadline.is_over() {
             return Ok(Waited::Late);
         }
         if can_spin()
-            && let Some(inconsistent) = py.detach(|| self.spin(want)).raise(py)?
+            && let Some(inconsistent) = py.detach(|| self.spin(access)).raise(py)?
         {
             return Ok(Waited::Done(inconsistent));
         }
-        wait_for(py, &mut self.lock.wait(want), deadline)
+        wait_for(py, &mut self.lock.wait(access), deadline)
     }
 
-    fn spin(&self, want: Want) -> shmkit::Result<Option<bool>> {
+    fn spin(&self, access: LockAccess) -> shmkit::Result<Option<bool>> {
         let Some(word) = self.lock.file().mapping().bytes().atomic(WORD) else { return Ok(None) };
         for _ in 0..SPINS {
             if Word::load(word) & OWNER == 0 {
-                return self.lock.try_lock(want);
+                return self.lock.try_lock(access);
             }
             std::hint::spin_loop();
         }
@@ -169,7 +169,7 @@ enum Has {
 #[derive(Debug)]
 pub(crate) struct Hold {
     handle: Arc<Handle>,
-    want: Want,
+    access: LockAccess,
     thread: ThreadId,
     forks: u32,
     has: Has,
@@ -188,22 +188,22 @@ impl Hold {
     }
 
     /// Lets go of it. Nothing the second time, and in a child that inherited it.
-    pub(crate) fn release(&mut self, left: Left) -> shmkit::Result<()> {
+    pub(crate) fn release(&mut self, state: ReleaseState) -> shmkit::Result<()> {
         let had = std::mem::replace(&mut self.has, Has::Nothing);
         if had == Has::Nothing || !self.is_ours() {
             return Ok(());
         }
         let last = self.handle.queue.leave(self.thread);
-        match self.want {
+        match self.access {
             _ if had == Has::WaitQueue || !last => Ok(()),
-            Want::Write => self.handle.lock.unlock(left),
-            Want::Read => self.handle.lock.unlock_read(),
+            LockAccess::Write => self.handle.lock.unlock(state),
+            LockAccess::Read => self.handle.lock.unlock_read(),
         }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let _ = self.release(Left::Inconsistent);
+        let _ = self.release(ReleaseState::Inconsistent);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::segment::{Access, Mapping, Segment};
-use shmkit::sync::{Left, Want};
+use shmkit::sync::{LockAccess, ReleaseState};
 
 use crate::errors::{Raise, timed_out, to_py};
 use crate::handle::{Handle, Hold};
@@ -91,8 +91,8 @@ impl Txn {
         }
         let deadline = Deadline::after(txn.timeout)?;
         *txn.stage() = Stage::Begun;
-        let want = if txn.read_only { Want::Read } else { Want::Write };
-        let stage = match txn.lock.acquire(py, want, deadline) {
+        let access = if txn.read_only { LockAccess::Read } else { LockAccess::Write };
+        let stage = match txn.lock.acquire(py, access, deadline) {
             Ok(Some(hold)) => {
                 txn.owner_died.store(hold.inconsistent(), Ordering::Relaxed);
                 Ok(Stage::Held(hold))
@@ -119,7 +119,8 @@ impl Txn {
     ) -> PyResult<()> {
         let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
         let Stage::Held(mut hold) = stage else { return Ok(()) };
-        hold.release(if kind.is_none() { Left::Consistent } else { Left::Inconsistent }).raise(py)
+        hold.release(if kind.is_none() { ReleaseState::Consistent } else { ReleaseState::Inconsistent })
+            .raise(py)
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread::{ThreadId, current};
 
 use pyo3::prelude::*;
-use shmkit::sync::Want;
+use shmkit::sync::LockAccess;
 use shmkit::sync::word::Word;
 
 use crate::forks;
@@ -65,18 +65,18 @@ pub(crate) enum Stop {
 
 impl State {
     /// Whether this thread would wait for itself. One who reads may do so twice.
-    fn is_deadlock(&self, me: ThreadId, want: Want) -> bool {
+    fn is_deadlock(&self, me: ThreadId, access: LockAccess) -> bool {
         let inside = match &self.inside {
             Inside::Nobody => false,
             Inside::One(thread) => *thread == me,
-            Inside::Readers(threads, _) => want == Want::Write && threads.contains(&me),
+            Inside::Readers(threads, _) => access == LockAccess::Write && threads.contains(&me),
         };
         // In the queue: this is a signal's handler, on top of a wait.
         inside || self.queue.iter().any(|(_, thread)| *thread == me)
     }
 
     /// Lets one in, if it is its turn: those who came later let those who wait go first.
-    fn admit(&mut self, me: ThreadId, want: Want, ticket: Option<u64>) -> Option<Turn> {
+    fn admit(&mut self, me: ThreadId, access: LockAccess, ticket: Option<u64>) -> Option<Turn> {
         let first = self.queue.front().is_none_or(|(front, _)| Some(*front) == ticket);
         let turn = match &mut self.inside {
             Inside::Nobody if first => {
@@ -84,7 +84,7 @@ impl State {
                 Turn::First
             }
             Inside::Readers(threads, inconsistent)
-                if want == Want::Read && (first || threads.contains(&me)) =>
+                if access == LockAccess::Read && (first || threads.contains(&me)) =>
             {
                 threads.push(me);
                 Turn::Beside { inconsistent: *inconsistent }
@@ -106,7 +106,7 @@ impl WaitQueue {
     }
 
     /// Goes through; waits until the deadline.
-    pub(crate) fn enter(&self, py: Python<'_>, want: Want, deadline: Deadline) -> Result<Turn, Stop> {
+    pub(crate) fn enter(&self, py: Python<'_>, access: LockAccess, deadline: Deadline) -> Result<Turn, Stop> {
         let me = current().id();
         let mut mine = None;
         let stop = loop {
@@ -118,10 +118,10 @@ impl WaitQueue {
             }
             {
                 let mut state = self.state();
-                if mine.is_none() && state.is_deadlock(me, want) {
+                if mine.is_none() && state.is_deadlock(me, access) {
                     break Stop::Deadlock;
                 }
-                if let Some(turn) = state.admit(me, want, mine.map(|(_, ticket)| ticket)) {
+                if let Some(turn) = state.admit(me, access, mine.map(|(_, ticket)| ticket)) {
                     drop(state);
                     self.wake_all(); // the next may read beside us
                     return Ok(turn);

@@ -19,7 +19,7 @@ use shmkit::ownership::{Ledger, LedgerDirectory, reap};
 use shmkit::segment::lock_header::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{AttachOptions, CreateOptions, Identity, Name, Owner, Segment};
 use shmkit::sync::word::lock;
-use shmkit::sync::{Left, SharedEvent, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedEvent, SharedLock};
 
 fn slot(lock: &SharedLock) -> u32 {
     lock::slot(lock.me().expect("open")).expect("it has a slot")
@@ -55,19 +55,19 @@ fn the_file_grows_with_those_who_take_part() {
     assert!(len(&name.path()) >= (PARTICIPANTS + 200 * 64) as u64, "more than three pages");
     for (number, lock) in locks.iter().enumerate() {
         assert_eq!(slot(lock) as usize, number);
-        assert_eq!(lock.try_lock(Want::Write), Ok(Some(false)));
-        lock.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(lock.try_lock(LockAccess::Write), Ok(Some(false)));
+        lock.unlock(ReleaseState::Consistent).expect("it had it");
     }
     // Those beyond the first page are waited for like everybody, also by those who joined before.
     for reader in [&locks[61], &locks[62], &locks[63], &locks[199]] {
-        take(reader, Want::Read);
-        assert_eq!(locks[0].try_lock(Want::Write), Ok(None));
+        take(reader, LockAccess::Read);
+        assert_eq!(locks[0].try_lock(LockAccess::Write), Ok(None));
         let writer = Blocking::default();
         thread::scope(|scope| {
             scope.spawn(|| {
                 writer.announce();
-                take(&locks[0], Want::Write);
-                locks[0].unlock(Left::Consistent).expect("it had it");
+                take(&locks[0], LockAccess::Write);
+                locks[0].unlock(ReleaseState::Consistent).expect("it had it");
             });
             writer.until_asleep();
             reader.unlock_read().expect("it read");
@@ -91,7 +91,7 @@ fn one_more_than_can_take_part_is_refused_and_leaves_the_others_alone() {
     assert_eq!(held, 0, "all other slots are held");
     let error = SharedLock::attach(&name.0, false, None).expect_err("no slot is left");
     assert_eq!(error.code, "ERR_SHM_TOO_MANY");
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
     drop(file);
     assert_eq!(slot(&name.mutex()), 1);
 }
@@ -137,21 +137,21 @@ fn random_words_in_the_file_cost_the_lock_nothing_but_time() {
     let no_slot = 5 << 12;
     for owner in [nobodys, earlier, no_slot, nobodys | lock::WAITERS | lock::STARVING] {
         word(&one, WORD).store(owner, Ordering::SeqCst);
-        assert!(take_from_the_dead(&one, Want::Write), "{owner:#x}");
-        one.unlock(Left::Consistent).expect("it had it");
+        assert!(take_from_the_dead(&one, LockAccess::Write), "{owner:#x}");
+        one.unlock(ReleaseState::Consistent).expect("it had it");
         word(&one, WORD).store(owner, Ordering::SeqCst);
-        assert_eq!(two.try_lock(Want::Write), Ok(Some(true)), "{owner:#x}");
-        two.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(two.try_lock(LockAccess::Write), Ok(Some(true)), "{owner:#x}");
+        two.unlock(ReleaseState::Consistent).expect("it had it");
     }
     for used in [u32::MAX, 4095, 63] {
         word(&one, USED).store(used, Ordering::SeqCst);
         word(&one, READ).store(77, Ordering::SeqCst);
-        assert_eq!(two.try_lock(Want::Write), Ok(Some(false)), "{used}");
-        two.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(two.try_lock(LockAccess::Write), Ok(Some(false)), "{used}");
+        two.unlock(ReleaseState::Consistent).expect("it had it");
     }
     // A word that says that somebody reads whom there is not.
     word(&one, PARTICIPANTS + 64 * 30).store(u32::MAX, Ordering::SeqCst);
-    assert!(!take_from_the_dead(&one, Want::Write));
+    assert!(!take_from_the_dead(&one, LockAccess::Write));
 }
 
 fn segment(name: &Named) -> Segment {
@@ -174,14 +174,14 @@ fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
     assert_eq!(first.file().kind(), Kind::Sidecar(one.id()));
     assert_eq!(first.file().id(), second.file().id());
     assert!(first.file().created() && !second.file().created());
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
-    assert_eq!(second.try_lock(Want::Write), Ok(None));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(None));
     assert_eq!(fs::read(name.path()).expect("read"), [0; 100]);
     shmkit::ownership::unlink(&name.0, one.id()).expect("unlinked");
     assert!(!name.sidecar_path().exists(), "it goes with its segment");
-    assert_eq!(second.try_lock(Want::Write), Ok(None), "and is a lock to those who have it");
-    first.unlock(Left::Consistent).expect("it had it");
-    assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(None), "and is a lock to those who have it");
+    first.unlock(ReleaseState::Consistent).expect("it had it");
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(Some(false)));
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn two_segments_of_one_name_never_share_a_lock() {
     let new = segment(&name);
     let second = sidecar(&new);
     assert_ne!(first.file().id(), second.file().id());
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
-    assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(Some(false)));
     assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     drop(first);
     assert!(name.sidecar_path().exists(), "whoever leaves the old one leaves the new one alone");

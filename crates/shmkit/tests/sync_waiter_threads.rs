@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use locks::{Named, Numbers, PATIENCE, Watchdog, take, until_awaited, wait_in_slices};
-use shmkit::sync::{Left, SharedEvent, WaiterThreads, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedEvent, WaiterThreads};
 
 /// So many wait elsewhere, each gets the lock once, and no two have it at a time.
 fn all_are_served(tickets: usize, capacity: usize) {
@@ -21,7 +21,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
     let (name, inside) = (Named::new(), AtomicU32::new(0));
     let locks: Vec<_> = (0..tickets).map(|_| name.mutex()).collect();
     let first = name.mutex();
-    take(&first, Want::Write);
+    take(&first, LockAccess::Write);
     let mut threads = WaiterThreads::with_capacity(capacity);
     let (done, over) = channel();
     let waiting: Vec<_> = locks
@@ -32,20 +32,20 @@ fn all_are_served(tickets: usize, capacity: usize) {
             let told = move || {
                 let _ = done.send(number);
             };
-            threads.wait(lock.wait(Want::Write), told).expect("a thread")
+            threads.wait(lock.wait(LockAccess::Write), told).expect("a thread")
         })
         .collect();
     until_awaited(&name.path());
-    first.unlock(Left::Consistent).expect("it had it");
+    first.unlock(ReleaseState::Consistent).expect("it had it");
     for _ in 0..tickets {
         let number: usize = over.recv_timeout(PATIENCE).expect("the next one has it");
         assert_eq!(waiting[number].settle(), Some(Ok(false)));
         assert_eq!(waiting[number].settle(), None, "it says so once");
         assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0, "one at a time");
         inside.fetch_sub(1, Ordering::Relaxed);
-        locks[number].unlock(Left::Consistent).expect("it had it");
+        locks[number].unlock(ReleaseState::Consistent).expect("it had it");
     }
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)), "nobody has it now");
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)), "nobody has it now");
 }
 
 #[test]
@@ -71,25 +71,28 @@ fn settling_races_with_completion(capacity: usize) {
     let mut threads = WaiterThreads::with_capacity(capacity);
     let (mut had, mut called_off) = (0, 0);
     for round in 0..800 {
-        take(&holder, Want::Write);
-        let ticket = threads.wait(lock.wait(Want::Write), || ()).expect("a thread");
+        take(&holder, LockAccess::Write);
+        let ticket = threads.wait(lock.wait(LockAccess::Write), || ()).expect("a thread");
         let spins = numbers.below(20_000);
         if round % 3 == 0 {
             let any_moment = Duration::from_micros(numbers.below(300));
             thread::sleep(any_moment);
         }
         thread::scope(|scope| {
-            scope.spawn(|| holder.unlock(Left::Consistent).expect("it had it"));
+            scope.spawn(|| holder.unlock(ReleaseState::Consistent).expect("it had it"));
             (0..spins).for_each(|_| std::hint::spin_loop());
             match ticket.settle() {
                 Some(outcome) => {
                     assert_eq!(outcome, Ok(false));
                     had += 1;
-                    lock.unlock(Left::Consistent).expect("who is told that he has it has it");
+                    lock.unlock(ReleaseState::Consistent).expect("who is told that he has it has it");
                 }
                 None => {
                     called_off += 1;
-                    assert_eq!(lock.unlock(Left::Consistent).expect_err("not had").code, "ERR_SHM_LOCK_LOST");
+                    assert_eq!(
+                        lock.unlock(ReleaseState::Consistent).expect_err("not had").code,
+                        "ERR_SHM_LOCK_LOST"
+                    );
                 }
             }
         });
@@ -111,19 +114,19 @@ fn who_is_called_off_while_others_read_lets_go_of_the_lock() {
     let (reader, writer, third) = (name.mutex(), name.mutex(), name.mutex());
     let mut threads = WaiterThreads::default();
     for _ in 0..20 {
-        take(&reader, Want::Read);
-        let ticket = threads.wait(writer.wait(Want::Write), || ()).expect("a thread");
+        take(&reader, LockAccess::Read);
+        let ticket = threads.wait(writer.wait(LockAccess::Write), || ()).expect("a thread");
         let until = Instant::now() + PATIENCE;
-        while third.try_lock(Want::Read).expect("no error").is_some() {
+        while third.try_lock(LockAccess::Read).expect("no error").is_some() {
             third.unlock_read().expect("it read");
             assert!(Instant::now() < until, "the writer keeps nobody out");
         }
         assert_eq!(ticket.settle(), None, "the reader is at it still");
-        assert_eq!(third.try_lock(Want::Read), Ok(Some(false)), "nobody is kept out any more");
+        assert_eq!(third.try_lock(LockAccess::Read), Ok(Some(false)), "nobody is kept out any more");
         third.unlock_read().expect("it read");
         reader.unlock_read().expect("it read");
-        assert_eq!(third.try_lock(Want::Write), Ok(Some(false)));
-        third.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(third.try_lock(LockAccess::Write), Ok(Some(false)));
+        third.unlock(ReleaseState::Consistent).expect("it had it");
     }
 }
 
@@ -132,13 +135,13 @@ fn what_still_waits_ends_with_its_threads_and_has_nothing() {
     let _watchdog = Watchdog::new(60);
     let name = Named::new();
     let (holder, lock, reads) = (name.mutex(), name.mutex(), name.mutex());
-    take(&holder, Want::Write);
+    take(&holder, LockAccess::Write);
     for capacity in [0, 1] {
         let mut threads = WaiterThreads::with_capacity(capacity);
         let told = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&told);
-        let one = threads.wait(lock.wait(Want::Write), move || tell.store(true, Ordering::Relaxed));
-        let two = threads.wait(reads.wait(Want::Read), || ());
+        let one = threads.wait(lock.wait(LockAccess::Write), move || tell.store(true, Ordering::Relaxed));
+        let two = threads.wait(reads.wait(LockAccess::Read), || ());
         if capacity == 0 {
             until_awaited(&name.path());
         }
@@ -146,8 +149,8 @@ fn what_still_waits_ends_with_its_threads_and_has_nothing() {
         assert_eq!((one.expect("a thread").settle(), two.expect("a thread").settle()), (None, None));
         assert!(!told.load(Ordering::Relaxed));
     }
-    holder.unlock(Left::Consistent).expect("it had it");
-    assert_eq!(holder.try_lock(Want::Write), Ok(Some(false)), "nobody has it");
+    holder.unlock(ReleaseState::Consistent).expect("it had it");
+    assert_eq!(holder.try_lock(LockAccess::Write), Ok(Some(false)), "nobody has it");
 }
 
 #[test]

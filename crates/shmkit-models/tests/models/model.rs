@@ -13,7 +13,7 @@ use loom::sync::atomic::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use loom::thread;
 
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 use shmkit::sync::word::lock::Step;
 use shmkit::sync::word::{Word, lock};
 
@@ -143,6 +143,6 @@ pub fn take(word: &Model, me: u32, starving: bool) -> bool {
     }
 }
 
-pub fn release(word: &Model, me: u32, left: Left) {
-    assert!(lock::unlock(word, me, left), "it had the lock");
+pub fn release(word: &Model, me: u32, state: ReleaseState) {
+    assert!(lock::unlock(word, me, state), "it had the lock");
 }

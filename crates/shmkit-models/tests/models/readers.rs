@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::model::{Guarded, LONG, Model, explore, me, release, take};
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 use shmkit::sync::word::{Word, event, lock, reading};
 
 /// Reads under the lock, as `LockWait` does.
@@ -15,7 +15,7 @@ fn read(lock_word: &Model, reading: &Model, guarded: &Guarded, me: u32) {
     if !reading::enter(reading, lock_word) {
         take(lock_word, me, false);
         reading::begin(reading);
-        release(lock_word, me, Left::AsFound);
+        release(lock_word, me, ReleaseState::AsFound);
     }
     guarded.read();
     reading::leave(reading);
@@ -30,7 +30,7 @@ fn write(lock_word: &Model, readings: &[Arc<Model>], guarded: &Guarded, me: u32)
         }
     }
     guarded.write();
-    release(lock_word, me, Left::Consistent);
+    release(lock_word, me, ReleaseState::Consistent);
 }
 
 fn readers_and_writers(readers: u32, writers: u32, times: u32) -> impl Fn() + Sync + Send + 'static {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use shmkit::dict::{Batch, Lookup, SharedDict as Dict};
 use shmkit::segment::{Access, Identity, Name};
-use shmkit::sync::{Left, Want};
+use shmkit::sync::{LockAccess, ReleaseState};
 
 use super::entries::{Changes, Entries};
 use super::value::Encoded;
@@ -140,20 +140,20 @@ impl Opened {
         let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
         let mut locked = Locked { dict, hold };
         let result = operation(&locked);
-        let released = locked.hold.release(Left::Consistent).raise(py);
+        let released = locked.hold.release(ReleaseState::Consistent).raise(py);
         result.and_then(|value| released.map(|()| value))
     }
 }
 
 /// Takes the lock, and puts in order what a writer left who died.
 pub(super) fn begin(py: Python<'_>, dict: &Dict, lock: &Arc<Handle>, deadline: Deadline) -> PyResult<Hold> {
-    let Some(mut hold) = lock.acquire(py, Want::Write, deadline)? else {
+    let Some(mut hold) = lock.acquire(py, LockAccess::Write, deadline)? else {
         return Err(timed_out(py, lock.name()));
     };
     if hold.inconsistent()
         && let Err(error) = dict.recover()
     {
-        hold.release(Left::AsFound).raise(py)?; // the next one has to
+        hold.release(ReleaseState::AsFound).raise(py)?; // the next one has to
         return Err(to_py(py, error));
     }
     Ok(hold)

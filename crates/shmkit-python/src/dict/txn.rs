@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use shmkit::dict::SharedDict as Dict;
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 
 use super::access::{all, begin, commit, error, has, look_up, names, retry};
 use super::entries::{
@@ -194,7 +194,7 @@ impl DictTxn {
             return Ok(());
         }
         let done = if kind.is_none() { commit(&self.dict, changes) } else { Ok(()) };
-        let released = hold.release(Left::Consistent);
+        let released = hold.release(ReleaseState::Consistent);
         done.and(released).raise(py)
     }
 

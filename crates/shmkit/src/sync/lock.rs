@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lock_file::LockFile;
 use super::wait::{Progress, Wait, WakeWord};
-use super::word::lock::{self, Attempt, Left, OWNER, Step};
+use super::word::lock::{self, Attempt, OWNER, ReleaseState, Step};
 use super::word::{Word, reading};
 use crate::segment::lock_header::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
@@ -17,12 +17,13 @@ use crate::{Error, Result};
 const STARVES_AFTER: Duration = Duration::from_millis(1);
 /// After this long without a change, check whether the other participant is alive. Shorter than the slices in which callers sleep.
 const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
-/// What one wants the lock for.
+
+/// What a participant takes the lock for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Alone.
+pub enum LockAccess {
+    /// To write; excludes all others.
     Write,
-    /// Beside others who read.
+    /// To read, at the same time as other readers.
     Read,
 }
 
@@ -94,10 +95,10 @@ impl SharedLock {
     ///
     /// # Errors
     /// The system's.
-    pub fn try_lock(&self, want: Want) -> Result<Option<bool>> {
+    pub fn try_lock(&self, access: LockAccess) -> Result<Option<bool>> {
         let me = self.me()?;
         let word = self.file.word(WORD);
-        if want == Want::Read {
+        if access == LockAccess::Read {
             self.announce_reader();
             if reading::enter(self.my_reading(me), word) {
                 return Ok(Some(false));
@@ -114,12 +115,12 @@ impl SharedLock {
                 inconsistent
             }
         };
-        match want {
-            Want::Read => self.read_on(me),
-            Want::Write => {
+        match access {
+            LockAccess::Read => self.read_on(me),
+            LockAccess::Write => {
                 let nobody_reads = self.nobody_reads(me);
                 if nobody_reads != Ok(true) {
-                    let _ = lock::unlock(word, me, Left::AsFound);
+                    let _ = lock::unlock(word, me, ReleaseState::AsFound);
                     return nobody_reads.map(|_| None);
                 }
             }
@@ -139,21 +140,21 @@ impl SharedLock {
     }
 
     /// To wait for the lock.
-    pub fn wait(self: &Arc<Self>, want: Want) -> LockWait {
-        LockWait::new(Arc::clone(self), want, Phase::Word)
+    pub fn wait(self: &Arc<Self>, access: LockAccess) -> LockWait {
+        LockWait::new(Arc::clone(self), access, Phase::Word)
     }
 
     /// To wait for those who read, for one who has the word already; and whether what the lock guards is inconsistent.
     pub fn wait_for_readers(self: &Arc<Self>, inconsistent: bool) -> LockWait {
-        LockWait::new(Arc::clone(self), Want::Write, Phase::Readers { inconsistent })
+        LockWait::new(Arc::clone(self), LockAccess::Write, Phase::Readers { inconsistent })
     }
 
-    /// Lets go of the lock after writing.
+    /// Releases the lock after writing.
     ///
     /// # Errors
     /// `ERR_SHM_LOCK_LOST` if this participant does not have it.
-    pub fn unlock(&self, left: Left) -> Result<()> {
-        if lock::unlock(self.file.word(WORD), self.me()?, left) {
+    pub fn unlock(&self, state: ReleaseState) -> Result<()> {
+        if lock::unlock(self.file.word(WORD), self.me()?, state) {
             return Ok(());
         }
         let message =
@@ -201,7 +202,7 @@ impl SharedLock {
     fn read_on(&self, me: u32) {
         self.announce_reader();
         reading::begin(self.my_reading(me));
-        let _ = lock::unlock(self.file.word(WORD), me, Left::AsFound);
+        let _ = lock::unlock(self.file.word(WORD), me, ReleaseState::AsFound);
     }
 
     /// One of those who read, and their word as it is slept on.
@@ -238,7 +239,7 @@ enum Phase {
 #[derive(Debug)]
 pub struct LockWait {
     lock: Arc<SharedLock>,
-    want: Want,
+    access: LockAccess,
     phase: Phase,
     attempt: Attempt,
     began: Instant,
@@ -247,8 +248,8 @@ pub struct LockWait {
 }
 
 impl LockWait {
-    fn new(lock: Arc<SharedLock>, want: Want, phase: Phase) -> Self {
-        LockWait { lock, want, phase, attempt: Attempt::default(), began: Instant::now(), suspect: None }
+    fn new(lock: Arc<SharedLock>, access: LockAccess, phase: Phase) -> Self {
+        LockWait { lock, access, phase, attempt: Attempt::default(), began: Instant::now(), suspect: None }
     }
 
     /// Whether it is time to ask whether the one who is in the way is dead.
@@ -303,7 +304,7 @@ impl Wait for LockWait {
             match self.poll_word(me)? {
                 Err(blocked) => return Ok(blocked),
                 Ok(inconsistent) => {
-                    if self.want == Want::Read {
+                    if self.access == LockAccess::Read {
                         self.lock.read_on(me);
                         return Ok(Progress::Done { inconsistent });
                     }
@@ -328,7 +329,7 @@ impl Wait for LockWait {
             if let Ok(me) = self.lock.me() {
                 self.lock.file.note_waiting(me, false);
             }
-            let _ = self.lock.unlock(Left::AsFound);
+            let _ = self.lock.unlock(ReleaseState::AsFound);
         }
     }
 

@@ -29,8 +29,8 @@ pub mod word;
 
 pub use event::{EventWait, SharedEvent};
 pub use inspect::{LockState, inspect};
-pub use lock::{LockWait, SharedLock, Want};
+pub use lock::{LockAccess, LockWait, SharedLock};
 pub use lock_file::LockFile;
 pub use wait::{Progress, SLICE, Suspect, Wait, WakeWord, late, sleep};
 pub use waiter_threads::{Ticket, WaiterThreads};
-pub use word::lock::Left;
+pub use word::lock::ReleaseState;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shmkit::segment::{CreateOptions, Name};
-use shmkit::sync::{SharedLock, Wait, Want, sleep};
+use shmkit::sync::{LockAccess, SharedLock, Wait, sleep};
 
 /// Longer than anything takes that goes well.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -85,13 +85,13 @@ pub fn wait_in_slices(mut wait: impl Wait, slice: Duration) -> bool {
 }
 
 /// Takes the lock where nobody dies: one sleep, so that a wake-up that is lost does not go unnoticed.
-pub fn take(lock: &Arc<SharedLock>, want: Want) -> bool {
-    wait_in_slices(lock.wait(want), PATIENCE)
+pub fn take(lock: &Arc<SharedLock>, access: LockAccess) -> bool {
+    wait_in_slices(lock.wait(access), PATIENCE)
 }
 
 /// Takes the lock where others die with it.
-pub fn take_from_the_dead(lock: &Arc<SharedLock>, want: Want) -> bool {
-    wait_in_slices(lock.wait(want), Duration::from_millis(20))
+pub fn take_from_the_dead(lock: &Arc<SharedLock>, access: LockAccess) -> bool {
+    wait_in_slices(lock.wait(access), Duration::from_millis(20))
 }
 
 /// Polls until the condition holds.
