@@ -96,12 +96,12 @@ fn what_the_dead_owned_goes_and_what_the_living_own_stays() {
 #[test]
 fn what_is_handed_over_is_at_every_moment_somebodys() {
     let place = Place::new();
-    let (giver, heir) = (place.ledger(), place.ledger());
+    let (giver, new_owner) = (place.ledger(), place.ledger());
     let (name, id) = place.owned(&giver, "handed-over");
-    heir.adopt(&name, id).expect("adopted");
-    // The heir is dead, and nobody has found out.
-    let token = heir.token();
-    drop(heir);
+    new_owner.adopt(&name, id).expect("adopted");
+    // The new owner is dead, and no process has found out.
+    let token = new_owner.token();
+    drop(new_owner);
     assert!(giver.hand_over(&name, id, Some(token)).expect("handed over"));
     assert!(!giver.owns(id).expect("asked"));
     assert_eq!(place.reap(), ["handed-over"]);
@@ -155,14 +155,14 @@ fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() 
     drop(prepared);
     place.reap();
     assert!(socket.exists(), "who has it handed over has it");
-    let heir = Ledger::take_over(place.ledgers.clone(), token, handed).expect("taken over");
+    let new_owner = Ledger::take_over(place.ledgers.clone(), token, handed).expect("taken over");
     let survey = survey(&place.ledgers).expect("surveyed");
     assert_eq!(survey.ledgers.len(), 1);
     assert!(survey.ledgers[0].alive && survey.ledgers[0].owner.started != 0, "and it says whose it is");
-    let (_, id) = place.owned(&heir, "owned");
-    assert!(heir.owns(id).expect("asked"));
+    let (_, id) = place.owned(&new_owner, "owned");
+    assert!(new_owner.owns(id).expect("asked"));
     assert!(place.reap().is_empty() && socket.exists());
-    drop(heir);
+    drop(new_owner);
     assert_eq!(place.reap(), ["owned"]);
     assert!(!socket.exists() && !place.ledgers.path().exists());
 }

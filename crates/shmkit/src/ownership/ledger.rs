@@ -154,16 +154,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends this process's ownership of a segment that another process owns: the one whose ledger is `heir`, or one
-    /// without a ledger, such as a manager of CPython's. Returns false if the heir is dead and reaped; then nothing
+    /// Ends this process's ownership of a segment that another process owns: the one whose ledger is `new_owner`, or one
+    /// without a ledger, such as a manager of CPython's. Returns false if the new owner is dead and reaped; then nothing
     /// has changed.
     ///
     /// # Errors
     /// `ERR_SHM_BUSY`; else the system's.
-    pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
-        // While this is held, no ledger is removed: if the heir is dead, a reaper finds the segment in its ledger.
+    pub fn hand_over(&self, name: &Name, id: Identity, new_owner: Option<Token>) -> Result<bool> {
+        // While this is held, no ledger is removed: if the new owner is dead, a reaper finds the segment in its
+        // ledger.
         let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
-        if heir.is_some_and(|heir| !locked.has(heir)) {
+        if new_owner.is_some_and(|token| !locked.has(token)) {
             return Ok(false);
         }
         self.remove_entry(id);

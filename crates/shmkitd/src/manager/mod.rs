@@ -12,7 +12,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use shmkit::Error;
-use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, failure_message, started_message};
+use shmkit::manager::{
+    Holdings, Instructions, Listener, Request, Response, failure_message, started_message,
+};
 use shmkit::ownership::{self, tracker};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
@@ -23,7 +25,7 @@ use self::client::{Client, Next};
 const SPARE_DESCRIPTORS: usize = 96;
 /// More clients at a time than that are more than anybody needs.
 const MOST_CLIENTS: usize = 4096;
-/// At the end, for the reply to who asked for it.
+/// How long the last responses may take, when the server ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// At the latest, there is a tracker so long after the start; before that, once something is owned.
@@ -211,7 +213,7 @@ impl Manager {
     }
 }
 
-fn answer(holdings: &mut Holdings, request: Request, ending: &mut bool) -> Reply {
+fn answer(holdings: &mut Holdings, request: Request, ending: &mut bool) -> Response {
     *ending |= request == Request::Shutdown;
     holdings.answer(request)
 }
