@@ -81,7 +81,7 @@ export interface LockState {
  * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
  */
 export function lockState(name: string): LockState {
-  const { what, held, holder, ...state } = binding.lookAtLock(checkName(name));
+  const { what, held, holder, ...state } = binding.inspectLock(checkName(name));
   return { what: what as LockState['what'], holder: held ? holder : null, ...state };
 }
 

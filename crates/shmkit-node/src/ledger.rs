@@ -21,7 +21,7 @@ type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
 type Listener = ThreadsafeFunction<String, (), String, Status, false, true>;
 
-/// The companion process's file, beside this module's own.
+/// The companion process's file, in the directory of this module's own.
 const PROGRAM: &str = "shmkitd";
 /// Another path of it; `off` for none, and no word about it.
 const PROGRAM_VARIABLE: &str = "SHMKIT_TRACKER";
@@ -55,12 +55,12 @@ fn notify_listeners(why: String) {
 /// for an event loop that may have nothing else to do.
 #[napi]
 pub fn untracked_because() -> Option<String> {
-    if listeners().is_empty() { None } else { untold().take().inspect(|_| listeners().clear()) }
+    if listeners().is_empty() { None } else { unreported().take().inspect(|_| listeners().clear()) }
 }
 
-fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
-    static UNTOLD: Mutex<Option<String>> = Mutex::new(None);
-    UNTOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn unreported() -> std::sync::MutexGuard<'static, Option<String>> {
+    static UNREPORTED: Mutex<Option<String>> = Mutex::new(None);
+    UNREPORTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Whether this process owns the segment of this `id`.
@@ -85,7 +85,7 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
         }
         Err(error) => {
             let why = format!("what this process leaves at its end stays until somebody unlinks it: {error}");
-            *untold() = Some(why);
+            *unreported() = Some(why);
             Ok(None)
         }
     }
@@ -112,14 +112,14 @@ pub(crate) fn require() -> Outcome<Arc<Ledger>> {
 /// The companion process's path, or why there is none; and whether there is to be a tracker.
 pub(crate) fn program() -> (std::result::Result<PathBuf, String>, bool) {
     match std::env::var_os(PROGRAM_VARIABLE) {
-        Some(value) if value == "off" => (beside_this_module(), false),
+        Some(value) if value == "off" => (default_program(), false),
         Some(path) => (Ok(PathBuf::from(path)), true),
-        None => (beside_this_module(), true),
+        None => (default_program(), true),
     }
 }
 
-fn beside_this_module() -> std::result::Result<PathBuf, String> {
-    let Some(file) = module::path_of(beside_this_module as *const ()) else {
+fn default_program() -> std::result::Result<PathBuf, String> {
+    let Some(file) = module::path_of(default_program as *const ()) else {
         return Err("this module cannot tell where it was loaded from".into());
     };
     let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));

@@ -20,15 +20,15 @@ use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 /// What is locked: a segment, by its sidecar lock, or a mutex, by its own file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    Beside(Identity),
+    Sidecar(Identity),
     Mutex(Identity),
 }
 
 /// The open locks. Two handles on one lock are one participant, so that a thread that waits for itself is told.
 static OPEN: LazyLock<Mutex<HashMap<Key, Weak<Handle>>>> = LazyLock::new(Mutex::default);
 
-/// What has the segment of a lock open.
-type Kept = Arc<dyn Any + Send + Sync>;
+/// An object that keeps the segment of a lock open.
+type KeepAlive = Arc<dyn Any + Send + Sync>;
 
 /// A lock and the threads in front of it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Handle {
     queue: WaitQueue,
     name: String,
     /// Kept open, so that no other segment gets its inode.
-    _of: Option<Kept>,
+    _keep_alive: Option<KeepAlive>,
 }
 
 impl Handle {
@@ -54,23 +54,24 @@ impl Handle {
         segment: &Segment,
         of: &Arc<T>,
     ) -> PyResult<Arc<Self>> {
-        let key = Key::Beside(segment.id());
+        let key = Key::Sidecar(segment.id());
         if let Some(known) = open().get(&key).and_then(Weak::upgrade) {
             return Ok(known);
         }
         let lock = SharedLock::sidecar(segment).raise(py)?; // with the GIL: see `of_mutex`
-        let of: Kept = Arc::<T>::clone(of);
+        let of: KeepAlive = Arc::<T>::clone(of);
         Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(of)))
     }
 
     /// The one that is known already, or this.
-    fn known(key: Key, lock: SharedLock, name: String, of: Option<Kept>) -> Arc<Self> {
+    fn known(key: Key, lock: SharedLock, name: String, of: Option<KeepAlive>) -> Arc<Self> {
         let mut open = open();
         if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         open.retain(|_, handle| handle.strong_count() > 0);
-        let fresh = Arc::new(Handle { lock: Arc::new(lock), queue: WaitQueue::default(), name, _of: of });
+        let fresh =
+            Arc::new(Handle { lock: Arc::new(lock), queue: WaitQueue::default(), name, _keep_alive: of });
         open.insert(key, Arc::downgrade(&fresh));
         fresh
     }
@@ -104,7 +105,7 @@ impl Handle {
                 inconsistent: false,
             };
             let taken = match turn {
-                Turn::Beside { inconsistent } => Waited::Done(inconsistent),
+                Turn::Shared { inconsistent } => Waited::Done(inconsistent),
                 Turn::First => self.take(py, access, deadline)?,
             };
             match taken {

@@ -12,6 +12,7 @@
 
 mod array;
 mod broadcast;
+mod channel;
 mod descriptor;
 mod dict;
 mod errors;
@@ -25,7 +26,6 @@ mod mutex;
 mod numpy;
 mod opening;
 mod queue;
-mod ring;
 mod standard;
 mod txn;
 mod view;

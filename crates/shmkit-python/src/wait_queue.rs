@@ -40,19 +40,19 @@ enum Inside {
     Readers(Vec<ThreadId>, bool),
 }
 
-/// How one got through.
+/// How a thread got through.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Turn {
-    /// Alone, and is to take the process's lock.
+    /// Alone: it must take the process's lock.
     First,
-    /// Beside others who read: the lock is had.
-    Beside {
-        /// What they found.
+    /// With other readers: the process has the lock already.
+    Shared {
+        /// Whether what they read is inconsistent.
         inconsistent: bool,
     },
 }
 
-/// Why one did not get through.
+/// Why a thread did not get through.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// It took too long.
@@ -75,7 +75,7 @@ impl State {
         inside || self.queue.iter().any(|(_, thread)| *thread == me)
     }
 
-    /// Lets one in, if it is its turn: those who came later let those who wait go first.
+    /// Lets a thread through if it is its turn: waiting threads go before newcomers.
     fn admit(&mut self, me: ThreadId, access: LockAccess, ticket: Option<u64>) -> Option<Turn> {
         let first = self.queue.front().is_none_or(|(front, _)| Some(*front) == ticket);
         let turn = match &mut self.inside {
@@ -87,7 +87,7 @@ impl State {
                 if access == LockAccess::Read && (first || threads.contains(&me)) =>
             {
                 threads.push(me);
-                Turn::Beside { inconsistent: *inconsistent }
+                Turn::Shared { inconsistent: *inconsistent }
             }
             _ => return None,
         };
@@ -123,7 +123,7 @@ impl WaitQueue {
                 }
                 if let Some(turn) = state.admit(me, access, mine.map(|(_, ticket)| ticket)) {
                     drop(state);
-                    self.wake_all(); // the next may read beside us
+                    self.wake_all(); // the next one may read at the same time
                     return Ok(turn);
                 }
                 if deadline.is_over() {
@@ -150,13 +150,13 @@ impl WaitQueue {
         Err(stop)
     }
 
-    /// Others may read beside this thread, which is through alone and has the lock for reading.
+    /// Lets other readers through. This thread has the lock for reading, and got through alone.
     pub(crate) fn share(&self, inconsistent: bool) {
         self.state().inside = Inside::Readers(vec![current().id()], inconsistent);
         self.wake_all();
     }
 
-    /// One goes, who got through as this thread; says whether it was the last.
+    /// Ends the turn of the thread `who`; returns whether it was the last one.
     pub(crate) fn leave(&self, who: ThreadId) -> bool {
         let mut state = self.state();
         if let Inside::Readers(threads, _) = &mut state.inside {

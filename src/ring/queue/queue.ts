@@ -110,7 +110,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const line = (items: boolean): WaitQueue =>
       new WaitQueue(
         this.name,
-        (sleepers, id) => binding.startQueueWait(sleepers, id, native, items),
+        (threads, id) => binding.startQueueWait(threads, id, native, items),
         () => binding.queuePassOn(native, items),
       );
     this.#items = line(true);

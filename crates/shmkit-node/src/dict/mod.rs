@@ -122,7 +122,7 @@ pub struct DictLayout {
     /// The first place that a block can be at, in bytes.
     pub blocks: u32,
     /// Bytes of the blocks of each size class.
-    pub rooms: Vec<f64>,
+    pub class_sizes: Vec<f64>,
     /// The longest key whose hash is made of its words, in bytes.
     pub hashed: u32,
     /// The longest buffer, in bytes.
@@ -140,7 +140,7 @@ pub fn dict_layout() -> DictLayout {
         limit: word(LIMIT_AT),
         free: word(FREE_AT),
         blocks: BLOCKS_AT as u32,
-        rooms: class_sizes().map(|room| room as f64).collect(),
+        class_sizes: class_sizes().map(|size| size as f64).collect(),
         hashed: HASHED_AS_WORDS as u32,
         most: LOOKED_AT as u32,
     }

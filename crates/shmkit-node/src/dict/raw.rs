@@ -41,13 +41,13 @@ struct All {
     other: Vec<u8>,
 }
 
-/// So much memory is kept for the next call.
-const KEPT: usize = 1 << 20;
+/// Buffers of at most this many bytes are kept for the next call.
+const RETAINED_MAX: usize = 1 << 20;
 
 impl All {
     fn forget_large(&mut self) {
         for bytes in [&mut self.value, &mut self.other] {
-            if bytes.capacity() > KEPT {
+            if bytes.capacity() > RETAINED_MAX {
                 *bytes = Vec::new();
             }
         }

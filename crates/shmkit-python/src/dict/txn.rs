@@ -27,14 +27,14 @@ pub(crate) struct DictTxn {
     #[pyo3(get)]
     read_only: bool,
     timeout: Option<f64>,
-    stage: Mutex<Stage>,
+    state: Mutex<TxnState>,
 }
 
-enum Stage {
-    Fresh,
-    Begun,
-    Running(Body),
-    Over,
+enum TxnState {
+    New,
+    Entering,
+    Active(Body),
+    Ended,
 }
 
 /// The changes, over what the dict has; without a lock all that it had, and nothing under that.
@@ -85,17 +85,17 @@ impl DictTxn {
         timeout: Option<f64>,
     ) -> PyResult<Self> {
         Deadline::after(timeout)?;
-        Ok(DictTxn { dict, lock, read_only, timeout, stage: Mutex::new(Stage::Fresh) })
+        Ok(DictTxn { dict, lock, read_only, timeout, state: Mutex::new(TxnState::New) })
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn state(&self) -> MutexGuard<'_, TxnState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// While it is running. What is done there runs no Python, which could come back here.
     fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
-        let result = match &mut *self.stage() {
-            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(operation(body)),
+        let result = match &mut *self.state() {
+            TxnState::Active(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(operation(body)),
             _ => None,
         };
         let message = "the transaction is not running: it is for the inside of its `with` alone";
@@ -163,20 +163,20 @@ impl DictTxn {
     /// Takes the lock, and waits for it as long as the timeout allows (else TimeoutError).
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let (py, txn) = (slf.py(), slf.get());
-        if !matches!(*txn.stage(), Stage::Fresh) {
+        if !matches!(*txn.state(), TxnState::New) {
             return Err(txn.error(
                 py,
                 "ERR_SHM_TXN_ENDED",
                 "a transaction runs once; begin another one by txn()",
             ));
         }
-        *txn.stage() = Stage::Begun;
+        *txn.state() = TxnState::Entering;
         let begun = txn.begin(py);
-        let (stage, result) = match begun {
-            Ok(body) => (Stage::Running(body), Ok(())),
-            Err(error) => (Stage::Fresh, Err(error)),
+        let (state, result) = match begun {
+            Ok(body) => (TxnState::Active(body), Ok(())),
+            Err(error) => (TxnState::New, Err(error)),
         };
-        *txn.stage() = stage;
+        *txn.state() = state;
         result.map(|()| slf)
     }
 
@@ -188,8 +188,8 @@ impl DictTxn {
         _value: &Bound<'_, PyAny>,
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
-        let Stage::Running(Body { hold: Some(mut hold), changes, .. }) = stage else { return Ok(()) };
+        let state = std::mem::replace(&mut *self.state(), TxnState::Ended);
+        let TxnState::Active(Body { hold: Some(mut hold), changes, .. }) = state else { return Ok(()) };
         if !hold.is_ours() {
             return Ok(());
         }

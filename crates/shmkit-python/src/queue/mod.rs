@@ -1,6 +1,6 @@
 //! A queue that Node has too.
 //!
-//! `slot`: an item in place. What an item is to Python is in `items`, waiting in `ring`.
+//! `slot`: an item in place. What an item is to Python is in `items`, waiting in `channel`.
 
 mod slot;
 
@@ -14,13 +14,15 @@ use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
+use crate::channel::{
+    BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, locked, many,
+};
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{shown, tuple};
 use crate::opening::{create_options, ledger};
-use crate::ring::{BATCH, Found, ItemIterator, Ring, checked_max, ended, find, items_of, late, locked, many};
 use crate::view;
 use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
@@ -38,7 +40,7 @@ pub(crate) struct SharedQueue {
     suspects: [Mutex<Suspect>; 2],
 }
 
-impl Ring for Queue {
+impl Channel for Queue {
     type Awaited = Side;
     type Suspect = Suspect;
 
