@@ -176,7 +176,7 @@ pub fn server_facts(server: &ServerHandle) -> ServerFacts {
 #[napi(ts_return_type = "Promise<number | null>")]
 pub fn end_manager<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred::<Option<i32>, Ended>()?;
-    server.server.let_go();
+    server.server.shut_down();
     let mut state = lock(&server.state);
     match state.ended {
         Some(code) => deferred.resolve(Box::new(move |_| Ok(code))),

@@ -25,18 +25,18 @@ pub(crate) struct WaitQueue {
 #[derive(Debug, Default)]
 struct State {
     forks: u32,
-    inside: Inside,
+    holders: Holders,
     queue: VecDeque<(u64, ThreadId)>,
     last_ticket: u64,
 }
 
 #[derive(Debug, Default)]
-enum Inside {
+enum Holders {
     #[default]
-    Nobody,
+    None,
     /// It has the lock for writing, or is about to get it.
-    One(ThreadId),
-    /// They read; whether what they read is inconsistent.
+    Exclusive(ThreadId),
+    /// They read. The flag says whether what they read is inconsistent.
     Readers(Vec<ThreadId>, bool),
 }
 
@@ -64,26 +64,26 @@ pub(crate) enum Stop {
 }
 
 impl State {
-    /// Whether this thread would wait for itself. One who reads may do so twice.
+    /// Whether this thread would wait for itself. A reader may read twice.
     fn is_deadlock(&self, me: ThreadId, access: LockAccess) -> bool {
-        let inside = match &self.inside {
-            Inside::Nobody => false,
-            Inside::One(thread) => *thread == me,
-            Inside::Readers(threads, _) => access == LockAccess::Write && threads.contains(&me),
+        let is_holder = match &self.holders {
+            Holders::None => false,
+            Holders::Exclusive(thread) => *thread == me,
+            Holders::Readers(threads, _) => access == LockAccess::Write && threads.contains(&me),
         };
         // In the queue: this is a signal's handler, on top of a wait.
-        inside || self.queue.iter().any(|(_, thread)| *thread == me)
+        is_holder || self.queue.iter().any(|(_, thread)| *thread == me)
     }
 
     /// Lets a thread through if it is its turn: waiting threads go before newcomers.
     fn admit(&mut self, me: ThreadId, access: LockAccess, ticket: Option<u64>) -> Option<Turn> {
         let first = self.queue.front().is_none_or(|(front, _)| Some(*front) == ticket);
-        let turn = match &mut self.inside {
-            Inside::Nobody if first => {
-                self.inside = Inside::One(me);
+        let turn = match &mut self.holders {
+            Holders::None if first => {
+                self.holders = Holders::Exclusive(me);
                 Turn::First
             }
-            Inside::Readers(threads, inconsistent)
+            Holders::Readers(threads, inconsistent)
                 if access == LockAccess::Read && (first || threads.contains(&me)) =>
             {
                 threads.push(me);
@@ -152,14 +152,14 @@ impl WaitQueue {
 
     /// Lets other readers through. This thread has the lock for reading, and got through alone.
     pub(crate) fn share(&self, inconsistent: bool) {
-        self.state().inside = Inside::Readers(vec![current().id()], inconsistent);
+        self.state().holders = Holders::Readers(vec![current().id()], inconsistent);
         self.wake_all();
     }
 
     /// Ends the turn of the thread `who`; returns whether it was the last one.
     pub(crate) fn leave(&self, who: ThreadId) -> bool {
         let mut state = self.state();
-        if let Inside::Readers(threads, _) = &mut state.inside {
+        if let Holders::Readers(threads, _) = &mut state.holders {
             if let Some(at) = threads.iter().position(|thread| *thread == who) {
                 threads.swap_remove(at);
             }
@@ -167,7 +167,7 @@ impl WaitQueue {
                 return false;
             }
         }
-        state.inside = Inside::Nobody;
+        state.holders = Holders::None;
         drop(state);
         self.wake_all();
         true

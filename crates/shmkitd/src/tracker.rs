@@ -39,7 +39,7 @@ const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    daemon::detach(daemon::Kept::Nothing)?;
+    daemon::detach(daemon::KeptDescriptors::Nothing)?;
     let termination = signal::terminations()?;
     let ledgers = LedgerDirectory::default();
     let Some(role) = TrackerRole::take(&ledgers)? else { return Ok(()) };

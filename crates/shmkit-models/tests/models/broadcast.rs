@@ -130,7 +130,7 @@ impl Broadcast {
     /// As `BroadcastWait` has it.
     fn wait_for_room(&self, dead: &[u32]) {
         let announced = protocol::announce(self, Side::Room).expect("whole");
-        let Some(entry) = protocol::look_for_room(self).expect("whole") else { return };
+        let Some(entry) = protocol::find_blocking_reader(self).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
         if !protocol::recover::<_, Damaged>(self, entry, is_dead).expect("whole") {
             self.sleep(Side::Room, announced);
@@ -165,7 +165,7 @@ impl Broadcast {
 
     fn wait_for_item(&self, item: i64, me: u32, dead: &[u32]) {
         let announced = protocol::announce(self, Side::Items).expect("whole");
-        let Ready::Nothing { in_doubt } = protocol::look(self, item).expect("whole") else { return };
+        let Ready::Nothing { in_doubt } = protocol::peek(self, item).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
         if !(in_doubt && protocol::settle::<_, Damaged>(self, me, is_dead).expect("whole")) {
             self.sleep(Side::Items, announced);
@@ -380,7 +380,7 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
         let recovers = {
             let lives = Arc::clone(&lives);
             run(&broadcast, move |broadcast| {
-                let Some(entry) = protocol::look_for_room(broadcast).expect("whole") else { return };
+                let Some(entry) = protocol::find_blocking_reader(broadcast).expect("whole") else { return };
                 let is_dead = |owner| Ok(owner == 9 && !lives.load(Ordering::SeqCst));
                 protocol::recover::<_, Damaged>(broadcast, entry, is_dead).expect("whole");
             })
@@ -390,7 +390,7 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
         let reader = broadcast.subscribe(9, true);
         joined(recovers);
         assert_eq!(protocol::is_known(&*broadcast, reader.entry()), Ok(true));
-        assert_eq!(protocol::look_for_room(&*broadcast), Ok(Some(reader.entry())));
+        assert_eq!(protocol::find_blocking_reader(&*broadcast), Ok(Some(reader.entry())));
     });
 }
 

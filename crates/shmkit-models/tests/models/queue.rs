@@ -100,7 +100,7 @@ impl Queue {
     /// Until there is something to be done at that side, as `QueueWait` has it; of numbers in `dead` nobody lives.
     fn wait(&self, side: Side, me: u32, dead: &[u32]) {
         let announced = protocol::announce(self, side).expect("whole");
-        if let Found::Nothing(in_the_way) = protocol::look(self, side).expect("whole") {
+        if let Found::Nothing(in_the_way) = protocol::peek(self, side).expect("whole") {
             if let Some(seen) = in_the_way
                 && self.recover(me, seen, dead)
             {
@@ -181,7 +181,7 @@ fn two_producers_and_a_consumer_lose_nothing_on_a_ring_of_two() {
         items.sort_unstable();
         assert_eq!(items, [1, 2]);
         let _ = producers.map(joined);
-        assert_eq!(protocol::look(&*queue, Side::Items), Ok(Found::Nothing(None)));
+        assert_eq!(protocol::peek(&*queue, Side::Items), Ok(Found::Nothing(None)));
     });
 }
 
@@ -250,7 +250,7 @@ fn who_wants_no_more_hands_his_wake_up_on() {
         let queue = Queue::new(2);
         let gives_up = run(&queue, |queue| {
             let announced = protocol::announce(queue, Side::Items).expect("whole");
-            if let Ok(Found::Nothing(_)) = protocol::look(queue, Side::Items) {
+            if let Ok(Found::Nothing(_)) = protocol::peek(queue, Side::Items) {
                 queue.word(Field::Items).expect("a word").wait_for_a_while(announced);
             }
             protocol::pass_on(queue, Side::Items).expect("whole");

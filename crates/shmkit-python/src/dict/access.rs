@@ -94,7 +94,7 @@ impl Opened {
         let dict = self.dict(py)?;
         match look_up(&dict, key).raise(py)? {
             Some(found) => Ok(found),
-            None => self.insist(py, &dict, |dict| look_up(dict, key)),
+            None => self.read_or_lock(py, &dict, |dict| look_up(dict, key)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Opened {
         let dict = self.dict(py)?;
         match has(&dict, key).raise(py)? {
             Some(there) => Ok(there),
-            None => self.insist(py, &dict, |dict| has(dict, key)),
+            None => self.read_or_lock(py, &dict, |dict| has(dict, key)),
         }
     }
 
@@ -114,11 +114,11 @@ impl Opened {
                 return Ok(all);
             }
         }
-        self.insist(py, &dict, all)
+        self.read_or_lock(py, &dict, all)
     }
 
-    /// What others have kept from its end by writing: with the lock, or where there is none again and again.
-    fn insist<T>(
+    /// Reads again what concurrent writes have prevented: with the lock, or repeatedly if the handle is read-only.
+    fn read_or_lock<T>(
         &self,
         py: Python<'_>,
         dict: &Dict,

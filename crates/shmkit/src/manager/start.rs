@@ -204,8 +204,8 @@ impl Server {
         Ok((server, Watch { program: program.to_owned(), child: Some(child), socket, endpoint }))
     }
 
-    /// Lets it end: it unlinks what it owns, and goes.
-    pub fn let_go(&self) {
+    /// Asks the server to end. It unlinks what it owns first.
+    pub fn shut_down(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
@@ -219,7 +219,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.let_go();
+        self.shut_down();
     }
 }
 

@@ -93,8 +93,8 @@ pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Durati
     let is_dead = |directory: &OpenDirectory, token| directory.liveness(token) == Liveness::Dead;
     let Some(directory) = ledgers.open()? else { return Ok(is_free()) };
     // Usually no ledger is dead, and then no process has to wait for the lock.
-    let somebody_is = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
-    if !somebody_is && ledgers.name_state(name) != NameState::Directory {
+    let any_dead = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
+    if !any_dead && ledgers.name_state(name) != NameState::Directory {
         return Ok(is_free()); // a reaper may just have been there
     }
     let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(is_free()) };

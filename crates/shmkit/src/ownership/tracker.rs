@@ -77,7 +77,7 @@ pub fn ensure(ledgers: &LedgerDirectory, token: Token, start: impl FnOnce() -> O
             // to it, there would be nobody to clean up. A tracker that is there looks at all ledgers now and then,
             // and does not go while there is ours.
             watch.next = match watch.connect_socket() {
-                Ok(stream) => Next::Greet(stream),
+                Ok(stream) => Next::ReadGreeting(stream),
                 Err(_) => Next::Await(launch(&watch.program)),
             };
             Box::new(move || watch.run(on_trouble))
@@ -106,7 +106,7 @@ struct Watch {
 /// The next step to a tracker.
 enum Next {
     Connect,
-    Greet(UnixStream),
+    ReadGreeting(UnixStream),
     /// A tracker was started, and has not said yet how that went.
     Await(Result<Child, String>),
 }
@@ -148,9 +148,9 @@ impl Watch {
 
     fn connect(&mut self) -> Result<UnixStream, String> {
         match std::mem::replace(&mut self.next, Next::Connect) {
-            Next::Greet(stream) => self.greet(stream),
+            Next::ReadGreeting(stream) => self.read_greeting(stream),
             Next::Await(launched) => self.await_started(launched),
-            Next::Connect => match self.connect_socket().and_then(|stream| self.greet(stream)) {
+            Next::Connect => match self.connect_socket().and_then(|stream| self.read_greeting(stream)) {
                 Ok(stream) => Ok(stream),
                 Err(_) => {
                     self.wait_for_child();
@@ -166,7 +166,7 @@ impl Watch {
             Ok(program) => format!("'{}' {why}", program.display()),
             Err(_) => why,
         })?;
-        self.connect_socket().and_then(|stream| self.greet(stream))
+        self.connect_socket().and_then(|stream| self.read_greeting(stream))
     }
 
     fn socket(&self) -> PathBuf {
@@ -186,8 +186,8 @@ impl Watch {
     }
 
     /// The same socket, if a tracker is at the other end.
-    fn greet(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
-        let mut greet = || -> io::Result<()> {
+    fn read_greeting(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
+        let mut read_greeting = || -> io::Result<()> {
             if socket::peer_user(&stream)? != self.ledgers.uid() {
                 return Err(io::Error::other("it is another user's"));
             }
@@ -200,7 +200,7 @@ impl Watch {
             }
             stream.set_read_timeout(None)
         };
-        match greet() {
+        match read_greeting() {
             Ok(()) => Ok(stream),
             Err(error) => Err(format!("'{}': {error}", self.socket().display())),
         }

@@ -51,7 +51,7 @@ impl Participant {
     /// The number; in a forked child, to which its parent's is nothing, what `join` takes.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED` after `leaving`; what `join` says.
+    /// `ERR_SHM_CLOSED` after `give_up_number`; what `join` says.
     pub(crate) fn me(&self, join: impl Fn() -> Result<u32>) -> Result<u32> {
         match self.me.get(join)? {
             0 => Err(Error::own("ERR_SHM_CLOSED", format!("'{}' is closed", self.name())).about(self.name())),
@@ -136,13 +136,13 @@ impl Participant {
     }
 
     /// Gives up the number and returns it; `None` if there is none. The caller clears what it had, and then calls
-    /// `left`.
-    pub(crate) fn leaving(&self) -> Option<u32> {
+    /// `release_number`.
+    pub(crate) fn give_up_number(&self) -> Option<u32> {
         self.me.give_up()
     }
 
-    /// Gives the number back; where what it had is not `cleared` away, the next one who has the number does that.
-    pub(crate) fn left(&self, me: u32, cleared: bool) {
+    /// Releases the number. If what it had is not `cleared`, the next participant of that number clears it.
+    pub(crate) fn release_number(&self, me: u32, cleared: bool) {
         if cleared {
             self.liveness(me).clear();
         } else {

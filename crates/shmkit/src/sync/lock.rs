@@ -118,19 +118,19 @@ impl SharedLock {
         match access {
             LockAccess::Read => self.read_on(me),
             LockAccess::Write => {
-                let nobody_reads = self.nobody_reads(me);
-                if nobody_reads != Ok(true) {
+                let has_no_readers = self.clear_dead_readers(me);
+                if has_no_readers != Ok(true) {
                     let _ = lock::unlock(word, me, ReleaseState::AsFound);
-                    return nobody_reads.map(|_| None);
+                    return has_no_readers.map(|_| None);
                 }
             }
         }
         Ok(Some(inconsistent))
     }
 
-    /// Clears the dead away who read; whether nobody else does. For one who has the word.
-    fn nobody_reads(&self, me: u32) -> Result<bool> {
-        while let Some((slot, seen)) = self.one_who_reads()? {
+    /// Clears the words of dead readers. Returns whether there are no other readers. The caller owns the lock word.
+    fn clear_dead_readers(&self, me: u32) -> Result<bool> {
+        while let Some((slot, seen)) = self.find_reader()? {
             if !self.file.is_slot_dead(slot, me)? {
                 return Ok(false);
             }
@@ -205,8 +205,8 @@ impl SharedLock {
         let _ = lock::unlock(self.file.word(WORD), me, ReleaseState::AsFound);
     }
 
-    /// One of those who read, and their word as it is slept on.
-    fn one_who_reads(&self) -> Result<Option<(u32, u32)>> {
+    /// A reader's slot, and the value of its word that a waiter sleeps on.
+    fn find_reader(&self) -> Result<Option<(u32, u32)>> {
         <AtomicU32 as Word>::fence();
         if self.file.word(READ).load(Ordering::SeqCst) == 0 {
             return Ok(None);
@@ -313,7 +313,7 @@ impl Wait for LockWait {
             }
         }
         let Phase::Readers { inconsistent } = self.phase else { return Ok(self.blocked(WORD, 0)) };
-        while let Some((slot, seen)) = self.lock.one_who_reads()? {
+        while let Some((slot, seen)) = self.lock.find_reader()? {
             if !self.suspects(OWNER + 1 + slot) || !self.lock.file.is_slot_dead(slot, me)? {
                 self.lock.file.note_waiting(me, true);
                 return Ok(self.blocked(LockFile::reading_at(slot), seen));

@@ -54,7 +54,7 @@ fn serve() -> Result<(), Error> {
     let Instructions { file, token, key, tracked } = Instructions::read(&mut io::stdin().lock())?;
     let program = program();
     let [socket, ledger] = daemon::passed().map_err(failure)?;
-    daemon::detach(daemon::Kept::Passed).map_err(failure)?;
+    daemon::detach(daemon::KeptDescriptors::Passed).map_err(failure)?;
     let termination = signal::terminations().map_err(failure)?;
     let ledger = ownership::take_over(token, ledger)?;
     let listener = Listener::handed(socket, file);

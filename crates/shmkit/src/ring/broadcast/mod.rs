@@ -131,9 +131,9 @@ impl SharedBroadcast {
 
     /// Takes no part any more: reads no more, and publishes no more.
     pub fn leave(&self) {
-        let Some(me) = self.participant.leaving() else { return };
+        let Some(me) = self.participant.give_up_number() else { return };
         let _one = self.recovering.lock();
-        self.participant.left(me, protocol::clear_away(self, me).is_ok());
+        self.participant.release_number(me, protocol::clear_away(self, me).is_ok());
     }
 
     // ---- the writer

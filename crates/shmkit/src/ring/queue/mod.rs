@@ -135,7 +135,7 @@ impl SharedQueue {
 
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
-        let Some(me) = self.participant.leaving() else { return };
+        let Some(me) = self.participant.give_up_number() else { return };
         let _ring = self.recovering.lock();
         let cleared = if died {
             protocol::clear_away(self, me, |other| self.participant.is_dead(other, me))
@@ -146,7 +146,7 @@ impl SharedQueue {
         for side in [Side::Items, Side::Room] {
             let _ = protocol::pass_on(self, side);
         }
-        self.participant.left(me, resigned);
+        self.participant.release_number(me, resigned);
     }
 
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.

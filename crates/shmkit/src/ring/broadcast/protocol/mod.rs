@@ -34,10 +34,10 @@ mod recovery;
 mod waiting;
 mod writer;
 
-pub use reader::{Reader, Ready, confirm, is_known, look, next, readers, subscribe, unsubscribe};
+pub use reader::{Reader, Ready, confirm, is_known, next, peek, readers, subscribe, unsubscribe};
 pub use recovery::{clear_away, recover, settle};
 pub use waiting::{Side, announce, notify};
-pub use writer::{Claimed, Writer, claim, commit, enlist, is_writer, look_for_room};
+pub use writer::{Claimed, Writer, claim, commit, enlist, find_blocking_reader, is_writer};
 
 use crate::sync::word::{Word, role, update, wake_word};
 

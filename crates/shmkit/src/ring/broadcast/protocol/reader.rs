@@ -154,7 +154,7 @@ pub fn unsubscribe<M: BroadcastMemory>(memory: &M, (index, seen): (u32, u32)) ->
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
+pub fn peek<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
     let ended = load(memory, Field::Ended)? != 0; // first
     if ended {
         M::Word::fence();
@@ -186,7 +186,7 @@ pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
 /// `Damaged`
 pub fn next<M: BroadcastMemory>(memory: &M, reader: &mut Reader) -> Outcome<Ready> {
     for _ in 0..TRIES {
-        let there = match look(memory, reader.next)? {
+        let there = match peek(memory, reader.next)? {
             Ready::Lapped(there) if !memory.blocks() => there,
             other => return Ok(other),
         };

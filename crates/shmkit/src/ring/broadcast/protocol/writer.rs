@@ -142,7 +142,7 @@ fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Optio
 ///
 /// # Errors
 /// `Damaged`
-pub fn look_for_room<M: BroadcastMemory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
+pub fn find_blocking_reader<M: BroadcastMemory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
     if !memory.blocks() || load(memory, Field::Ended)? != 0 {
         return Ok(None);
     }

@@ -32,7 +32,7 @@ mod waiting;
 
 pub use recovery::{clear_away, give_back, recover};
 pub use shape::{Shape, owner};
-pub use slots::{abandon, claim, commit, free, look, pass_on, take};
+pub use slots::{abandon, claim, commit, free, pass_on, peek, take};
 pub use waiting::{announce, notify, sleep};
 
 use crate::sync::word::wake_word;

@@ -142,7 +142,7 @@ pub fn take<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
+pub fn peek<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
     match side {
         Side::Items => take(queue, None),
         Side::Room => claim(queue, None),
@@ -154,7 +154,7 @@ pub fn look<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
 /// # Errors
 /// `Damaged`
 pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
-    match look(queue, side)? {
+    match peek(queue, side)? {
         Found::Position(_) => notify(queue, side),
         Found::Nothing(_) | Found::Ended => Ok(()),
     }
