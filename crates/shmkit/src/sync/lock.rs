@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lock_file::LockFile;
-use super::wait::{Progress, Wait, WakeWord};
+use super::wait::{Progress, Suspect, Wait, WakeWord};
 use super::word::lock::{self, Attempt, OWNER, ReleaseState, Step};
 use super::word::{Word, reading};
 use crate::segment::lock_header::{Kind, READ, WORD};
@@ -15,8 +15,6 @@ use crate::{Error, Result};
 
 /// A waiter that has waited this long is served before newcomers.
 const STARVES_AFTER: Duration = Duration::from_millis(1);
-/// After this long without a change, check whether the other participant is alive. Shorter than the slices in which callers sleep.
-const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
 
 /// What a participant takes the lock for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,30 +241,19 @@ pub struct LockWait {
     phase: Phase,
     attempt: Attempt,
     began: Instant,
-    /// Who is in the way, since when.
-    suspect: Option<(u32, Instant)>,
+    /// The participant that blocks it.
+    suspect: Suspect<u32>,
 }
 
 impl LockWait {
     fn new(lock: Arc<SharedLock>, access: LockAccess, phase: Phase) -> Self {
-        LockWait { lock, access, phase, attempt: Attempt::default(), began: Instant::now(), suspect: None }
-    }
-
-    /// Whether it is time to ask whether the one who is in the way is dead.
-    fn suspects(&mut self, who: u32) -> bool {
-        let now = Instant::now();
-        match &mut self.suspect {
-            Some((known, since)) if *known == who => {
-                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
-                if due {
-                    *since = now;
-                }
-                due
-            }
-            _ => {
-                self.suspect = Some((who, now));
-                false
-            }
+        LockWait {
+            lock,
+            access,
+            phase,
+            attempt: Attempt::default(),
+            began: Instant::now(),
+            suspect: Suspect::default(),
         }
     }
 
@@ -287,7 +274,7 @@ impl LockWait {
         self.attempt.slept = true; // it does before it comes here again
         let owner = seen & OWNER;
         if owner != 0
-            && self.suspects(owner)
+            && self.suspect.is_due(owner)
             && lock.file.is_dead(owner, me)?
             && let Some(inconsistent) = lock.file.take_over(seen, me)
         {
@@ -314,7 +301,7 @@ impl Wait for LockWait {
         }
         let Phase::Readers { inconsistent } = self.phase else { return Ok(self.blocked(WORD, 0)) };
         while let Some((slot, seen)) = self.lock.find_reader()? {
-            if !self.suspects(OWNER + 1 + slot) || !self.lock.file.is_slot_dead(slot, me)? {
+            if !self.suspect.is_due(OWNER + 1 + slot) || !self.lock.file.is_slot_dead(slot, me)? {
                 self.lock.file.note_waiting(me, true);
                 return Ok(self.blocked(LockFile::reading_at(slot), seen));
             }

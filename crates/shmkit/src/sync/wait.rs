@@ -87,10 +87,11 @@ pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
     }
 }
 
-/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
+/// After this long without a change, check whether the participant that blocks a waiter is alive. Shorter than the slices in
+/// which callers sleep.
 const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
 
-/// Who is in the way, as one saw it, and since when.
+/// The participant that blocks a waiter, as the waiter saw it, and since when.
 #[derive(Debug)]
 pub struct Suspect<T>(Option<(T, Instant)>);
 
@@ -101,7 +102,7 @@ impl<T> Default for Suspect<T> {
 }
 
 impl<T: PartialEq> Suspect<T> {
-    /// Whether it is the same one for so long that he should be asked about, now and then.
+    /// Whether to check if the participant is alive: it is the same one as `SUSPECTED_AFTER` ago. Begins anew after each check.
     pub(crate) fn is_due(&mut self, seen: T) -> bool {
         let now = Instant::now();
         match &mut self.0 {
