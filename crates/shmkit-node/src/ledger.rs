@@ -10,7 +10,7 @@ use napi_derive::napi;
 use shmkit::ownership::inventory::{abandoned_by_python, inventory, stray_locks};
 use shmkit::ownership::python_tracker::{self, Format};
 use shmkit::ownership::tracker;
-use shmkit::ownership::{self, Ledger, LedgerDirectory, PATIENCE, orphans, reap};
+use shmkit::ownership::{self, LOCK_TIMEOUT, Ledger, LedgerDirectory, orphans, reap};
 use shmkit::segment::{Name, Owner};
 use shmkit::sys::module;
 
@@ -172,7 +172,7 @@ pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
 pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<String>> {
     let ledgers = LedgerDirectory::default();
     let collect = || -> Outcome<Vec<Name>> {
-        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, PATIENCE)?.removed };
+        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, LOCK_TIMEOUT)?.removed };
         if python {
             let mut abandoned = abandoned_by_python(&ledgers)?;
             abandoned.retain(|info| !names.contains(&info.name));

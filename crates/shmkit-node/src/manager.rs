@@ -8,7 +8,7 @@ use napi::JsDeferred;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::manager::{self, Address, ClientSession, ReturnValue, Server, Settings};
-use shmkit::ownership::{self, PATIENCE, Token};
+use shmkit::ownership::{self, LOCK_TIMEOUT, Token};
 use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
@@ -91,7 +91,7 @@ pub fn start_manager_later<'env>(
     let settings = settings(path, host, port, &key);
     let (deferred, promise) = env.create_deferred()?;
     thread(move || {
-        let started = start(&settings, PATIENCE);
+        let started = start(&settings, LOCK_TIMEOUT);
         deferred.resolve(move |env| started.map(External::new).map_err(|error| to_rejection(&env, error)));
     })
     .map_err(|error| to_js(env, error))?;
@@ -107,11 +107,11 @@ fn settings(path: Option<String>, host: Option<String>, port: u32, key: &[u8]) -
     Settings { address, key: key.to_vec(), tracked: program().1 }
 }
 
-fn start(settings: &Settings, patience: Duration) -> std::result::Result<NativeServer, shmkit::Error> {
+fn start(settings: &Settings, timeout: Duration) -> std::result::Result<NativeServer, shmkit::Error> {
     let path = program().0.map_err(|why| {
         shmkit::Error::own("ERR_SHM_START", format!("there is no manager to be started: {why}"))
     })?;
-    let (server, mut watch) = Server::start(&path, settings, patience)?;
+    let (server, mut watch) = Server::start(&path, settings, timeout)?;
     let state = Arc::new(Mutex::new(ServerState::default()));
     let theirs = Arc::clone(&state);
     // This is the thread that sees it end, so that no zombie stays.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Blocking, Named, PATIENCE, Watchdog, take};
+use locks::{Blocking, Named, TIMEOUT, Watchdog, take};
 use shmkit::sync::word::{Word, event, lock, reading};
 use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
@@ -114,7 +114,7 @@ fn take_word(word: &AtomicU32, me: u32) {
     let mut attempt = lock::Attempt::default();
     while let lock::Step::Sleep(seen) = lock::attempt(word, me, &attempt) {
         attempt.slept = true;
-        Word::wait(word, seen, PATIENCE);
+        Word::wait(word, seen, TIMEOUT);
     }
 }
 
@@ -142,7 +142,7 @@ fn words_order_what_is_done_to_plain_memory() {
                     take_word(word, me);
                     for reading in readings {
                         while let Some(seen) = reading::attempt(reading) {
-                            reading.wait(seen, PATIENCE);
+                            reading.wait(seen, TIMEOUT);
                         }
                     }
                     plain.raise();
@@ -163,7 +163,7 @@ fn an_event_orders_what_is_done_to_plain_memory() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while let Some(seen) = event::attempt(&word, generation) {
-                    Word::wait(&word, seen, PATIENCE);
+                    Word::wait(&word, seen, TIMEOUT);
                 }
                 assert_eq!(plain.get(), round);
             });

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Blocking, Named, Numbers, PATIENCE, Watchdog, take, take_from_the_dead, until};
+use locks::{Blocking, Named, Numbers, TIMEOUT, Watchdog, take, take_from_the_dead, until};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{AttachOptions, Name, Segment};
 use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
@@ -98,7 +98,7 @@ fn child() {
     }
     add(bytes, done);
     loop {
-        thread::sleep(PATIENCE); // until it is killed
+        thread::sleep(TIMEOUT); // until it is killed
     }
 }
 
@@ -343,5 +343,5 @@ fn whoever_lives_and_has_lost_his_descriptor_keeps_the_lock() {
     let third = name.mutex();
     assert_ne!(third.me(), lock.me(), "nor is its slot given to another one");
     lock.unlock(ReleaseState::Consistent).expect("it had it");
-    assert!(!locks::wait_in_slices(wait, PATIENCE));
+    assert!(!locks::wait_in_slices(wait, TIMEOUT));
 }

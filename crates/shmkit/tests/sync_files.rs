@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use locks::{Blocking, Named, PATIENCE, Watchdog, take, take_from_the_dead};
+use locks::{Blocking, Named, TIMEOUT, Watchdog, take, take_from_the_dead};
 use shmkit::ownership::{Ledger, LedgerDirectory, reap};
 use shmkit::segment::lock_header::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{AttachOptions, CreateOptions, Identity, Name, Owner, Segment};
@@ -299,7 +299,7 @@ fn what_the_dead_owned_takes_its_lock_along() {
         fs::write(path.join(format!("{name}.lk")), sidecar_of(of)).expect("written");
     }
     drop(ledger);
-    let removed = reap(&ledgers, PATIENCE).expect("reaped").removed;
+    let removed = reap(&ledgers, TIMEOUT).expect("reaped").removed;
     assert_eq!(removed.len(), 2);
     let left = |name: &str| path.join(name).exists();
     let found = (left("mine"), left("mine.lk"), left("strange"), left("strange.lk"));

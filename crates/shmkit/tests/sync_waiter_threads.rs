@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Named, Numbers, PATIENCE, Watchdog, take, until_awaited, wait_in_slices};
+use locks::{Named, Numbers, TIMEOUT, Watchdog, take, until_awaited, wait_in_slices};
 use shmkit::sync::{LockAccess, ReleaseState, SharedEvent, WaiterThreads};
 
 /// So many wait elsewhere, each gets the lock once, and no two have it at a time.
@@ -38,7 +38,7 @@ fn all_are_served(tickets: usize, capacity: usize) {
     until_awaited(&name.path());
     first.unlock(ReleaseState::Consistent).expect("it had it");
     for _ in 0..tickets {
-        let number: usize = over.recv_timeout(PATIENCE).expect("the next one has it");
+        let number: usize = over.recv_timeout(TIMEOUT).expect("the next one has it");
         assert_eq!(waiting[number].settle(), Some(Ok(false)));
         assert_eq!(waiting[number].settle(), None, "it says so once");
         assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0, "one at a time");
@@ -116,7 +116,7 @@ fn who_is_called_off_while_others_read_lets_go_of_the_lock() {
     for _ in 0..20 {
         take(&reader, LockAccess::Read);
         let ticket = threads.wait(writer.wait(LockAccess::Write), || ()).expect("a thread");
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while third.try_lock(LockAccess::Read).expect("no error").is_some() {
             third.unlock_read().expect("it read");
             assert!(Instant::now() < until, "the writer keeps nobody out");
@@ -176,13 +176,13 @@ fn all_who_wait_for_an_event_are_released_though_it_is_cleared_at_once() {
         thread::scope(|scope| {
             let event = event();
             let generation = event.generation();
-            scope.spawn(move || wait_in_slices(event.wait(generation), PATIENCE));
+            scope.spawn(move || wait_in_slices(event.wait(generation), TIMEOUT));
             setter.set();
             setter.clear();
         });
         assert!(!setter.is_set());
         for _ in &waiting {
-            over.recv_timeout(PATIENCE).expect("the next one is released");
+            over.recv_timeout(TIMEOUT).expect("the next one is released");
         }
         assert_eq!(*released.lock().expect("no panic"), 150);
         assert!(waiting.iter().all(|ticket| ticket.settle() == Some(Ok(false))));

@@ -22,9 +22,9 @@ const ROUND: Duration = Duration::from_secs(1);
 /// and while there are some whose processes are not connected: not yet, or not able to.
 const QUICK_ROUND: Duration = Duration::from_millis(100);
 /// The longest wait for the ledgers' lock; there is another try after it.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// At its end.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+/// The same when the tracker ends.
+const LAST_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A process's socket ends a moment before its ledger's lock does.
 const FIRST_TRY: Duration = Duration::from_millis(1);
 const LONGEST_TRY: Duration = Duration::from_millis(50);
@@ -46,7 +46,7 @@ pub(crate) fn run() -> io::Result<()> {
     let served = serve(&ledgers, &role, &termination);
     role.leave();
     // This removes the directory too, where nothing is left in it.
-    let _ = reap(&ledgers, LAST_PATIENCE);
+    let _ = reap(&ledgers, LAST_LOCK_TIMEOUT);
     served
 }
 
@@ -217,7 +217,7 @@ impl Tracker {
                 self.accept_again(&role.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || role.leave()).unwrap_or(false) {
+                if if_no_ledger_is_alive(&self.ledgers, LOCK_TIMEOUT, || role.leave()).unwrap_or(false) {
                     return Ok(());
                 }
                 self.alone_since = None;
@@ -320,13 +320,13 @@ impl Tracker {
             it.pause = LONGEST_TRY.min(it.pause * 2);
             true
         });
-        if dead && reap(&self.ledgers, PATIENCE).is_ok() {
+        if dead && reap(&self.ledgers, LOCK_TIMEOUT).is_ok() {
             self.dying.retain(|it| directory.liveness(it.token) != Liveness::Missing);
         }
     }
 
     fn check_all(&mut self) {
-        let alive = reap(&self.ledgers, PATIENCE).ok().map(|reaped| reaped.alive);
+        let alive = reap(&self.ledgers, LOCK_TIMEOUT).ok().map(|reaped| reaped.alive);
         let connected: HashSet<&[u8]> = self.clients.values().map(|client| &client.token[..]).collect();
         let unconnected = alive.iter().flatten().any(|token| !connected.contains(&token.as_bytes()[..]));
         let now = Instant::now();

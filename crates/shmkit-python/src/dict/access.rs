@@ -27,7 +27,7 @@ pub(super) struct Opened {
     pub(super) read_only: bool,
     pub(super) foreign: bool,
     /// How long it waits for others who write.
-    pub(super) patience: Option<f64>,
+    pub(super) timeout: Option<f64>,
     state: Mutex<Option<State>>,
 }
 
@@ -38,14 +38,14 @@ struct State {
 }
 
 impl Opened {
-    pub(super) fn new(dict: Dict, foreign: bool, patience: Option<f64>) -> Self {
+    pub(super) fn new(dict: Dict, foreign: bool, timeout: Option<f64>) -> Self {
         let segment = dict.segment();
         Opened {
             name: segment.name().clone(),
             id: segment.id(),
             read_only: segment.access() == Access::ReadOnly,
             foreign,
-            patience,
+            timeout,
             state: Mutex::new(Some(State { dict: Arc::new(dict), lock: None })),
         }
     }
@@ -125,7 +125,7 @@ impl Opened {
         attempt: impl Fn(&Dict) -> shmkit::Result<Option<T>>,
     ) -> PyResult<T> {
         if self.read_only {
-            return retry(py, dict, Deadline::after(self.patience)?, attempt);
+            return retry(py, dict, Deadline::after(self.timeout)?, attempt);
         }
         self.locked(py, |locked| attempt(&locked.dict).raise(py)?.ok_or_else(|| busy(py, &self.name)))
     }
@@ -137,7 +137,7 @@ impl Opened {
         operation: impl FnOnce(&Locked) -> PyResult<T>,
     ) -> PyResult<T> {
         let (dict, lock) = self.writable(py)?;
-        let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
+        let hold = begin(py, &dict, &lock, Deadline::after(self.timeout)?)?;
         let mut locked = Locked { dict, hold };
         let result = operation(&locked);
         let released = locked.hold.release(ReleaseState::Consistent).raise(py);

@@ -43,14 +43,14 @@ impl SharedDict {
         read_only: bool,
         foreign: bool,
         expect: Option<Identity>,
-        patience: Option<f64>,
+        timeout: Option<f64>,
     ) -> PyResult<Self> {
-        Deadline::after(patience)?;
+        Deadline::after(timeout)?;
         let name = Name::new(name).raise(py)?;
         let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
         let options = AttachOptions { access, foreign, expect, ..AttachOptions::default() };
         let dict = py.detach(|| Dict::attach(&name, &options)).raise(py)?;
-        Ok(SharedDict(Opened::new(dict, foreign, patience)))
+        Ok(SharedDict(Opened::new(dict, foreign, timeout)))
     }
 
     /// All entries of one moment.
@@ -178,7 +178,7 @@ impl SharedDict {
         let opened = &slf.get().0;
         opened.dict(slf.py())?;
         let id = (opened.id.device, opened.id.inode);
-        let facts = (opened.name.as_str().to_owned(), id, opened.read_only, opened.foreign, opened.patience);
+        let facts = (opened.name.as_str().to_owned(), id, opened.read_only, opened.foreign, opened.timeout);
         Ok((slf.get_type().getattr("_attach_again")?, facts))
     }
 
@@ -347,8 +347,8 @@ impl SharedDict {
     #[pyo3(signature = (*, read_only = false, timeout = None))]
     fn txn(&self, py: Python<'_>, read_only: bool, timeout: Option<f64>) -> PyResult<DictTxn> {
         if self.0.read_only && read_only {
-            let patience = [timeout, self.0.patience].into_iter().flatten().reduce(f64::min);
-            return DictTxn::new(self.0.dict(py)?, None, true, patience);
+            let timeout = [timeout, self.0.timeout].into_iter().flatten().reduce(f64::min);
+            return DictTxn::new(self.0.dict(py)?, None, true, timeout);
         }
         let (dict, lock) = self.0.writable(py)?;
         DictTxn::new(dict, Some(lock), read_only, timeout)

@@ -62,21 +62,21 @@ impl Listener {
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by the address, `ERR_INVALID_ARG_VALUE` for a host that is not
-    /// this machine's own; `ERR_SHM_BUSY` if it would take longer than `patience`.
+    /// this machine's own; `ERR_SHM_BUSY` if it would take longer than `timeout`.
     pub(super) fn bind(
         address: &Address,
         ledgers: &LedgerDirectory,
         token: Token,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(Self, Address)> {
         match address {
             // Nobody else draws this name.
             Address::Default => Self::bind_path(&ledgers.manager_socket(token), bind_file),
             Address::Path(path) => Self::bind_path(Path::new(path), |path| {
                 // One after the other: of two that find a dead one's socket, the second must not remove the first one's.
-                ledgers.exclusively(patience, || match bind_file(path) {
+                ledgers.exclusively(timeout, || match bind_file(path) {
                     Err(error) if error.code == "EADDRINUSE" => {
-                        if patience < SECOND_LOOK {
+                        if timeout < SECOND_LOOK {
                             return Err(busy());
                         }
                         if !is_abandoned(path) {

@@ -46,7 +46,7 @@ pub const REQUEST_MAX: usize = 64 << 10;
 /// The longest response: two million names.
 pub const RESPONSE_MAX: usize = 64 << 20;
 /// How long a peer may leave a handshake, a message or the reading of a response unfinished.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is no message of this protocol.
 fn protocol(message: impl Into<String>) -> crate::Error {

@@ -28,7 +28,7 @@ use super::frame::{Frames, frame};
 use super::listener::{Address, Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
-use crate::ownership::{LedgerDirectory, PATIENCE, PreparedLedger, Token};
+use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, PreparedLedger, Token};
 use crate::sys::process::Killable;
 use crate::sys::spawn::{Child, spawn_with_socket};
 use crate::sys::{Errno, poll};
@@ -164,9 +164,9 @@ impl Endpoint {
         ledger: &PreparedLedger,
         program: &Path,
         settings: &Settings,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(Address, Child, UnixStream)> {
-        let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, patience)?;
+        let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, timeout)?;
         self.file = listener.file().cloned();
         let Settings { key, tracked, .. } = settings.clone();
         let instructions =
@@ -178,11 +178,11 @@ impl Endpoint {
     }
 
     /// Removes them. The server has not served a client, so it owns nothing.
-    fn give_up(&self, patience: Duration) {
+    fn give_up(&self, timeout: Duration) {
         if let Some(file) = &self.file {
             file.remove();
         }
-        self.ledgers.forget(self.token, patience);
+        self.ledgers.forget(self.token, timeout);
     }
 }
 
@@ -192,13 +192,13 @@ impl Server {
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` if the program cannot be
-    /// started; `ERR_SHM_BUSY` if something would have to be waited for longer than `patience`.
-    pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
+    /// started; `ERR_SHM_BUSY` if something would have to be waited for longer than `timeout`.
+    pub fn start(program: &Path, settings: &Settings, timeout: Duration) -> Result<(Self, Watch)> {
         let ledgers = LedgerDirectory::default();
-        let ledger = PreparedLedger::new(&ledgers, patience)?;
+        let ledger = PreparedLedger::new(&ledgers, timeout)?;
         let mut endpoint = Endpoint { ledgers, token: ledger.token(), file: None };
-        let opened = endpoint.open(&ledger, program, settings, patience);
-        let (address, child, socket) = opened.inspect_err(|_| endpoint.give_up(patience))?;
+        let opened = endpoint.open(&ledger, program, settings, timeout);
+        let (address, child, socket) = opened.inspect_err(|_| endpoint.give_up(timeout))?;
         let (pid, socket) = (child.pid(), Arc::new(socket));
         let server = Server { address, pid, socket: Arc::clone(&socket), process: Killable::new(pid) };
         Ok((server, Watch { program: program.to_owned(), child: Some(child), socket, endpoint }))
@@ -265,7 +265,7 @@ impl Watch {
     fn give_up(&mut self) {
         if let Some(child) = self.child.take() {
             child.kill();
-            self.endpoint.give_up(PATIENCE);
+            self.endpoint.give_up(LOCK_TIMEOUT);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::sys::per_process::PerProcess;
 use crate::sys::process::user;
 
 /// How long a process waits at its end: longer than a reaper holds the lock, and short for a user.
-const PATIENCE_AT_EXIT: Duration = Duration::from_millis(500);
+const EXIT_LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 static CURRENT: PerProcess<Arc<Ledger>> = PerProcess::new();
 static LOCKED: Descriptor = Descriptor::new();
 static HOOKED: AtomicBool = AtomicBool::new(false);
@@ -73,6 +73,6 @@ extern "C" fn in_forked_child() {
 
 extern "C" fn at_exit() {
     if let Some(ledger) = existing() {
-        ledger.leave(PATIENCE_AT_EXIT);
+        ledger.leave(EXIT_LOCK_TIMEOUT);
     }
 }

@@ -19,7 +19,7 @@ pub(super) const MANAGER: &str = ".manager";
 pub(super) const MOVED: &str = "moved";
 
 /// How long to wait for the ledgers' lock; a reaper holds it for a few milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What has a segment's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,15 +71,15 @@ impl LedgerDirectory {
     ///
     /// # Errors
     /// `ERR_SHM_BUSY` if the lock is not available in time.
-    pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
-        let _locked = self.lock_or_make(LockMode::Exclusive, patience)?.keep_directory();
+    pub fn exclusively<T>(&self, timeout: Duration, action: impl FnOnce() -> T) -> Result<T> {
+        let _locked = self.lock_or_make(LockMode::Exclusive, timeout)?.keep_directory();
         Ok(action())
     }
 
     /// Removes the ledger and the socket of a process that owned nothing and is dead, or was never started. If this
     /// fails, the next reaper finds the ledger dead.
-    pub fn forget(&self, token: Token, patience: Duration) {
-        match self.lock_existing(patience) {
+    pub fn forget(&self, token: Token, timeout: Duration) {
+        match self.lock_existing(timeout) {
             Ok(Some(locked)) => locked.remove(token),
             Ok(None) => {}
             Err(_) => drop(self.open().map(|directory| directory.map(|it| it.remove(token)))),
@@ -132,8 +132,8 @@ impl LedgerDirectory {
     ///
     /// # Errors
     /// As `open` and `make`; `ERR_SHM_BUSY` if the lock is not available in time.
-    pub(super) fn lock_or_make(&self, lock: LockMode, patience: Duration) -> Result<LockedDirectory> {
-        let until = Instant::now() + patience;
+    pub(super) fn lock_or_make(&self, lock: LockMode, timeout: Duration) -> Result<LockedDirectory> {
+        let until = Instant::now() + timeout;
         loop {
             match self.open()? {
                 None => self.make()?,
@@ -150,8 +150,8 @@ impl LedgerDirectory {
     ///
     /// # Errors
     /// As `lock_or_make`.
-    pub(super) fn lock_existing(&self, patience: Duration) -> Result<Option<LockedDirectory>> {
-        let until = Instant::now() + patience;
+    pub(super) fn lock_existing(&self, timeout: Duration) -> Result<Option<LockedDirectory>> {
+        let until = Instant::now() + timeout;
         while let Some(directory) = self.open()? {
             let locked = directory.lock(LockMode::Exclusive, until)?;
             if locked.is_some() {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 
-use super::directory::{LedgerDirectory, LockMode, PATIENCE};
+use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode};
 use super::format::{self, Entry, FREE, Token};
 use super::locked_directory::write_at;
 use super::prepared::make;
@@ -36,7 +36,10 @@ impl LedgerEntries {
         owner: Process,
         entries: Vec<Entry>,
     ) -> Result<Self> {
-        LedgerEntries::of(make(ledgers, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
+        LedgerEntries::of(
+            make(ledgers, token, &format::ledger(token, owner, &entries), LOCK_TIMEOUT)?,
+            entries,
+        )
     }
 
     /// The entries of a file that has these records.
@@ -71,7 +74,7 @@ impl LedgerEntries {
         note: impl FnOnce(&Self),
     ) -> Result<()> {
         let same = {
-            let locked = ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+            let locked = ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
             locked.relock(token, self.id)
         };
         let old_id = self.id;

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::directory::{LedgerDirectory, LockMode, NameState, PATIENCE};
+use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode, NameState};
 use super::entries::LedgerEntries;
 use super::format::{self, Entry, Token};
 use super::locked_directory::{LockedDirectory, write_at};
@@ -122,11 +122,11 @@ impl Ledger {
         }
         python_tracker::check(name)?;
         // While this is held, no process decides that the segment has no owner.
-        let mut locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        let mut locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         if self.ledgers.name_state(name) == NameState::Directory {
             drop(locked);
-            self.ledgers.lock_or_make(LockMode::Exclusive, PATIENCE)?.recover();
-            locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+            self.ledgers.lock_or_make(LockMode::Exclusive, LOCK_TIMEOUT)?.recover();
+            locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         }
         match self.ledgers.name_state(name) {
             NameState::Segment { id: there, mine: true } if there == id => {}
@@ -163,7 +163,7 @@ impl Ledger {
     pub fn hand_over(&self, name: &Name, id: Identity, new_owner: Option<Token>) -> Result<bool> {
         // While this is held, no ledger is removed: if the new owner is dead, a reaper finds the segment in its
         // ledger.
-        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         if new_owner.is_some_and(|token| !locked.has(token)) {
             return Ok(false);
         }
@@ -179,15 +179,15 @@ impl Ledger {
     }
 
     /// Ends the ownership of everything, at the end of the process: unlinks what no other process owns, and removes
-    /// the ledger. What is not done within `patience` is left to other processes.
-    pub fn leave(&self, patience: Duration) {
+    /// the ledger. What is not done within `timeout` is left to other processes.
+    pub fn leave(&self, timeout: Duration) {
         // Another thread may have it, and wait for the lock of the directory.
         let Ok(mut owned) = self.owned.try_lock() else { return };
         if !owned.is_there() || !owned.pending.is_empty() {
             return;
         }
         let entries: Vec<Entry> = owned.records.iter().flatten().cloned().collect();
-        let removed = reap::leave(&self.ledgers, self.token, &entries, patience);
+        let removed = reap::leave(&self.ledgers, self.token, &entries, timeout);
         if !owned.is_there() {
             owned.forget();
         }
@@ -215,14 +215,14 @@ impl segment::Owner for Ledger {
     }
 
     fn free_name(&self, name: &Name) -> bool {
-        reap::free_name(&self.ledgers, name, PATIENCE).unwrap_or(false)
+        reap::free_name(&self.ledgers, name, LOCK_TIMEOUT).unwrap_or(false)
     }
 
     fn join(&self, name: &Name, id: Identity) -> Result<bool> {
         if self.open_owned()?.slots.contains_key(&id) {
             return Ok(true);
         }
-        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         let mine = match self.ledgers.name_state(name) {
             NameState::Segment { id: there, mine } if there == id => mine,
             NameState::Directory => false,

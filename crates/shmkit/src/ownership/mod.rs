@@ -36,7 +36,7 @@ mod unlink;
 mod unlink_if_same;
 
 pub use current::{current, existing, take_over};
-pub use directory::{LedgerDirectory, PATIENCE};
+pub use directory::{LOCK_TIMEOUT, LedgerDirectory};
 pub use format::Token;
 pub use ledger::Ledger;
 pub use open_directory::{Liveness, OpenDirectory};

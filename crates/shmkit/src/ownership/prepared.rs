@@ -25,10 +25,10 @@ impl PreparedLedger {
     ///
     /// # Errors
     /// As `Ledger::new`; `ERR_SHM_BUSY` if the lock is not available in time.
-    pub fn new(ledgers: &LedgerDirectory, patience: Duration) -> Result<Self> {
+    pub fn new(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Self> {
         let (token, nobody) =
             (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
-        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), patience)?;
+        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), timeout)?;
         Ok(PreparedLedger { token, file })
     }
 
@@ -49,11 +49,11 @@ pub(super) fn make(
     ledgers: &LedgerDirectory,
     token: Token,
     contents: &[u8],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<OwnedFd> {
     let mut tries = 1..TRIES;
     loop {
-        match ledgers.lock_or_make(LockMode::Shared, patience)?.create(token, contents) {
+        match ledgers.lock_or_make(LockMode::Shared, timeout)?.create(token, contents) {
             Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
             // Our own ledger, whose lock another process is testing.
             Err(error) if error.code == "EEXIST" => return Err(busy()),

@@ -27,11 +27,11 @@ pub struct Reaped {
 /// Removes the segments that only dead processes own, and their ledgers.
 ///
 /// # Errors
-/// `ERR_SHM_BUSY` if another process holds the lock for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`. If segments
+/// `ERR_SHM_BUSY` if another process holds the lock for longer than `timeout`; `ERR_SHM_UNSAFE_LEDGERS`. If segments
 /// could not be removed, the first error; the others are removed.
-pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
+pub fn reap(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(reaped) };
+    let Some(mut period) = LockPeriod::begin(ledgers, timeout, None)? else { return Ok(reaped) };
     let mut dead = Vec::new();
     for token in period.locked.tokens()? {
         match period.locked.liveness(token) {
@@ -49,7 +49,7 @@ pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
                 let mut all = true;
                 for entry in entries {
                     if period.is_over() {
-                        match period.next(ledgers, patience) {
+                        match period.next(ledgers, timeout) {
                             Ok(Some(next)) => period = next,
                             // Other processes continue, or nothing is left to do.
                             Ok(None) | Err(_) => return Ok(reaped),
@@ -88,7 +88,7 @@ pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
 ///
 /// # Errors
 /// As `reap`.
-pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Duration) -> Result<bool> {
+pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, timeout: Duration) -> Result<bool> {
     let is_free = || ledgers.name_state(name) == NameState::Free;
     let is_dead = |directory: &OpenDirectory, token| directory.liveness(token) == Liveness::Dead;
     let Some(directory) = ledgers.open()? else { return Ok(is_free()) };
@@ -97,7 +97,7 @@ pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Durati
     if !any_dead && ledgers.name_state(name) != NameState::Directory {
         return Ok(is_free()); // a reaper may just have been there
     }
-    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(is_free()) };
+    let Some(mut period) = LockPeriod::begin(ledgers, timeout, None)? else { return Ok(is_free()) };
     period.locked.recover();
     let NameState::Segment { id, mine: true } = ledgers.name_state(name) else { return Ok(is_free()) };
     for token in period.locked.tokens()? {
@@ -144,16 +144,16 @@ pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners
 }
 
 /// Removes what only this process owns, and then its ledger, before it exits. Returns what was removed. What is not
-/// done within `patience` is left to other processes, with the ledger.
+/// done within `timeout` is left to other processes, with the ledger.
 pub(super) fn leave(
     ledgers: &LedgerDirectory,
     token: Token,
     entries: &[Entry],
-    patience: Duration,
+    timeout: Duration,
 ) -> Vec<Name> {
     let mut removed = Vec::new();
-    let until = Instant::now() + patience;
-    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, patience, Some(token)) else { return removed };
+    let until = Instant::now() + timeout;
+    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, timeout, Some(token)) else { return removed };
     let mut all = true;
     for entry in entries {
         if period.is_over() {
@@ -182,10 +182,10 @@ pub(super) fn leave(
 /// As `reap`.
 pub fn if_no_ledger_is_alive(
     ledgers: &LedgerDirectory,
-    patience: Duration,
+    timeout: Duration,
     leave: impl FnOnce(),
 ) -> Result<bool> {
-    let Some(period) = LockPeriod::begin(ledgers, patience, None)? else {
+    let Some(period) = LockPeriod::begin(ledgers, timeout, None)? else {
         leave();
         return Ok(true);
     };
@@ -209,8 +209,8 @@ struct LockPeriod {
 
 impl LockPeriod {
     /// Locks the directory; `None` if it does not exist.
-    fn begin(ledgers: &LedgerDirectory, patience: Duration, except: Option<Token>) -> Result<Option<Self>> {
-        let locked = ledgers.lock_existing(patience)?;
+    fn begin(ledgers: &LedgerDirectory, timeout: Duration, except: Option<Token>) -> Result<Option<Self>> {
+        let locked = ledgers.lock_existing(timeout)?;
         Ok(locked.map(|locked| LockPeriod { locked, except, owned: None, until: Instant::now() + PERIOD }))
     }
 
@@ -219,12 +219,12 @@ impl LockPeriod {
     }
 
     /// Releases the lock for other processes, and locks it again.
-    fn next(self, ledgers: &LedgerDirectory, patience: Duration) -> Result<Option<Self>> {
+    fn next(self, ledgers: &LedgerDirectory, timeout: Duration) -> Result<Option<Self>> {
         let except = self.except;
         drop(self);
         // This is longer than the pauses between their attempts.
         sleep(2 * LOCK_PAUSE);
-        LockPeriod::begin(ledgers, patience, except)
+        LockPeriod::begin(ledgers, timeout, except)
     }
 
     fn remove(&mut self, entry: &Entry) -> Result<Outcome> {

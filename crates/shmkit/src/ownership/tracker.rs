@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::ownership::{LedgerDirectory, PATIENCE, Token, reap};
+use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, Token, reap};
 use crate::sys::fork::Descriptor;
 use crate::sys::spawn::{Child, spawn};
 use crate::sys::{Errno, file, poll, socket};
@@ -82,7 +82,7 @@ pub fn ensure(ledgers: &LedgerDirectory, token: Token, start: impl FnOnce() -> O
             };
             Box::new(move || watch.run(on_trouble))
         }
-        None => Box::new(move || drop(reap(&ledgers, PATIENCE))),
+        None => Box::new(move || drop(reap(&ledgers, LOCK_TIMEOUT))),
     };
     // Where there can be no thread, there is none to tell anybody.
     let _ = thread::Builder::new().name("shmkit-tracker".into()).stack_size(STACK).spawn(watch);
@@ -134,7 +134,7 @@ impl Watch {
                     on_trouble(why);
                 }
                 // What the tracker would do, now and then.
-                let _ = reap(&self.ledgers, PATIENCE);
+                let _ = reap(&self.ledgers, LOCK_TIMEOUT);
             }
             sleep(self.pause(failures));
         }

@@ -1,7 +1,7 @@
 //! Removing the name of a segment, with its sidecar and its entry in the ledger.
 
 use super::current::existing;
-use super::directory::{LedgerDirectory, LockMode, NameState, PATIENCE};
+use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode, NameState};
 use super::python_tracker;
 use crate::Result;
 use crate::segment::lock_header;
@@ -56,7 +56,7 @@ pub fn unlink_by_name(name: &Name) -> Result<()> {
             Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" => {
                 let Some(_) = tries.next() else { return Err(error) };
                 if ledgers.has_placeholder(name) {
-                    ledgers.lock_or_make(LockMode::Exclusive, PATIENCE)?.recover();
+                    ledgers.lock_or_make(LockMode::Exclusive, LOCK_TIMEOUT)?.recover();
                 }
             }
             // Another segment got the name meanwhile; remove that one too.
@@ -71,7 +71,7 @@ pub fn unlink_by_name(name: &Name) -> Result<()> {
 /// Removes a name that any other program may take again at any time.
 fn unlink_shared_name(name: &Name, id: Identity) -> Result<()> {
     let ledgers = LedgerDirectory::default();
-    let locked = match ledgers.lock_or_make(LockMode::Exclusive, PATIENCE) {
+    let locked = match ledgers.lock_or_make(LockMode::Exclusive, LOCK_TIMEOUT) {
         Ok(locked) => locked,
         Err(error) if error.code == "ERR_SHM_BUSY" => return Err(error.about(name.as_str())),
         // If there can be no ledgers, this is the best that is possible.

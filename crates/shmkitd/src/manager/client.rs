@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use shmkit::manager::{PATIENCE, Request, Response, ServerSession};
+use shmkit::manager::{PEER_TIMEOUT, Request, Response, ServerSession};
 use shmkit::sys::{Errno, poll, socket};
 
 /// Read at a time from one of them: the others have their turn after that.
@@ -66,7 +66,7 @@ impl Client {
 
     /// When it has had enough time; `None` while there is nothing that it has to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.unfinished.map(|since| since + PATIENCE)
+        self.unfinished.map(|since| since + PEER_TIMEOUT)
     }
 
     /// Whether it waits for something else than before, from now on.
@@ -137,8 +137,8 @@ impl Client {
     }
 
     /// Sends the rest, and waits for it so long.
-    pub(super) fn flush_within(&mut self, patience: Duration) {
-        let until = Instant::now() + patience;
+    pub(super) fn flush_within(&mut self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         while self.flush() == Next::Write {
             let left = until.saturating_duration_since(Instant::now());
             let ready = poll::wait_writable(&self.socket, left);

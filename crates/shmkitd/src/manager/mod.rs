@@ -26,7 +26,7 @@ const SPARE_DESCRIPTORS: usize = 96;
 /// More clients at a time than that are more than anybody needs.
 const MOST_CLIENTS: usize = 4096;
 /// How long the last responses may take, when the server ends.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// At the latest, there is a tracker so long after the start; before that, once something is owned.
 const SETTLING: Duration = Duration::from_millis(20);
@@ -200,7 +200,7 @@ impl Manager {
             }
         };
         if *ending {
-            client.flush_within(LAST_PATIENCE);
+            client.flush_within(LAST_FLUSH_TIMEOUT);
         }
         if client.set_next(next) && poller.modify(client.socket(), number, interest).is_err() {
             clients.remove(&number);
