@@ -1,4 +1,4 @@
-//! The tracker: sockets are doorbells, ledgers are the truth.
+//! The tracker: the end of a socket tells it to look at the ledgers, and only what they say counts.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;

@@ -10,8 +10,8 @@
 //!   … nothing more; the end of the socket says that the other one is gone
 //! ```
 //!
-//! So the key is in nobody's command socket or environment; and at every moment one of the two has the ledger, by whose
-//! death the socket beside it is found to be nobody's.
+//! So the key is in no command line or environment. At every moment one of the two has the ledger open; when both are dead,
+//! others find that nobody listens at the socket.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -50,7 +50,7 @@ pub struct Settings {
     pub tracked: bool,
 }
 
-/// What a server is instructions.
+/// What a starter tells its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
     /// The file of its socket; `None` for a port.

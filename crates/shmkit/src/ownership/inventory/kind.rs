@@ -25,7 +25,7 @@ pub enum Kind {
     /// A `SharedBroadcast`.
     Broadcast,
     /// A mutex, an event, or the sidecar lock of this segment.
-    LockMode(Option<Identity>),
+    Lock(Option<Identity>),
 }
 
 impl Kind {
@@ -38,7 +38,7 @@ impl Kind {
             Kind::Dict => "dict",
             Kind::Queue => "queue",
             Kind::Broadcast => "broadcast",
-            Kind::LockMode(_) => "lock",
+            Kind::Lock(_) => "lock",
         }
     }
 }
@@ -53,8 +53,8 @@ const ITEMS_MAX: u64 = 16 << 20;
 /// The kind of the segment in this file, `Memory` where it cannot be read.
 pub(super) fn of(path: &Path, size: u64) -> Kind {
     match lock_header::read_path(path) {
-        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::LockMode(Some(of)),
-        Some(_) => return Kind::LockMode(None),
+        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
+        Some(_) => return Kind::Lock(None),
         None => {}
     }
     match open_untrusted(path) {

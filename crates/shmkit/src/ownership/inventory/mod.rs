@@ -71,7 +71,7 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
             let attached = processes.remove(&id).unwrap_or_default();
             let kind = kind::of(&ledgers.segments().join(name.as_str()), meta.len());
             // A sidecar lock has the owners of its segment.
-            let owned = if let Kind::LockMode(Some(of)) = kind { of } else { id };
+            let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
             let (pids, mut orphan) = owners.of_segment(owned);
             orphan |= !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
             let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
@@ -112,7 +112,7 @@ pub fn stray_locks(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let mut infos = inventory(ledgers)?;
     infos.retain(|info| match info.kind {
         // Looked at again: the list is not of one moment.
-        Kind::LockMode(Some(of)) => info.leaked && ledgers.sidecar_is_orphaned(&info.name, of),
+        Kind::Lock(Some(of)) => info.leaked && ledgers.sidecar_is_orphaned(&info.name, of),
         _ => false,
     });
     Ok(infos)
