@@ -1,4 +1,4 @@
-//! The steps of a broadcast, in every order that few preemptions allow. WaiterThreads never wake by themselves here, so a
+//! The steps of a broadcast, in every order that few preemptions allow. Waiters never wake by themselves here, so a
 //! wake-up that is lost is a deadlock. An item is two words, which a reader that is not told of the writer finds torn.
 
 use std::sync::Arc;

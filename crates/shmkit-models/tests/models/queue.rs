@@ -1,4 +1,4 @@
-//! The ring of a queue, run through every order of its steps that few preemptions allow. WaiterThreads never wake by
+//! The ring of a queue, run through every order of its steps that few preemptions allow. Waiters never wake by
 //! themselves here, so a wake-up that is lost is a deadlock, and whoever touches an item beside another one is reported.
 
 use std::sync::Arc;
