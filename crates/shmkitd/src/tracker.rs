@@ -1,19 +1,18 @@
 //! The tracker: the end of a socket tells it to look at the ledgers, and only what they say counts.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use shmkit::ownership::tracker::{GREETING, LOCK, READY, SOCKET};
 use shmkit::ownership::{LedgerDirectory, Liveness, Token, if_no_ledger_is_alive, reap};
+use shmkit::sys::descriptors::{AsRawFd, OwnedFd, raise_limit};
+use shmkit::sys::file::{File, FileKind};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::process::user;
-use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
+use shmkit::sys::socket::{LocalListener, LocalStream};
+use shmkit::sys::{self, Errno, daemon, dir, file, lock, signal, socket};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
@@ -60,7 +59,7 @@ fn serve(ledgers: &LedgerDirectory, role: &TrackerRole, termination: &OwnedFd) -
 struct TrackerRole {
     directory: PathBuf,
     lock: File,
-    listener: UnixListener,
+    listener: LocalListener,
     /// The socket's inode.
     socket: u64,
 }
@@ -76,11 +75,12 @@ impl TrackerRole {
         loop {
             let Some(lock) = lock(&path)? else { return Ok(None) };
             // The one before us may have removed it at its end, just before we had the lock.
-            if std::fs::symlink_metadata(&path).is_ok_and(|it| it.ino() == inode(&lock)) {
+            if has_inode(&path, inode(&lock)) {
                 let socket = directory.join(SOCKET);
-                let listening =
-                    listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
-                let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+                let listening = listen(&socket).and_then(|it| Ok((it, file::stat_path(&socket)?.id.inode)));
+                let (listener, socket) = listening.inspect_err(|_| {
+                    let _ = file::unlink(&path);
+                })?;
                 return Ok(Some(TrackerRole { directory, lock, listener, socket }));
             }
         }
@@ -88,30 +88,34 @@ impl TrackerRole {
 
     /// Whether others can still find it: a session manager may have removed the files.
     fn is_there(&self) -> bool {
-        self.has_lock()
-            && std::fs::symlink_metadata(self.directory.join(SOCKET)).is_ok_and(|it| it.ino() == self.socket)
+        self.has_lock() && has_inode(&self.directory.join(SOCKET), self.socket)
     }
 
     fn has_lock(&self) -> bool {
-        std::fs::symlink_metadata(self.directory.join(LOCK)).is_ok_and(|it| it.ino() == inode(&self.lock))
+        has_inode(&self.directory.join(LOCK), inode(&self.lock))
     }
 
     /// The socket goes first: without the lock it could be another tracker's.
     fn leave(&self) {
         if self.has_lock() {
-            let _ = std::fs::remove_file(self.directory.join(SOCKET));
-            let _ = std::fs::remove_file(self.directory.join(LOCK));
+            let _ = file::unlink(&self.directory.join(SOCKET));
+            let _ = file::unlink(&self.directory.join(LOCK));
         }
     }
 }
 
 fn inode(file: &File) -> u64 {
-    file.metadata().map_or(0, |it| it.ino())
+    file::stat(file).map_or(0, |it| it.id.inode)
+}
+
+fn has_inode(path: &Path, inode: u64) -> bool {
+    file::stat_path(path).is_ok_and(|it| it.id.inode == inode)
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let open = || file::open_or_create_untrusted(path);
-    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == user());
+    let usable =
+        |file: &File| file::stat(file).is_ok_and(|it| it.kind == FileKind::Regular && it.uid == user());
     let file = match open() {
         Ok(file) if usable(&file) => file,
         Err(error)
@@ -133,24 +137,24 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Takes the socket's place over from a dead tracker, or from something that is none.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<LocalListener> {
     remove(path)?;
-    let listener = UnixListener::bind(path)?;
+    let listener = LocalListener::bind(path)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => std::fs::remove_dir(path),
+fn remove(path: &Path) -> sys::Result<()> {
+    match file::unlink(path) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::ISDIR) => dir::remove(path),
         result => result,
     }
 }
 
 /// A process's socket.
 struct Client {
-    stream: UnixStream,
+    stream: LocalStream,
     token: Vec<u8>,
 }
 
@@ -183,7 +187,7 @@ impl Tracker {
         poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
-        let most_clients = descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS);
+        let most_clients = raise_limit().saturating_sub(SPARE_DESCRIPTORS);
         Ok(Tracker {
             most_clients,
             accepting: true,
@@ -231,7 +235,7 @@ impl Tracker {
         dying.chain(end).fold(self.round, Instant::min)
     }
 
-    fn accept(&mut self, listener: &UnixListener) {
+    fn accept(&mut self, listener: &LocalListener) {
         while self.clients.len() < self.most_clients {
             match listener.accept() {
                 Ok((stream, _)) => drop(self.add_client(stream)),
@@ -246,13 +250,13 @@ impl Tracker {
         self.accepting = false;
     }
 
-    fn accept_again(&mut self, listener: &UnixListener) {
+    fn accept_again(&mut self, listener: &LocalListener) {
         if !self.accepting && self.clients.len() < self.most_clients {
             self.accepting = self.poller.add(listener, LISTENER, Interest::Read).is_ok();
         }
     }
 
-    fn add_client(&mut self, mut stream: UnixStream) -> io::Result<()> {
+    fn add_client(&mut self, mut stream: LocalStream) -> io::Result<()> {
         if socket::peer_user(&stream)? != user() {
             return Ok(());
         }

@@ -1,15 +1,15 @@
 //! Where a manager listens. The starter makes the socket, and the server has it handed over: who wants to connect
 //! meanwhile waits. Another kind of address, as Windows' named pipes, is one more here.
 
+use core::net::{IpAddr, Ipv4Addr};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::ownership::{LedgerDirectory, Token};
+use crate::sys::descriptors::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::file::{self, FileKind, Stat};
 use crate::sys::process::user;
 use crate::sys::socket::{self, PATH_MAX};
 use crate::sys::{self, Errno};
@@ -51,8 +51,8 @@ pub struct SocketFile {
 impl SocketFile {
     /// Takes it away, unless another one is there by now.
     pub fn remove(&self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.ino() == self.inode) {
-            let _ = std::fs::remove_file(&self.path);
+        if file::stat_path(&self.path).is_ok_and(|it| it.id.inode == self.inode) {
+            let _ = file::unlink(&self.path);
         }
     }
 }
@@ -82,7 +82,7 @@ impl Listener {
                         if !is_abandoned(path) {
                             return Err(error);
                         }
-                        std::fs::remove_file(path).map_err(|it| failed(&it, &path.display().to_string()))?;
+                        file::unlink(path).map_err(|it| failed(&it.into(), &path.display().to_string()))?;
                         bind_file(path)
                     }
                     result => result,
@@ -102,7 +102,7 @@ impl Listener {
             });
         }
         let socket = bind(path)?;
-        let inode = std::fs::symlink_metadata(path).map_err(|error| failed(&error, &shown))?.ino();
+        let inode = file::stat_path(path).map_err(|errno| failed(&errno.into(), &shown))?.id.inode;
         let file = Some(SocketFile { path: path.to_owned(), inode });
         Ok((Listener { socket, file }, Address::Path(shown)))
     }
@@ -155,10 +155,8 @@ fn bind_tcp(host: &str, port: u16) -> Result<(Listener, Address)> {
         );
         return Err(Error::own("ERR_INVALID_ARG_VALUE", message));
     };
-    let listener = TcpListener::bind(SocketAddr::new(ip, port)).map_err(refused)?;
-    listener.set_nonblocking(true).map_err(refused)?;
-    let port = listener.local_addr().map_err(refused)?.port();
-    Ok((Listener { socket: listener.into(), file: None }, Address::Tcp(ip.to_string(), port)))
+    let (socket, port) = socket::listen_tcp(ip, port).map_err(refused)?;
+    Ok((Listener { socket, file: None }, Address::Tcp(ip.to_string(), port)))
 }
 
 /// A socket at this path that nobody else can connect to. The mode is set before there is a file: its default goes by the
@@ -169,10 +167,10 @@ fn bind_file(path: &Path) -> Result<OwnedFd> {
 
 /// Whether it is a socket of this user's that nobody listens at: what a manager leaves that is killed.
 fn is_abandoned(path: &Path) -> bool {
-    let is_mine = |it: std::fs::Metadata| it.file_type().is_socket() && it.uid() == user();
+    let is_mine = |it: Stat| it.kind == FileKind::Socket && it.uid == user();
     // Without waiting: somebody may listen, and be stopped.
     let is_refused = || socket::connect(path).is_err_and(|errno| errno == Errno::CONNREFUSED);
-    let is_dead = || std::fs::symlink_metadata(path).is_ok_and(is_mine) && is_refused();
+    let is_dead = || file::stat_path(path).is_ok_and(is_mine) && is_refused();
     is_dead() && {
         sleep(SECOND_LOOK);
         is_dead()

@@ -13,12 +13,7 @@
 //! So the key is in no command line or environment. At every moment one of the two has the ledger open; when both are dead,
 //! others find that nobody listens at the socket.
 
-use std::ffi::OsString;
 use std::io::{self, Read};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -29,7 +24,10 @@ use super::listener::{Address, Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
 use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, PreparedLedger, Token};
+use crate::sys::descriptors::AsFd;
+use crate::sys::file::{path_from_bytes, path_to_bytes};
 use crate::sys::process::Killable;
+use crate::sys::socket::{LocalStream, end_sending};
 use crate::sys::spawn::{Child, spawn_with_socket};
 use crate::sys::{Errno, poll};
 use crate::{Error, Result};
@@ -67,7 +65,7 @@ impl Instructions {
     /// The bytes that a starter sends.
     pub fn message(&self) -> Vec<u8> {
         let file = self.file.as_ref().map_or(Value::None, |file| {
-            let path = Value::Bytes(file.path.as_os_str().as_bytes().into());
+            let path = Value::Bytes(path_to_bytes(&file.path).into());
             Value::Tuple(vec![path, Value::Int(file.inode.cast_signed())])
         });
         let token = Value::Bytes(self.token.as_bytes()[..].into());
@@ -103,7 +101,7 @@ impl Instructions {
             Value::None => None,
             Value::Tuple(parts) => match &parts[..] {
                 [Value::Bytes(path), Value::Int(inode)] => {
-                    let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+                    let path = path_from_bytes(path.to_vec());
                     Some(SocketFile { path, inode: inode.cast_unsigned() })
                 }
                 _ => return None,
@@ -134,7 +132,7 @@ pub struct Server {
     /// Its id.
     pub pid: u32,
     /// The server ends when this does.
-    socket: Arc<UnixStream>,
+    socket: Arc<LocalStream>,
     /// It and no other process that is given its id later; older systems have no such thing.
     process: Option<Killable>,
 }
@@ -145,7 +143,7 @@ pub struct Watch {
     program: PathBuf,
     /// Until somebody has waited for it.
     child: Option<Child>,
-    socket: Arc<UnixStream>,
+    socket: Arc<LocalStream>,
     endpoint: Endpoint,
 }
 
@@ -165,7 +163,7 @@ impl Endpoint {
         program: &Path,
         settings: &Settings,
         timeout: Duration,
-    ) -> Result<(Address, Child, UnixStream)> {
+    ) -> Result<(Address, Child, LocalStream)> {
         let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, timeout)?;
         self.file = listener.file().cloned();
         let Settings { key, tracked, .. } = settings.clone();
@@ -206,7 +204,7 @@ impl Server {
 
     /// Asks the server to end. It unlinks what it owns first.
     pub fn shut_down(&self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = end_sending(&self.socket);
     }
 
     /// Ends it by force, where it does not end by itself.
@@ -282,7 +280,7 @@ fn failed(program: &Path, why: &str) -> Error {
 }
 
 /// `None` if none came.
-fn read_start_message(mut socket: &UnixStream) -> Option<Vec<u8>> {
+fn read_start_message(mut socket: &LocalStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();
     let mut chunk = [0; 1024];

@@ -1,6 +1,5 @@
 //! This process's one ledger: created at the first use, and not inherited by a forked child.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use super::format::Token;
 use super::ledger::Ledger;
 use super::{python_tracker, tracker};
 use crate::Result;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::fork::{self, Descriptor};
 use crate::sys::per_process::PerProcess;
 use crate::sys::process::user;

@@ -1,7 +1,6 @@
 //! Memory that is freed after the lock is released.
 
-use std::os::fd::OwnedFd;
-
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::{self, file::Stat};
 
 /// Segments from this size on are freed after the lock is released.

@@ -182,7 +182,7 @@ impl LedgerDirectory {
     /// Whether the name belongs to an empty directory, a placeholder: see `unlink_if_same`.
     pub(super) fn has_placeholder(&self, name: &Name) -> bool {
         self.name_state(name) == NameState::Directory
-            && std::fs::read_dir(self.segment_path(name)).map_or(true, |mut entries| entries.next().is_none())
+            && dir::is_empty(&self.segment_path(name)).unwrap_or(true)
     }
 
     /// Whether the segment of the sidecar lock `lock` certainly lost its name. True if the name of the lock was

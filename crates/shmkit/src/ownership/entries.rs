@@ -1,7 +1,6 @@
 //! The entries of a ledger, in its file and in memory.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
 
 use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode};
 use super::format::{self, Entry, FREE, Token};
@@ -10,6 +9,7 @@ use super::prepared::make;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file;
 use crate::sys::process::Process;
 

@@ -1,6 +1,5 @@
 //! A process's own ledger.
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::reap::{self, Owners};
 use crate::error::system_error;
 use crate::segment::{self, Identity, Name};
 use crate::sys::Errno;
+use crate::sys::descriptors::{AsRawFd, OwnedFd};
 use crate::sys::fork::Descriptor;
 use crate::sys::process::Process;
 use crate::{Error, Result};

@@ -1,7 +1,5 @@
 //! The locked directory of a user's ledgers.
 
-use std::os::fd::OwnedFd;
-
 use super::deferred_free::DeferredFrees;
 use super::directory::LEDGER;
 use super::directory::{MANAGER, MOVED};
@@ -9,6 +7,7 @@ use super::format::Token;
 use super::open_directory::OpenDirectory;
 use crate::Result;
 use crate::error::system_error;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::{Errno, dir, file, lock};
 
 const UNFINISHED: &str = ".new";

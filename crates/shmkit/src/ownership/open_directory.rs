@@ -1,6 +1,5 @@
 //! The open directory of a user's ledgers.
 
-use std::os::fd::OwnedFd;
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use super::locked_directory::LockedDirectory;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::Identity;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file::{FileKind, Stat};
 use crate::sys::{Errno, dir, file, lock};
 

@@ -1,12 +1,12 @@
 //! A ledger for a process that is about to be started, and the file of a new ledger.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::directory::{LedgerDirectory, LockMode, busy};
 use super::format::{self, Token};
 use crate::Result;
-use crate::sys::process::Process;
+use crate::sys::descriptors::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::process::{self, Process};
 
 /// Attempts to create a ledger, while the last process to leave may remove the directory.
 const TRIES: u32 = 10;
@@ -26,8 +26,7 @@ impl PreparedLedger {
     /// # Errors
     /// As `Ledger::new`; `ERR_SHM_BUSY` if the lock is not available in time.
     pub fn new(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Self> {
-        let (token, nobody) =
-            (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
+        let (token, nobody) = (Token::random()?, Process { pid: process::id(), started: 0, namespace: 0 });
         let file = make(ledgers, token, &format::ledger(token, nobody, &[]), timeout)?;
         Ok(PreparedLedger { token, file })
     }

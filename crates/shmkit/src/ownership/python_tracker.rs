@@ -10,7 +10,6 @@
 //!
 //! CPython's is a set of names: registering twice is once, and forgetting what is not in it prints a traceback.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use base64::Engine;
@@ -18,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use crate::error::system_error;
 use crate::segment::Name;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::per_process::PerProcess;
 use crate::sys::pipe::{self, Refused};
 use crate::sys::{Errno, lock, poll};

@@ -14,17 +14,17 @@
 //!   … nothing more; the end of the socket is the message
 //! ```
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, IntoRawFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, Token, reap};
+use crate::sys::descriptors::{AsRawFd, IntoRawFd};
+use crate::sys::file::File;
 use crate::sys::fork::Descriptor;
+use crate::sys::socket::LocalStream;
 use crate::sys::spawn::{Child, spawn};
 use crate::sys::{Errno, file, poll, socket};
 
@@ -106,7 +106,7 @@ struct Watch {
 /// The next step to a tracker.
 enum Next {
     Connect,
-    ReadGreeting(UnixStream),
+    ReadGreeting(LocalStream),
     /// A tracker was started, and has not said yet how that went.
     Await(Result<Child, String>),
 }
@@ -146,7 +146,7 @@ impl Watch {
         LONGEST_PAUSE.min(jitter * 2u32.saturating_pow(failures - 1))
     }
 
-    fn connect(&mut self) -> Result<UnixStream, String> {
+    fn connect(&mut self) -> Result<LocalStream, String> {
         match std::mem::replace(&mut self.next, Next::Connect) {
             Next::ReadGreeting(stream) => self.read_greeting(stream),
             Next::Await(launched) => self.await_started(launched),
@@ -161,7 +161,7 @@ impl Watch {
         }
     }
 
-    fn await_started(&mut self, launched: Result<Child, String>) -> Result<UnixStream, String> {
+    fn await_started(&mut self, launched: Result<Child, String>) -> Result<LocalStream, String> {
         self.child = await_ready(launched?).map_err(|why| match &self.program {
             Ok(program) => format!("'{}' {why}", program.display()),
             Err(_) => why,
@@ -174,10 +174,10 @@ impl Watch {
     }
 
     /// A socket to what listens in the tracker's place, our token sent. Does not wait.
-    fn connect_socket(&self) -> Result<UnixStream, String> {
+    fn connect_socket(&self) -> Result<LocalStream, String> {
         let path = self.socket();
-        let call = || -> io::Result<UnixStream> {
-            let mut stream = UnixStream::from(socket::connect(&path)?);
+        let call = || -> io::Result<LocalStream> {
+            let mut stream = LocalStream::from(socket::connect(&path)?);
             CONNECTED.set(stream.as_raw_fd(), inode(&stream));
             stream.write_all(self.token.as_bytes())?;
             Ok(stream)
@@ -186,7 +186,7 @@ impl Watch {
     }
 
     /// The same socket, if a tracker is at the other end.
-    fn read_greeting(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
+    fn read_greeting(&self, mut stream: LocalStream) -> Result<LocalStream, String> {
         let mut read_greeting = || -> io::Result<()> {
             if socket::peer_user(&stream)? != self.ledgers.uid() {
                 return Err(io::Error::other("it is another user's"));
@@ -276,7 +276,7 @@ fn finish(mut child: Child) -> Option<i32> {
 }
 
 /// Returns when there is no tracker any more at the other end.
-fn wait_for_end(mut stream: UnixStream) {
+fn wait_for_end(mut stream: LocalStream) {
     let own = inode(&stream);
     let mut byte = [0];
     loop {
@@ -293,6 +293,6 @@ fn wait_for_end(mut stream: UnixStream) {
     }
 }
 
-fn inode(stream: &UnixStream) -> u64 {
+fn inode(stream: &LocalStream) -> u64 {
     file::stat(stream).map_or(0, |stat| stat.id.inode)
 }

@@ -1,13 +1,12 @@
 //! Unlinking a name only if it still belongs to the same segment.
 
-use std::os::fd::OwnedFd;
-
 use super::deferred_free::hold_if_large;
 use super::directory::{MOVED, NameState};
 use super::locked_directory::LockedDirectory;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file::{FileKind, Stat};
 use crate::sys::{self, Errno, dir, file};
 

@@ -1,11 +1,11 @@
 //! Participants of a queue or of a broadcast: handles with a number each, from 1 on.
 
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::segment::{Mapping, Segment};
 use crate::sync::liveness::LivenessRecord;
 use crate::sync::word::role::NUMBERS;
+use crate::sys::descriptors::{AsFd, AsRawFd};
 use crate::sys::fork::Reopened;
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};

@@ -18,14 +18,13 @@
 //! earlier segment of that name by the inode in it.
 
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::bytes::SharedBytes;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
-use crate::sys::file;
+use crate::sys::descriptors::AsFd;
+use crate::sys::file::{self, FileKind};
 use crate::{Error, Result};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"SHMLOCK\0");
@@ -127,10 +126,10 @@ pub(crate) fn not_a_lock(message: &str) -> Error {
 /// The kind and the identity of the lock file at `path`; `None` if it is not a lock.
 pub(crate) fn read_path(path: &Path) -> Option<(Kind, Identity)> {
     let mut file = file::open_untrusted(path).ok()?;
-    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let stat = file::stat(&file).ok().filter(|stat| stat.kind == FileKind::Regular)?;
     let mut header = [0; HEADER];
     file.read_exact(&mut header).ok()?;
-    Some((parse(&header).ok()?, Identity { device: meta.dev(), inode: meta.ino() }))
+    Some((parse(&header).ok()?, stat.id))
 }
 
 /// The sidecar lock of a segment, in the directory of both; `None` if it does not exist, or belongs to another

@@ -12,7 +12,6 @@ mod options;
 mod raw;
 mod unpublished;
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
 pub use mapping::Mapping;
@@ -22,6 +21,7 @@ pub use options::{AttachOptions, CreateOptions, Owner};
 use raw::RawSegment;
 
 use crate::error::system_error;
+use crate::sys::descriptors::{AsFd, BorrowedFd};
 pub use crate::sys::file::Identity;
 use crate::sys::file::Stat;
 use crate::sys::process;

@@ -1,6 +1,5 @@
 //! A lock's file, open and mapped.
 
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,6 +7,7 @@ use super::word::lock::SLOTS;
 use crate::ownership;
 use crate::segment::lock_header::{self, Kind, PAGE, PARTICIPANT, PARTICIPANTS, not_a_lock};
 use crate::segment::{self, Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
+use crate::sys::descriptors::{AsFd, AsRawFd};
 use crate::sys::fork::Reopened;
 use crate::{Error, Result};
 

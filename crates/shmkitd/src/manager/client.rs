@@ -1,9 +1,9 @@
 //! One connection: what arrives, what is to be sent, and by when.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use shmkit::manager::{PEER_TIMEOUT, Request, Response, ServerSession};
+use shmkit::sys::descriptors::OwnedFd;
 use shmkit::sys::{Errno, poll, socket};
 
 /// Read at a time from one of them: the others have their turn after that.

@@ -5,7 +5,6 @@ mod client;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -16,6 +15,7 @@ use shmkit::manager::{
     Holdings, Instructions, Listener, Request, Response, failure_message, started_message,
 };
 use shmkit::ownership::{self, tracker};
+use shmkit::sys::descriptors::OwnedFd;
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
 

@@ -3,15 +3,15 @@
 mod kind;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 pub use kind::Kind;
 
 use crate::ownership::{LedgerDirectory, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
-use crate::sys::{Errno, attached};
+use crate::sys::dir::Entry;
+use crate::sys::file::FileKind;
+use crate::sys::{Errno, attached, dir};
 use crate::{Error, Result};
 
 /// How CPython names segments on its own.
@@ -54,22 +54,21 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     // Ledgers that cannot be trusted are ignored.
     let owners = Owners::of(survey(ledgers).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
-    for entry in fs::read_dir(ledgers.segments()).map_err(error)?.flatten() {
-        let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
-        let Ok(meta) = entry.metadata() else { continue };
-        let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && meta.len() == SEMAPHORE_SIZE;
-        if !meta.is_file() || semaphore {
+    for Entry { name, stat, created } in dir::entries(ledgers.segments()).map_err(error)? {
+        let Ok(name) = Name::new(&name) else { continue };
+        let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && stat.size == SEMAPHORE_SIZE;
+        if stat.kind != FileKind::Regular || semaphore {
             continue;
         }
-        found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
+        found.push((stat.id, name, stat, created));
     }
     let there: HashSet<Identity> = found.iter().map(|(id, ..)| *id).collect();
     let mut processes = attached::processes(found.iter().map(|(id, ..)| *id), ledgers.segments());
     let mut infos: Vec<SegmentInfo> = found
         .into_iter()
-        .map(|(id, name, meta)| {
+        .map(|(id, name, stat, created)| {
             let attached = processes.remove(&id).unwrap_or_default();
-            let kind = kind::of(&ledgers.segments().join(name.as_str()), meta.len());
+            let kind = kind::of(&ledgers.segments().join(name.as_str()), stat.size);
             // A sidecar lock has the owners of its segment.
             let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
             let (pids, mut orphan) = owners.of_segment(owned);
@@ -78,14 +77,14 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
             let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
             SegmentInfo {
                 id,
-                size: meta.len(),
+                size: stat.size,
                 kind,
-                leaked: orphan || (abandoned && attached::can_see(meta.uid())),
+                leaked: orphan || (abandoned && attached::can_see(stat.uid)),
                 owners: pids,
                 attached,
-                uid: meta.uid(),
-                mode: meta.mode() & 0o777,
-                created: created(&meta),
+                uid: stat.uid,
+                mode: stat.mode,
+                created,
                 name,
             }
         })
@@ -116,12 +115,6 @@ pub fn stray_locks(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
         _ => false,
     });
     Ok(infos)
-}
-
-/// The birth, where the filesystem notes it; else the last change of the inode.
-fn created(meta: &fs::Metadata) -> SystemTime {
-    let changed = || UNIX_EPOCH + Duration::new(meta.ctime().unsigned_abs(), meta.ctime_nsec() as u32);
-    meta.created().unwrap_or_else(|_| changed())
 }
 
 /// The ledgers, by segment: the pids of the live owners, and whether there were owners that are all dead.
