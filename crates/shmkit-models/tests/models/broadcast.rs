@@ -386,7 +386,7 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
             })
         };
         lives.store(true, Ordering::SeqCst);
-        protocol::clear_away(&*broadcast, 9).expect("whole");
+        protocol::clear_participant(&*broadcast, 9).expect("whole");
         let reader = broadcast.subscribe(9, true);
         joined(recovers);
         assert_eq!(protocol::is_known(&*broadcast, reader.entry()), Ok(true));

@@ -406,7 +406,7 @@ fn a_dead_ones_slots_are_cleared_away_before_his_number_is_used_again() {
             run(&queue, move |queue| recover(queue, 1, 0, &lives))
         };
         lives.store(true, Ordering::SeqCst);
-        // `clear_away` would wait for who is at it just now.
+        // `clear_participant` would wait for who is at it just now.
         let mine = [0, 1].map(|index| recover(&queue, 9, index, &lives));
         let theirs = joined(recovers);
         let many = [mine[0], mine[1], theirs].iter().filter(|it| **it).count();

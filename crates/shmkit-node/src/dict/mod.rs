@@ -36,7 +36,7 @@ impl NativeDict {
     fn handle(dict: SharedDict) -> Outcome<DictHandle> {
         let (name, id) = (dict.segment().name().clone(), dict.segment().id());
         let most = dict.mapping().raw().1;
-        let number = raw::note(raw::Open { dict, batch: Batch::default(), views: None })?;
+        let number = raw::register(raw::Open { dict, batch: Batch::default(), views: None })?;
         Ok(External::new(NativeDict { number, name, id, most }))
     }
 }

@@ -140,8 +140,8 @@ mod tests {
     }
 
     pub(super) fn after_check() {
-        if let Some(stranger) = OTHER_PROGRAM.take() {
-            stranger();
+        if let Some(other_program) = OTHER_PROGRAM.take() {
+            other_program();
         }
     }
 
@@ -205,11 +205,11 @@ mod tests {
         let path = place.0.join("name");
         let id = make(&path);
         let theirs = path.clone();
-        let stranger = move || {
+        let other_program = move || {
             fs::remove_file(&theirs).expect("removed");
             make(&theirs);
         };
-        OTHER_PROGRAM.set(Some(Box::new(stranger)));
+        OTHER_PROGRAM.set(Some(Box::new(other_program)));
         assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(id_of(&path).is_some_and(|there| there != id));
         assert!(!place.moved().exists(), "nothing is left of it");

@@ -92,7 +92,7 @@ impl SharedBroadcast {
             recovering: PerProcessLock::default(),
         };
         let number = broadcast.participant.take("broadcast", |number| {
-            protocol::clear_away(&broadcast, number)?;
+            protocol::clear_participant(&broadcast, number)?;
             Ok(true)
         })?;
         broadcast.participant.joined(number);
@@ -133,7 +133,7 @@ impl SharedBroadcast {
     pub fn leave(&self) {
         let Some(me) = self.participant.give_up_number() else { return };
         let _one = self.recovering.lock();
-        self.participant.release_number(me, protocol::clear_away(self, me).is_ok());
+        self.participant.release_number(me, protocol::clear_participant(self, me).is_ok());
     }
 
     // ---- the writer

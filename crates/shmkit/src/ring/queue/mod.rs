@@ -126,7 +126,8 @@ impl SharedQueue {
 
     /// Clears away what a dead one left who had this number.
     fn clear_after(&self, number: u32) -> Result<bool> {
-        let cleared = protocol::clear_away(self, number, |other| self.participant.is_dead(other, number))?;
+        let cleared =
+            protocol::clear_participant(self, number, |other| self.participant.is_dead(other, number))?;
         if cleared {
             protocol::resign(self, number)?;
         }
@@ -138,7 +139,7 @@ impl SharedQueue {
         let Some(me) = self.participant.give_up_number() else { return };
         let _ring = self.recovering.lock();
         let cleared = if died {
-            protocol::clear_away(self, me, |other| self.participant.is_dead(other, me))
+            protocol::clear_participant(self, me, |other| self.participant.is_dead(other, me))
         } else {
             protocol::give_back(self, me).map(|()| true).map_err(Error::from)
         };
@@ -232,7 +233,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_SHM_LOST` if the slot was taken away.
     pub fn commit(&self, held: Held) -> Result<()> {
-        self.had(protocol::commit(self, held.0, self.me()?)?)
+        self.check_held(protocol::commit(self, held.0, self.me()?)?)
     }
 
     /// Nothing comes of the claim.
@@ -240,7 +241,7 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn abandon(&self, held: Held) -> Result<()> {
-        self.had(protocol::abandon(self, held.0, self.me()?)?)
+        self.check_held(protocol::abandon(self, held.0, self.me()?)?)
     }
 
     /// The item is not needed any more.
@@ -248,11 +249,11 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn free(&self, held: Held) -> Result<()> {
-        self.had(protocol::free(self, held.0, self.me()?)?)
+        self.check_held(protocol::free(self, held.0, self.me()?)?)
     }
 
-    fn had(&self, had: bool) -> Result<()> {
-        if had {
+    fn check_held(&self, was_held: bool) -> Result<()> {
+        if was_held {
             return Ok(());
         }
         let message =

@@ -35,7 +35,7 @@ mod waiting;
 mod writer;
 
 pub use reader::{Reader, Ready, confirm, is_known, next, peek, readers, subscribe, unsubscribe};
-pub use recovery::{clear_away, recover, settle};
+pub use recovery::{clear_participant, recover, settle};
 pub use waiting::{Side, announce, notify};
 pub use writer::{Claimed, Writer, claim, commit, enlist, find_blocking_reader, is_writer};
 

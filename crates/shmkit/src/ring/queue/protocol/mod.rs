@@ -30,7 +30,7 @@ mod shape;
 mod slots;
 mod waiting;
 
-pub use recovery::{clear_away, give_back, recover};
+pub use recovery::{clear_participant, give_back, recover};
 pub use shape::{Shape, owner};
 pub use slots::{abandon, claim, commit, free, pass_on, peek, take};
 pub use waiting::{announce, notify, sleep};

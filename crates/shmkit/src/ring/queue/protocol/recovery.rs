@@ -90,7 +90,7 @@ pub fn give_back<Q: QueueMemory>(queue: &Q, me: u32) -> Outcome<()> {
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn clear_away<Q: QueueMemory, E: From<Damaged>>(
+pub fn clear_participant<Q: QueueMemory, E: From<Damaged>>(
     queue: &Q,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,
