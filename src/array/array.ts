@@ -12,7 +12,7 @@ import type { NativeHandle } from '../segment/memory.js';
 import { at, atAny, cellsOf } from './cells.js';
 import type { Cells } from './cells.js';
 import { bytesOf, checkCount, elementsOf, loadFile, make, openOrMake, releasing } from './create.js';
-import type { Placed, Whole } from './create.js';
+import type { Located, Whole } from './create.js';
 import { checkType, holds, typeOfArray } from './dtype.js';
 import type { DType, DTypeOf, DTypes, ElementOf, Typed, TypeFacts } from './dtype.js';
 import { accessOf, badValue, load, store } from './element.js';
@@ -24,13 +24,13 @@ import type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOpt
 import { checkOrder, checkShape, isContiguous, reshape, shown, sizeOf, slice, transpose } from './shape.js';
 import type { Order, SliceRange } from './shape.js';
 import { checkExpectation, locate } from './source.js';
-import type { Place } from './source.js';
+import type { Location } from './source.js';
 
 export type { DType, DTypeOf, DTypes, ElementOf, Typed } from './dtype.js';
 export type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions } from './options.js';
 export type { SliceRange } from './shape.js';
 
-/** Elements in as many lists as there are dimensions. */
+/** Elements in nested arrays, one level for each dimension. */
 export type Nested<D extends DType> = ElementOf<D> | Nested<D>[];
 
 const NO_EXPECTATION = checkExpectation({
@@ -42,10 +42,11 @@ const NO_EXPECTATION = checkExpectation({
 });
 
 let sourceOf: (array: unknown) => [native: NativeHandle, geometry: Float64Array];
-let over: <D extends DType>(placed: Placed, isView?: boolean) => SharedArray<D>;
+let over: <D extends DType>(located: Located, isView?: boolean) => SharedArray<D>;
 
 /**
- * An n-dimensional array of numbers in shared memory, as numpy has it: any process reads and writes its elements in place.
+ * An n-dimensional array of numbers in shared memory, as numpy has it. Any process reads and writes its
+ * elements in place.
  *
  * ```js
  * using grid = SharedArray.create([480, 640], { name: 'grid', dtype: 'float32' });
@@ -53,22 +54,28 @@ let over: <D extends DType>(placed: Placed, isView?: boolean) => SharedArray<D>;
  * grid.slice([0, 10]).sum();
  * ```
  *
- * `slice`, `reshape` and `T` are views of the same memory. There is no lock: `array.shm.txn()` is one.
+ * `slice`, `reshape` and `T` are views of the same memory. An array has no lock of its own: use
+ * `array.shm.txn()`.
  */
 export class SharedArray<D extends DType = DType> implements SharedObject {
-  /** The segment that the array lies in. */
+  /** The segment that holds the array. */
   readonly shm: SharedMemory;
+  /** Type of the elements, by numpy's name. */
   readonly dtype: D;
-  /** The length of each dimension. */
+  /** Length of each dimension, in elements. */
   readonly shape: readonly number[];
+  /** Number of dimensions. */
   readonly ndim: number;
-  /** How many elements. */
+  /** Number of elements. */
   readonly size: number;
-  /** How many elements of `data` lie between an index and the next, for each dimension. */
+  /** For each dimension, the number of elements of `data` from one index to the next. */
   readonly strides: readonly number[];
-  /** Where in `data` the element at all indexes 0 is. */
+  /** Position in `data` of the element at index 0 of every dimension, in elements. */
   readonly offset: number;
-  /** `'C'` or `'F'` where the elements lie one after the other in that order; both are `'C'`. */
+  /**
+   * Order in which the elements are contiguous in memory, or null if they are not. `'C'` if they are in both
+   * orders.
+   */
   readonly order: Order | null;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -83,9 +90,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   #elements: DTypes[D] | undefined;
   #closed = false;
 
-  private constructor(shm: SharedMemory, place: Place, isView: boolean, data?: DTypes[DType]) {
+  private constructor(shm: SharedMemory, location: Location, isView: boolean, data?: DTypes[DType]) {
     if (!(shm instanceof SharedMemory)) throw wrongType('a SharedArray', 'made by create() or attach()', shm);
-    const { type, layout, start } = place;
+    const { type, layout, start } = location;
     const { shape, strides, offset } = layout;
     this.shm = shm;
     this.dtype = type.name as D;
@@ -112,8 +119,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   static {
-    over = <T extends DType>({ memory, place }: Placed, isView = false) => {
-      const open = () => new SharedArray<T>(memory, place, isView);
+    over = <T extends DType>({ memory, location }: Located, isView = false) => {
+      const open = () => new SharedArray<T>(memory, location, isView);
       return isView ? open() : releasing(memory, open);
     };
     sourceOf = (array) => {
@@ -123,9 +130,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Makes an array of zeros. It appears under its name whole, with its header, or not at all.
-   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE` for a shape or type that there is not; else as
-   * `SharedMemory.create`.
+   * Creates an array of zeros. It appears under its name complete, with its header, or not at all.
+   * @throws `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid shape, type or other option; otherwise
+   * as `SharedMemory.create` and `SharedMemory.buffer`.
    */
   static create<D extends DType = 'float64'>(
     shape: number | readonly number[],
@@ -137,10 +144,11 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Opens the array of this name, or makes one of zeros: whoever comes first creates, the others attach, and all of them own
-   * it. (One that nobody owns, made by Python or with `track: false`, they attach to.)
-   * @throws `ERR_SHM_MISMATCH` where the existing one has another shape or type, `ERR_SHM_NOT_AN_ARRAY` where it is none;
-   * else as `create` and `attach`.
+   * Opens the array of this name, or creates one of zeros. The first caller creates, the others attach, and all
+   * of them own it. A segment without owners (made by Python or with `track: false`) is attached to and not
+   * owned.
+   * @throws `ERR_SHM_MISMATCH` if the existing array has another shape, type or order; `ERR_SHM_NOT_AN_ARRAY`
+   * if the segment is not an array; otherwise as `create` (but not `EEXIST`) and `attach`.
    */
   static createOrAttach<D extends DType = 'float64'>(
     name: string,
@@ -148,26 +156,34 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     options?: ArrayCreateOptions<D>,
   ): SharedArray<D> {
     const { dtype, order, header, ...rest } = checkNamed(name, options, CREATE_OPTIONS);
-    const wanted = checkExpectation({
+    const expected = checkExpectation({
       shape,
       dtype: dtype ?? 'float64',
       order,
       offset: undefined,
       header: header ?? 'npy',
     });
-    return over(openOrMake(name, wanted as Whole, rest));
+    return over(openOrMake(name, expected as Whole, rest));
   }
 
   /**
-   * Makes an array of these elements, which are in C order: a typed array's, or those of any iterable. Without `dtype` a
-   * typed array keeps its type (but for `Float16Array`), and other numbers become `float64`.
-   * @throws `ERR_OUT_OF_RANGE` where they are not as many as the shape has, or where the type has no such number;
-   * `ERR_SHM_VALUE` for a fraction among integers; else as `create`.
+   * Creates an array of the elements of a typed array, which are in C order. The elements keep their type.
+   * @throws `ERR_OUT_OF_RANGE` if the number of elements does not fit the shape, or if an element is out of the
+   * type's range; `ERR_SHM_VALUE` for a fraction in an integer type; otherwise as `create`.
    */
   static from<T extends Typed>(
     values: T,
-    options?: Omit<ArrayFromOptions, 'dtype'> & { dtype?: undefined },
+    options?: Omit<ArrayFromOptions, 'dtype'> & {
+      /** Not given: the elements keep their type. */
+      dtype?: undefined;
+    },
   ): SharedArray<DTypeOf<T>>;
+  /**
+   * Creates an array of these elements, which are in C order: those of a typed array or of any iterable.
+   * Without `dtype`, a typed array other than `Float16Array` keeps its type, and other numbers become
+   * `float64`.
+   * @throws As above; `ERR_INVALID_ARG_TYPE` for an element of another JavaScript type.
+   */
   static from<D extends DType = 'float64'>(
     values: DTypes[D] | Iterable<ElementOf<D>>,
     options?: ArrayFromOptions<D>,
@@ -186,51 +202,57 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Opens the array that this or another process made: by the header that it begins with, by a descriptor, or else by
-   * `shape` and `dtype`. A view's descriptor gives the very same view.
-   * @throws `ERR_SHM_NOT_AN_ARRAY` where there is no header and no shape is given, `ERR_SHM_CORRUPT` (a damaged header),
-   * `ERR_SHM_DTYPE` (a type that is none of these, or in the other byte order), `ERR_SHM_SIZE` (too short for its shape),
-   * `ERR_SHM_ALIGNMENT`, `ERR_SHM_MISMATCH` (it is not what the options say); else as `SharedMemory.attach`.
+   * Opens an array that this or another process created: by its `.npy` header, by a descriptor, or by `shape`
+   * and `dtype`. A view's descriptor opens the same view.
+   * @throws `ERR_SHM_NOT_AN_ARRAY` if there is no header and `shape` or `dtype` is missing; `ERR_SHM_CORRUPT`
+   * for a damaged header; `ERR_SHM_DTYPE` for an unsupported type or the other byte order; `ERR_SHM_SIZE` if
+   * the segment is too short for its shape; `ERR_SHM_ALIGNMENT` if the header's length is not a multiple of an
+   * element's; `ERR_SHM_MISMATCH` if the array is not what the options say; `ERR_OUT_OF_RANGE`; otherwise as
+   * `SharedMemory.attach` and `SharedMemory.buffer`.
    */
   static attach<D extends DType = DType>(
     target: string | Descriptor,
     options?: ArrayAttachOptions<D>,
   ): SharedArray<D> {
     const { shape, dtype, order, offset, header, ...rest } = checkOptions(options, ATTACH_OPTIONS);
-    const wanted = checkExpectation({ shape, dtype, order, offset, header });
+    const expected = checkExpectation({ shape, dtype, order, offset, header });
     const memory = attachKind('array', target, rest);
-    const place = releasing(memory, () => locate(memory, target, wanted));
-    return over({ memory, place });
+    const location = releasing(memory, () => locate(memory, target, expected));
+    return over({ memory, location });
   }
 
   /**
-   * Makes an array of what a `.npy` file holds, read off the event loop's thread. `dtype` is what it must be.
-   * @throws As `node:fs` where the file cannot be read; `ERR_SHM_FILE` (no such file, a damaged or a short one),
-   * `ERR_SHM_DTYPE`; else as `create`.
+   * Creates an array from a `.npy` file (numpy's format), which is read on another thread. Fails if the file's
+   * type is not `dtype`. The memory is always reserved.
+   * @throws As `node:fs` if the file cannot be opened; `ERR_SHM_NOT_AN_ARRAY` if it is not a `.npy` file;
+   * `ERR_SHM_CORRUPT` for a damaged header; `ERR_SHM_SIZE` if it is too short for its shape; `ERR_SHM_DTYPE`
+   * for an unsupported type or the other byte order; `ERR_SHM_MISMATCH` for another type than `dtype`;
+   * `ERR_SHM_FILE` if reading its elements fails; otherwise as `create`.
    */
   static async load<D extends DType = DType>(
     path: string | URL,
     options?: ArrayOptions<D>,
   ): Promise<SharedArray<D>> {
     const { dtype, header, ...rest } = checkOptions(options, LOAD_OPTIONS);
-    const wanted = dtype === undefined ? undefined : checkType(dtype);
-    return over(await loadFile(path, wanted, header, rest));
+    const expected = dtype === undefined ? undefined : checkType(dtype);
+    return over(await loadFile(path, expected, header, rest));
   }
 
+  /** The segment's name, without a leading slash. */
   get name(): string {
     return this.shm.name;
   }
 
-  /** Whether `close()` was called here, or on the array that this is a view of. */
+  /** Whether `close()` was called, here or on the array that this is a view of. */
   get closed(): boolean {
     return this.#closed || this.shm.closed;
   }
 
   /**
-   * All elements of the segment from its first one on, in place: element `(i, j)` is
-   * `data[offset + i * strides[0] + j * strides[1]]`. A view, as a part in `mapArray` is one, has the same as the array that
-   * it is a view of; `elements` has its own.
-   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+   * All elements of the segment in place: element `(i, j)` is `data[offset + i * strides[0] + j * strides[1]]`.
+   * A view, such as a part in `mapArray`, has the same `data` as the array that it is a view of; `elements` has
+   * its own elements only.
+   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the segment's buffer was transferred.
    */
   get data(): DTypes[D] {
     if (this.#cells.data.length === 0) this.#checkOpen();
@@ -238,8 +260,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * The elements of this array, or of this part of one, in place: `size` of them, in its `order`.
-   * @throws `ERR_OUT_OF_RANGE` where they do not lie one after the other, as `order` null says; else as `data`.
+   * The elements of this array or view in place: `size` of them, in its `order`.
+   * @throws `ERR_OUT_OF_RANGE` if they are not contiguous (`order` is null); `ERR_SHM_CLOSED`,
+   * `ERR_SHM_DETACHED`.
    */
   get elements(): DTypes[D] {
     const { data, offset, size, order } = this;
@@ -253,7 +276,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * The element at these indexes, one for each dimension; negative ones count from the end.
+   * Returns the element at these indexes, one for each dimension; a negative index counts from the end.
    * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   get(...index: number[]): ElementOf<D>;
@@ -273,10 +296,10 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Replaces the element at these indexes. Floats are rounded to what the type has.
-   * @throws `ERR_OUT_OF_RANGE` for an index outside and for a number that the type does not have, `ERR_SHM_VALUE` for a
-   * fraction among integers, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; nothing
-   * is changed then.
+   * Replaces the element at these indexes, one for each dimension. Floats are rounded to the type's precision.
+   * @throws `ERR_OUT_OF_RANGE` for an index outside, or a number out of the type's range; `ERR_SHM_VALUE` for a
+   * fraction in an integer type; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`,
+   * `ERR_SHM_DETACHED`. Nothing is changed then.
    */
   set(value: ElementOf<D>, ...index: number[]): void;
   set(value: ElementOf<D>, i?: number, j?: number, k?: number, l?: number): void {
@@ -290,9 +313,10 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * A view of a part, with a range for each of the first dimensions: a number picks one index and drops the dimension;
-   * `[start, end, step]` is Python's `start:end:step`, each part of which may be left out (`undefined`, `null`); null is
-   * all of it. It shares the memory: closing it leaves this open, and closing this detaches it.
+   * A view of a part, with a range for each of the first dimensions, as Python slices. A number picks one index
+   * and drops the dimension. `[start, end, step]` is `start:end:step`, of which each may be left out
+   * (`undefined`, `null`). null is all of it. Closing a view leaves the array open; closing the array closes
+   * its views.
    * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   slice(...ranges: SliceRange[]): SharedArray<D> {
@@ -300,28 +324,33 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * A view of the same elements, in C order, in another shape; one length may be -1, which is what is left.
-   * @throws `ERR_OUT_OF_RANGE` where it has not as many elements, and where these do not lie one after the other in C
+   * A view of the same elements, in C order, with another shape. One length may be -1, which is calculated from
+   * the others.
+   * @throws `ERR_OUT_OF_RANGE` if the number of elements differs, or if the elements are not contiguous in C
    * order; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   reshape(shape: number | readonly number[]): SharedArray<D> {
     return this.#view(reshape(this, shape));
   }
 
-  /** A view with the dimensions in reverse order. */
+  /**
+   * A view with the dimensions in reverse order, as numpy's `T`.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   get T(): SharedArray<D> {
     return this.#view(transpose(this));
   }
 
   #view(layout: { shape: readonly number[]; strides: readonly number[]; offset: number }): SharedArray<D> {
     this.#checkOpen();
-    const place = { type: this.#type, layout, start: this.#start };
-    return new SharedArray<D>(this.shm, place, true, this.#cells.data);
+    const location = { type: this.#type, layout, start: this.#start };
+    return new SharedArray<D>(this.shm, location, true, this.#cells.data);
   }
 
   /**
-   * Makes all elements `value`.
-   * @throws As `set`.
+   * Sets all elements to `value`.
+   * @throws `ERR_OUT_OF_RANGE` for a number out of the type's range; `ERR_SHM_VALUE` for a fraction in an
+   * integer type; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   fill(value: ElementOf<D>): this {
     binding.arrayFill(this.#target(), this.#geometry, this.#operand(value));
@@ -329,10 +358,11 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Makes the elements those of another array of the same type and shape, or of a typed array, which has them in C
+   * Copies the elements of another array of the same type and shape, or of a typed array with the elements in C
    * order. The two may overlap.
-   * @throws `ERR_OUT_OF_RANGE` for another shape or count, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for another
-   * type, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   * @throws `ERR_OUT_OF_RANGE` for another shape or number of elements; `ERR_INVALID_ARG_VALUE` for an array of
+   * another type; `ERR_INVALID_ARG_TYPE` for a typed array of another type or anything else;
+   * `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   copyFrom(source: SharedArray<D> | DTypes[D]): this {
     const target = this.#target();
@@ -349,54 +379,69 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * All elements added up; 0 where there are none. Of 64-bit integers exact, also beyond 64 bits; of other integers
-   * exact up to 2^53; of floats in double precision.
-   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`
+   * The sum of all elements, or 0 if there are none. Exact for 64-bit integers, even beyond 64 bits; exact up
+   * to 2^53 for other integers; in double precision for floats.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   sum(): ElementOf<D> {
     return binding.arraySum(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
-  /** The sum by the number of elements; NaN where there are none. Throws as `sum`. */
+  /**
+   * The sum divided by the number of elements, or NaN if there are none.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   mean(): number {
     return binding.arrayMean(this.#source(), this.#geometry);
   }
 
   /**
-   * The least element; NaN where there is one.
-   * @throws `ERR_OUT_OF_RANGE` where there are no elements; else as `sum`.
+   * The least element, or NaN if there is a NaN.
+   * @throws `ERR_OUT_OF_RANGE` if there are no elements; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   min(): ElementOf<D> {
     return binding.arrayMin(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
-  /** The greatest element; NaN where there is one. Throws as `min`. */
+  /**
+   * The greatest element, or NaN if there is a NaN.
+   * @throws As `min`.
+   */
   max(): ElementOf<D> {
     return binding.arrayMax(this.#source(), this.#geometry) as ElementOf<D>;
   }
 
-  /** Where the first least element is, or the first NaN: how many come before it in C order. Throws as `min`. */
+  /**
+   * The index in C order of the first least element, or of the first NaN, as numpy's `argmin` of the flat
+   * array.
+   * @throws As `min`.
+   */
   argmin(): number {
     return binding.arrayArgmin(this.#source(), this.#geometry);
   }
 
-  /** Where the first greatest element is, or the first NaN; as `argmin`. */
+  /**
+   * The index in C order of the first greatest element, or of the first NaN, as numpy's `argmax` of the flat
+   * array.
+   * @throws As `min`.
+   */
   argmax(): number {
     return binding.arrayArgmax(this.#source(), this.#geometry);
   }
 
   /**
-   * The sum of the products of the elements of two arrays of one dimension, exact as `sum` is.
-   * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers whose result takes more than 128 bits;
-   * `ERR_INVALID_ARG_VALUE` for another type; else as `sum`.
+   * The dot product with another array of one dimension, as exact as `sum`.
+   * @throws `ERR_OUT_OF_RANGE` for other shapes, and for 64-bit integers if the result takes more than 128
+   * bits; `ERR_INVALID_ARG_VALUE` for an array of another type; `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`,
+   * `ERR_SHM_DETACHED`.
    */
   dot(other: SharedArray<D>): ElementOf<D> {
     return binding.arrayDot(this.#source(), this.#geometry, ...sourceOf(other)) as ElementOf<D>;
   }
 
   /**
-   * Multiplies all elements in place. Integers wrap around.
-   * @throws As `set`.
+   * Multiplies all elements by `factor`, in place. Integers wrap around.
+   * @throws As `fill`.
    */
   scale(factor: ElementOf<D>): this {
     binding.arrayScale(this.#target(), this.#geometry, this.#operand(factor));
@@ -404,9 +449,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Adds a number to all elements, or the elements of another array of the same type and shape to these, in place.
-   * Integers wrap around.
-   * @throws As `set`, and as `copyFrom`.
+   * Adds a number to all elements, or adds another array of the same type and shape, in place. Integers wrap
+   * around.
+   * @throws As `fill` for a number; as `copyFrom` for an array.
    */
   add(other: ElementOf<D> | SharedArray<D>): this {
     const target = this.#target();
@@ -415,7 +460,10 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     return this;
   }
 
-  /** A private copy of the elements, in C order. Throws as `sum`. */
+  /**
+   * Returns a private copy of the elements, in C order.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   toTypedArray(): DTypes[D] {
     const source = this.#source();
     const copy = new this.#type.Class(this.size);
@@ -423,7 +471,11 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     return copy as DTypes[D];
   }
 
-  /** A private copy of the elements, in as many lists as there are dimensions; `[]` of none. Throws as `sum`. */
+  /**
+   * Returns a private copy of the elements in nested arrays, one level for each dimension; `[]` if there are
+   * none.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   toArray(): Nested<D> {
     const copy = this.toTypedArray();
     const access = accessOf(this.dtype, copy);
@@ -436,8 +488,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Writes a `.npy` file, as `np.save` does: in F order where the elements lie so, else in C order. What others write
-   * meanwhile may be in it or not.
+   * Writes a `.npy` file, as `np.save` does: in F order if the elements are contiguous in that order only,
+   * otherwise in C order. What other processes write meanwhile may or may not be in it.
    * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   async save(path: string | URL): Promise<void> {
@@ -453,12 +505,15 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     await writeFile(path, header, elements);
   }
 
-  /** Makes this process an owner, see `SharedMemory.adopt`. */
+  /**
+   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.shm.adopt();
   }
 
-  /** Lets go of the memory in this handle; of a view, only of the view. Idempotent. */
+  /** Closes this handle and releases its memory; on a view, closes only the view. Idempotent. */
   close(): void {
     if (!this.#isView) {
       this.shm.close();
@@ -468,18 +523,24 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     }
   }
 
-  /** Removes the name. */
+  /**
+   * Removes the name. Attached handles keep the memory.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     this.shm.unlink();
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /**
+   * Returns the descriptor that `attach()` takes in another process or thread. A view's descriptor names the
+   * view.
+   */
   toJSON(): Descriptor {
     const { dtype, shape, strides, offset } = this;
     return { ...describe('array', this.shm), dtype, shape, strides, offset, byteOffset: this.#start };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -544,5 +605,5 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
 /** @internal The array that a descriptor names, in a segment that is open, and stays so when the array is closed. */
 export function arrayIn(memory: SharedMemory, target: Descriptor): SharedArray {
-  return over({ memory, place: locate(memory, target, NO_EXPECTATION) }, true);
+  return over({ memory, location: locate(memory, target, NO_EXPECTATION) }, true);
 }

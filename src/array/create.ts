@@ -14,14 +14,14 @@ import { writeNpy } from './npy.js';
 import { isContiguous, shown, sizeOf, stridesOf } from './shape.js';
 import type { Order } from './shape.js';
 import { checkHeader, locate } from './source.js';
-import type { Expectation, Place } from './source.js';
+import type { Expectation, Location } from './source.js';
 
 const NOTHING = Buffer.alloc(0);
 
 /** @internal A segment, and where in it the array is. */
-export interface Placed {
+export interface Located {
   readonly memory: SharedMemory;
-  readonly place: Place;
+  readonly location: Location;
 }
 
 /** @internal What is wanted of an array that may have to be made. */
@@ -35,19 +35,19 @@ export function make(
   header: unknown,
   elements: Uint8Array = NOTHING,
   options: CreateOptions,
-): Placed {
+): Located {
   const [name, mode, reserve, populate, track] = creation(options);
   const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
   const head = withHeader ? headerOf(type, shape, order) : NOTHING;
   const bytes = bytesFor(head, type, shape);
   const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
-  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+  return finish(native, name, bytes, track, locationFrom(type, shape, order, head.length));
 }
 
 /** @internal The array of this name, or one of zeros. */
-export function openOrMake(name: string, wanted: Whole, options: CreateOptions): Placed {
+export function openOrMake(name: string, expected: Whole, options: CreateOptions): Located {
   const [, mode, reserve, populate, track] = creation(options);
-  const { type, shape, order = 'C', header } = wanted;
+  const { type, shape, order = 'C', header } = expected;
   const head = header === 'npy' ? headerOf(type, shape, order) : NOTHING;
   const bytes = bytesFor(head, type, shape);
   const native =
@@ -56,21 +56,21 @@ export function openOrMake(name: string, wanted: Whole, options: CreateOptions):
       : binding.createOrAttachSegment(name, bytes, mode, reserve, populate, track);
   if (track) warnWhereUntracked();
   const memory = memoryOver(native, createdOrAttached(native));
-  return { memory, place: releasing(memory, () => locate(memory, name, wanted)) };
+  return { memory, location: releasing(memory, () => locate(memory, name, expected)) };
 }
 
 /** @internal A segment with what a `.npy` file holds, which must be of the wanted type. */
 export async function loadFile(
   path: string | URL,
-  wanted: TypeFacts | undefined,
+  expected: TypeFacts | undefined,
   header: unknown,
   options: CreateOptions,
-): Promise<Placed> {
+): Promise<Located> {
   const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
   const [name, mode, , populate, track] = creation(options);
   const { file, type, shape, order, start } = await openNpy(path);
-  if (wanted !== undefined && wanted !== type) {
-    throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${wanted.name}`);
+  if (expected !== undefined && expected !== type) {
+    throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${expected.name}`);
   }
   const head = withHeader ? headerOf(type, shape, order) : NOTHING;
   const bytes = Math.max(head.length + sizeOf(shape) * type.itemSize, 1);
@@ -78,7 +78,7 @@ export async function loadFile(
   const native = empty
     ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
     : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
-  return finish(native, name, bytes, track, placed(type, shape, order, head.length));
+  return finish(native, name, bytes, track, locationFrom(type, shape, order, head.length));
 }
 
 /** @internal What `open` makes of the segment, which is let go of if it throws. */
@@ -106,7 +106,7 @@ function headerOf(type: TypeFacts, shape: readonly number[], order: Order): Uint
   return writeNpy(type.typestr, isC ? 'C' : order, shape);
 }
 
-function placed(type: TypeFacts, shape: number[], order: Order, start: number): Place {
+function locationFrom(type: TypeFacts, shape: number[], order: Order, start: number): Location {
   return { type, layout: { shape, strides: stridesOf(shape, order), offset: 0 }, start };
 }
 
@@ -115,10 +115,10 @@ function finish(
   name: string | undefined,
   bytes: number,
   track: boolean,
-  place: Place,
-): Placed {
+  location: Location,
+): Located {
   if (track) warnWhereUntracked();
-  return { memory: memoryOver(native, created(native, name, bytes)), place };
+  return { memory: memoryOver(native, created(native, name, bytes)), location };
 }
 
 /** @internal The values as elements of this type. */

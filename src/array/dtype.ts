@@ -4,34 +4,44 @@ import { types } from 'node:util';
 import { arrayTypes } from '#binding';
 import { outOfRange, wrongType } from '../common/errors.js';
 
-/** The typed array of each type. */
+/** The typed array of each element type. */
 export interface DTypes {
+  /** Signed 8-bit integers. */
   int8: Int8Array;
+  /** Unsigned 8-bit integers. */
   uint8: Uint8Array;
+  /** Signed 16-bit integers. */
   int16: Int16Array;
+  /** Unsigned 16-bit integers. */
   uint16: Uint16Array;
+  /** Signed 32-bit integers. */
   int32: Int32Array;
+  /** Unsigned 32-bit integers. */
   uint32: Uint32Array;
+  /** Signed 64-bit integers, as `bigint`. */
   int64: BigInt64Array;
+  /** Unsigned 64-bit integers, as `bigint`. */
   uint64: BigUint64Array;
+  /** 32-bit floats (IEEE 754). */
   float32: Float32Array;
+  /** 64-bit floats (IEEE 754). */
   float64: Float64Array;
-  /** A `Float16Array` where the runtime has one; else the numbers' bits. */
+  /** 16-bit floats (IEEE 754). A `Float16Array` if the runtime has one; otherwise the numbers' bits. */
   float16: Uint16Array;
-  /** A byte each: 0 is false, all else is true. */
+  /** Booleans, one byte each: 0 is false, everything else is true. */
   bool: Uint8Array;
 }
 
-/** numpy's names of types. Its strings (`'<f8'`) are understood, too, where JavaScript passes them. */
+/** The element types, by numpy's names. JavaScript may also pass numpy's strings, such as `'<f8'`. */
 export type DType = keyof DTypes;
 
-/** What an element reads as: 64-bit integers as `bigint`, booleans as 0 and 1. */
+/** What an element reads as: `bigint` for 64-bit integers, otherwise `number` (0 or 1 for `bool`). */
 export type ElementOf<D extends DType> = D extends 'int64' | 'uint64' ? bigint : number;
 
-/** A typed array that says by its class what its elements are. */
+/** A typed array whose class determines the element type. */
 export type Typed = DTypes[Exclude<DType, 'float16' | 'bool'>];
 
-/** The type of a typed array's elements. */
+/** The element type of a typed array. */
 export type DTypeOf<T extends Typed> = T extends Int8Array
   ? 'int8'
   : T extends Int16Array

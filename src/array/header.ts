@@ -4,26 +4,38 @@ import { isNpy, PREAMBLE, readNpy } from './npy.js';
 import type { Npy } from './npy.js';
 import type { Literal } from './python-literal.js';
 
-/** A type in a `.npy` header: text such as `'<f8'`; of a record a list of its fields, as numpy's `dtype.descr` has them. */
-export type NpyType = string | number | boolean | null | NpyType[] | { [key: string]: NpyType };
+/**
+ * An element type in a `.npy` header, as numpy's `dtype.descr`: text such as `'<f8'`, or for records a list of
+ * fields.
+ */
+export type NpyType =
+  | string
+  | number
+  | boolean
+  | null
+  | NpyType[]
+  | {
+      /** An entry of a Python dict. */
+      [key: string]: NpyType;
+    };
 
-/** What a `.npy` header says. */
+/** What a `.npy` header says (numpy's `numpy.lib.format`). */
 export interface NpyHeader {
-  /** The type of the elements; it may be one that a `SharedArray` does not have. */
+  /** Type of the elements. It may be one that a `SharedArray` does not support. */
   descr: NpyType;
-  /** The length of each dimension. */
+  /** Length of each dimension, in elements. */
   shape: number[];
-  /** Which index goes from element to element: the last one (`'C'`) or the first (`'F'`). */
+  /** Order of the elements: in `'C'` the last index changes fastest, in `'F'` the first one. */
   order: 'C' | 'F';
   /** Bytes before the first element. */
   byteOffset: number;
 }
 
 /**
- * The `.npy` header that a segment begins with, whatever the type of its elements is. `SharedArray.attach` needs no such
- * call.
- * @throws `ERR_SHM_NOT_AN_ARRAY` if it does not begin with one, `ERR_SHM_CORRUPT` if that is damaged, `ERR_SHM_CLOSED`,
- * `ERR_INVALID_ARG_TYPE`.
+ * Reads the `.npy` header at the beginning of a segment, whatever its element type. `SharedArray.attach` does
+ * not need this call.
+ * @throws `ERR_SHM_NOT_AN_ARRAY` if the segment does not begin with such a header; `ERR_SHM_CORRUPT` if the
+ * header is damaged; `ERR_SHM_CLOSED`; `ERR_SHM_TRUNCATED` (see `SharedMemory.read`); `ERR_INVALID_ARG_TYPE`.
  */
 export function npyHeader(memory: SharedMemory): NpyHeader {
   if (!(memory instanceof SharedMemory)) throw wrongType('memory', 'a SharedMemory', memory);

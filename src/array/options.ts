@@ -2,39 +2,48 @@ import type { AttachOptions, CreateOptions } from '../segment/memory.js';
 import type { DType } from './dtype.js';
 import type { Order } from './shape.js';
 
-/** How to create an array. */
+/** Options for creating an array. */
 export interface ArrayOptions<D extends DType = DType> extends CreateOptions {
-  /** The elements' type. Default `'float64'`. */
+  /**
+   * Type of the elements, by numpy's name. Default `'float64'`; `from` and `load` by default keep the type of
+   * the elements or the file.
+   */
   dtype?: D;
   /**
-   * `'npy'` (default): the segment begins with numpy's header, which says type, shape and order; `np.load` opens it in
-   * place. `'none'`: it is nothing but elements, as what `np.ndarray(shape, dtype, buffer)` takes. With a header, or with
-   * elements, the memory is always reserved.
+   * `'npy'`: the segment begins with numpy's `.npy` header, which has type, shape and order, so that `np.load`
+   * opens it in place. `'none'`: it holds elements only, as `np.ndarray(shape, dtype, buffer)` takes them. With
+   * a header or given elements, the memory is always reserved. Default `'npy'`.
    */
   header?: 'npy' | 'none';
 }
 
-/** How to create an array of zeros. */
+/** Options for creating an array of zeros. */
 export interface ArrayCreateOptions<D extends DType = DType> extends ArrayOptions<D> {
-  /** Which index goes from element to element: the last one (`'C'`, default) or the first. */
+  /** Order of the elements in memory. Default `'C'`. */
   order?: Order;
 }
 
-/** How to create an array of given elements. */
+/** Options for creating an array of given elements. */
 export interface ArrayFromOptions<D extends DType = DType> extends ArrayOptions<D> {
-  /** Default: one dimension. The elements are in C order. */
+  /** Length of each dimension, in elements. Default: one dimension. The given elements are in C order. */
   shape?: number | readonly number[];
 }
 
-/** How to attach to an array. What header or descriptor say already must agree with it. */
+/** Options for attaching to an array. What the header or the descriptor says already must agree with them. */
 export interface ArrayAttachOptions<D extends DType = DType> extends AttachOptions {
+  /**
+   * Length of each dimension, in elements. Default: what the header says; required for a segment without one.
+   */
   shape?: number | readonly number[];
+  /**
+   * Type of the elements, by numpy's name. Default: what the header says; required for a segment without one.
+   */
   dtype?: D;
-  /** Default `'C'`. */
+  /** Order of the elements in memory. Default: what the header says, or `'C'` for a segment without one. */
   order?: Order;
-  /** Bytes before the first element, as in `np.ndarray`; for segments without a header. Default 0. */
+  /** Bytes before the first element, as in `np.ndarray`, for segments without a header. Default 0. */
   offset?: number;
-  /** Default: `'npy'` where the segment begins with such a header, else `'none'`. */
+  /** Whether the segment begins with a `.npy` header. Default: `'npy'` if it does, otherwise `'none'`. */
   header?: 'npy' | 'none';
 }
 

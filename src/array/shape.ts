@@ -13,9 +13,15 @@ export interface Layout {
   readonly offset: number;
 }
 
+/**
+ * Order of elements in memory, as in numpy: in `'C'` the last index changes fastest, in `'F'` the first one.
+ */
 export type Order = 'C' | 'F';
 
-/** An index, which drops the dimension; `[start, end, step]` as Python has it; or null for all of it. */
+/**
+ * What to take of a dimension: an index, which drops the dimension; `[start, end, step]`, as a Python slice; or
+ * null for all of it.
+ */
 export type SliceRange =
   | number
   | readonly [

@@ -30,7 +30,7 @@ export interface Expectation {
 }
 
 /** A type, and where its elements are. */
-export interface Place {
+export interface Location {
   readonly type: TypeFacts;
   readonly layout: Layout;
   /** Bytes before element 0. */
@@ -65,22 +65,22 @@ export function checkExpectation(given: {
  * @throws `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_ALIGNMENT`, `ERR_SHM_SIZE`,
  * `ERR_SHM_MISMATCH`.
  */
-export function locate(memory: SharedMemory, target: string | Descriptor, wanted: Expectation): Place {
-  const described = typeof target === 'string' ? undefined : placeOf(target);
-  if (described !== undefined) return checkMatches(memory, fitting(memory, described), wanted);
-  const bare = wanted.header === 'none' || wanted.offset !== undefined;
-  if (bare && wanted.header === 'npy') {
+export function locate(memory: SharedMemory, target: string | Descriptor, expected: Expectation): Location {
+  const described = typeof target === 'string' ? undefined : locationOf(target);
+  if (described !== undefined) return checkMatches(memory, fitting(memory, described), expected);
+  const bare = expected.header === 'none' || expected.offset !== undefined;
+  if (bare && expected.header === 'npy') {
     throw rangeError("offset is for segments without a header, and header is 'npy'");
   }
   const start = bare ? undefined : memory.read(0, Math.min(PREAMBLE, memory.size));
-  if (start !== undefined && isNpy(start)) return checkMatches(memory, placeOfNpy(memory), wanted);
-  if (wanted.header === 'npy' || wanted.shape === undefined || wanted.type === undefined) {
+  if (start !== undefined && isNpy(start)) return checkMatches(memory, locationOfNpy(memory), expected);
+  if (expected.header === 'npy' || expected.shape === undefined || expected.type === undefined) {
     const advice =
-      wanted.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
+      expected.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
     const what = bare ? 'is to be read without a header' : 'does not begin with a .npy header';
     throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${memory.name}' ${what}; ${advice}`, memory.name);
   }
-  const { shape, type, order = 'C', offset = 0 } = wanted;
+  const { shape, type, order = 'C', offset = 0 } = expected;
   if (offset % type.itemSize !== 0)
     throw outOfRange('offset', `a multiple of ${type.itemSize} bytes (${type.name})`, offset);
   return fitting(memory, {
@@ -91,7 +91,7 @@ export function locate(memory: SharedMemory, target: string | Descriptor, wanted
 }
 
 /** What a header says. */
-function placeOfNpy(memory: SharedMemory): Place {
+function locationOfNpy(memory: SharedMemory): Location {
   const { name } = memory;
   const npy = headerOf(memory);
   const type = typeOfDescr(npy.descr, `'${name}'`, name);
@@ -112,7 +112,7 @@ function placeOfNpy(memory: SharedMemory): Place {
   });
 }
 
-/** The type of a header, whose place messages call `where`. */
+/** The type of a header. Error messages name `where` it is. */
 export function typeOfDescr(descr: unknown, where: string, segment?: string): TypeFacts {
   const found = typeof descr === 'string' ? findType(descr) : 'one type, and no record of several';
   if (typeof found !== 'string') return found;
@@ -134,7 +134,7 @@ export function shapeOfNpy(shape: readonly number[], where: string, segment?: st
 }
 
 /** What a descriptor says; undefined where it says nothing. */
-function placeOf(descriptor: Descriptor): Place | undefined {
+function locationOf(descriptor: Descriptor): Location | undefined {
   const { dtype, shape, strides, offset, byteOffset } = descriptor;
   checkTarget(descriptor, 'array');
   if (shape === undefined) return undefined;
@@ -150,9 +150,9 @@ function placeOf(descriptor: Descriptor): Place | undefined {
   return { type, layout: { shape: checked, strides: [...(strides as number[])], offset: first }, start };
 }
 
-/** The place, if all of it is inside of the segment. */
-function fitting({ name, size }: SharedMemory, place: Place): Place {
-  const { type, layout, start } = place;
+/** The location, if all of it is inside the segment. */
+function fitting({ name, size }: SharedMemory, location: Location): Location {
+  const { type, layout, start } = location;
   const [least, most] = sizeOf(layout.shape) === 0 ? [0, -1] : reachOf(layout);
   if (least < 0) {
     const what = `strides ${shown(layout.strides)} from element ${layout.offset} on`;
@@ -167,36 +167,36 @@ function fitting({ name, size }: SharedMemory, place: Place): Place {
     const what = `${type.name} of shape ${shown(layout.shape)} from byte ${start} on`;
     throw shmError('ERR_SHM_SIZE', `${what} needs ${needed} bytes, and '${name}' has ${size}`, name);
   }
-  return place;
+  return location;
 }
 
-/** The place, if it is what the caller takes it for. */
+/** The location, if it is what the caller expects. */
 function checkMatches(
   { name }: SharedMemory,
-  place: Place,
+  location: Location,
   { shape, type, order, header, offset }: Expectation,
-): Place {
-  const { layout, start } = place;
-  const differences = differencesOf(place.type.name, layout.shape, { shape, type });
+): Location {
+  const { layout, start } = location;
+  const differences = differencesOf(location.type.name, layout.shape, { shape, type });
   if (header === 'none') differences.unshift("its descriptor says where it is, and header is 'none'");
   if (order !== undefined && !isContiguous(layout, order)) differences.push(`its order is not '${order}'`);
   if (offset !== undefined && offset !== start)
     differences.push(`its elements begin at byte ${start}, not ${offset}`);
   refuseMismatch(name, 'array', differences);
-  return place;
+  return location;
 }
 
 /** What the caller takes type and shape for, and they are not. */
 export function differencesOf(
   dtype: string,
   shape: readonly number[],
-  wanted: Pick<Expectation, 'shape' | 'type'>,
+  expected: Pick<Expectation, 'shape' | 'type'>,
 ): string[] {
   const differences: string[] = [];
-  if (wanted.type !== undefined && wanted.type.name !== dtype)
-    differences.push(`its elements are ${dtype}, not ${wanted.type.name}`);
-  if (wanted.shape !== undefined && !sameShape(wanted.shape, shape))
-    differences.push(`its shape is ${shown(shape)}, not ${shown(wanted.shape)}`);
+  if (expected.type !== undefined && expected.type.name !== dtype)
+    differences.push(`its elements are ${dtype}, not ${expected.type.name}`);
+  if (expected.shape !== undefined && !sameShape(expected.shape, shape))
+    differences.push(`its shape is ${shown(shape)}, not ${shown(expected.shape)}`);
   return differences;
 }
 

@@ -1,12 +1,15 @@
-/** What every error of this package carries. */
+/**
+ * The properties of every error of this package. The error itself is an `Error`, a `RangeError` or a
+ * `TypeError`. Options that do not exist are refused with `ERR_INVALID_ARG_TYPE`.
+ */
 export interface ShmError extends Error {
-  /** `ENOENT`, `EEXIST`, `ENOSPC`, … as `node:fs` has them, or one of this package's `ERR_SHM_*`. */
+  /** `ENOENT`, `EEXIST`, `ENOSPC` and the like, as in `node:fs`, or one of this package's `ERR_SHM_*`. */
   code: string;
-  /** The system's error number, negative as in `node:fs`, where a system call failed. */
+  /** The system's error number if a system call failed; negative, as in `node:fs`. */
   errno?: number;
   /** The system call that failed. */
   syscall?: string;
-  /** The segment's name. */
+  /** The name of the segment that the error is about. */
   segment?: string;
 }
 

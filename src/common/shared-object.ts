@@ -1,22 +1,37 @@
-/** What names a shared object in another process or thread: plain data, for `process.send` or `postMessage`. */
+/**
+ * Names a shared object for another process or thread: plain data that `process.send`, `postMessage` and
+ * `JSON.stringify` can pass on. `toJSON()` makes it and `attach()` takes it.
+ */
 export interface Descriptor {
+  /**
+   * What it is: `'memory'`, `'list'`, `'array'`, `'dict'`, `'queue'`, `'broadcast'`, `'mutex'` or `'event'`.
+   */
   readonly kind: string;
+  /** The segment's name, without a leading slash. */
   readonly name: string;
+  /** Details for `attach()`, such as the segment's identity (`id`). */
   readonly [detail: string]: unknown;
 }
 
-/** What all shared objects have. */
+/** What all shared objects have in common. Disposing of one closes it. */
 export interface SharedObject extends Disposable {
   /** The segment's name, without a leading slash. */
   readonly name: string;
+  /** Whether `close()` was called. */
   readonly closed: boolean;
-  /** Makes this process an owner: the segment is unlinked when the last owner is dead. */
+  /**
+   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void;
-  /** Lets go of the memory in this handle. Idempotent. */
+  /** Closes this handle and releases its memory. Idempotent. */
   close(): void;
-  /** Removes the name. Whoever is attached stays attached. */
+  /**
+   * Removes the name. Attached handles keep the memory.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void;
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor;
 }
 

@@ -2,22 +2,22 @@ import { copyPlain } from './copies.js';
 import type { Copy } from './copies.js';
 
 /**
- * @internal Where a key was found. What its slot said does not come again once it has changed, or not before 2 ** 31 commits: as long as
- * that says it, and the root the same table, that record is the key's.
+ * @internal Where a key was found. A slot's word does not repeat within 2 ** 31 commits. So while the slot still has this word,
+ * and the root still names the same table, the record still belongs to the key.
  */
 export class CacheEntry {
   slot = 0;
   low = 0;
   high = 0;
-  /** Where the number is, in doubles, that is its value; 0 where none is. It may be written over. */
+  /** The index of the value in `doubles` if the value is a number, which may be overwritten in place; else 0. */
   number = 0;
-  /** Its value, of those that are not written over and that whoever reads cannot change; else undefined. */
+  /** The value, if it is immutable and is never overwritten in place; else undefined. */
   value: unknown = undefined;
-  /** Its value, of which each reader has a copy, and how that is made. Null where it cannot be. */
+  /** An object that each caller gets a copy of, and the function that copies it. Null if it cannot be copied. */
   original: object | null | undefined = undefined;
   copy: Copy = copyPlain;
 
-  /** Becomes what another is, with a value of its own. */
+  /** Copies another entry, but for the value. */
   take(other: CacheEntry, value: unknown): void {
     this.slot = other.slot;
     this.low = other.low;

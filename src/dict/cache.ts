@@ -8,24 +8,24 @@ import { Lookup, MISSING, UNSURE, Unsure } from './lookup.js';
 import { copyOfLast } from './unpack.js';
 
 const { version: VERSION, root: ROOT } = LAYOUT;
-/** Places are given up for others after so many looks for those, at first, for each of them. */
+/** A full cache is cleared after this many misses for each of its entries; the number doubles each time. */
 const IMPATIENT = 4;
-/** Texts that are no longer than this are remembered, and keys. */
+/** The longest text and the longest key that are cached, in characters. */
 const LONGEST_KEPT = 4096;
-/** And objects of no more bytes than this. */
+/** The largest object that is cached, in bytes as stored. */
 const LONGEST_ORIGINAL = 512;
-/** And of no more objects and arrays in them. */
+/** The most objects and arrays that a cached object consists of. */
 const MOST_PARTS = 32;
 
 /**
- * @internal Remembers where keys are that it is asked for again and again, and values that are as they were as long as they
- * are there: a look at the slot says that, which whoever writes to the key changes.
+ * @internal Caches where keys are, and the values that a read cannot change. Every write to a key changes the word of its slot, so
+ * one load tells whether an entry is still valid.
  */
 export class CachedLookup extends Lookup {
-  /** How many places it remembers. */
+  /** The most entries. */
   readonly #most: number;
   protected readonly entries = new Map<string, CacheEntry>();
-  /** So many looks for others until a place is remembered; or, once there are as many as can be, until they are given up. */
+  /** Misses until the next entry is added; if the cache is full, until it is cleared. */
   #patience = -1;
   #impatient: number;
 
@@ -35,42 +35,42 @@ export class CachedLookup extends Lookup {
     this.#impatient = most * IMPATIENT;
   }
 
-  /** The value, undefined where there is none, `Unsure` where Rust is to look. */
+  /** The value; undefined if the key is missing, `Unsure` if Rust must look. */
   get(key: string): unknown {
-    const place = this.entries.size > 0 ? this.entries.get(key) : undefined;
-    if (place !== undefined) {
-      const value = place.number > 0 ? this.doubles[place.number] : place.value;
-      if (this.isThere(place)) {
+    const entry = this.entries.size > 0 ? this.entries.get(key) : undefined;
+    if (entry !== undefined) {
+      const value = entry.number > 0 ? this.doubles[entry.number] : entry.value;
+      if (this.isThere(entry)) {
         if (value !== undefined) return value;
-        return place.original ? place.copy(place.original, copyPart) : this.#again(place, key.length);
+        return entry.original ? entry.copy(entry.original, copyPart) : this.#again(entry, key.length);
       }
     }
-    return this.#look(key, place);
+    return this.#look(key, entry);
   }
 
-  /** The value of a key that is still where it was. */
-  #again(place: CacheEntry, keyLength: number): unknown {
-    this.found.take(place, undefined);
-    const value = this.value(place.low * 4, keyLength);
-    if (place.original === null || typeof value !== 'object' || value === null) return value;
+  /** The value of an entry that is still valid. */
+  #again(entry: CacheEntry, keyLength: number): unknown {
+    this.found.take(entry, undefined);
+    const value = this.value(entry.low * 4, keyLength);
+    if (entry.original === null || typeof value !== 'object' || value === null) return value;
     if (
       this.kind !== kinds.MESSAGE_PACK ||
       this.length > LONGEST_ORIGINAL ||
       plainParts(value) > MOST_PARTS
     ) {
-      place.original = null;
+      entry.original = null;
       return value;
     }
-    // First, or a script that is ended here leaves the copy of another one.
-    place.copy = copyOfLast() ?? copyPlain;
-    place.original = value;
-    return place.copy(value, copyPart);
+    // In this order: a script may be terminated between the two stores, and `copy` must fit `original`.
+    entry.copy = copyOfLast() ?? copyPlain;
+    entry.original = value;
+    return entry.copy(value, copyPart);
   }
 
-  /** Whether there is such a key; undefined where Rust is to look. */
+  /** Whether the dict has the key; undefined if Rust must look. */
   has(key: string): boolean | undefined {
-    const place = this.entries.get(key);
-    if (place !== undefined && this.isThere(place)) return true;
+    const entry = this.entries.get(key);
+    if (entry !== undefined && this.isThere(entry)) return true;
     const record = this.find(key);
     if (record === MISSING) return false;
     return record === UNSURE || !this.isThere(this.found) ? undefined : true;
@@ -92,7 +92,7 @@ export class CachedLookup extends Lookup {
     this.entries.clear();
   }
 
-  /** Before Rust looks for a key: whether it may be remembered what it finds, until anybody writes anything. */
+  /** Call it before Rust looks a key up. Returns whether `remember` may cache the result until the next write to the dict. */
   moment(): boolean {
     const words = this.words;
     const found = this.found;
@@ -104,19 +104,19 @@ export class CachedLookup extends Lookup {
     return (found.low & 1) === 0 && this.isThere(found);
   }
 
-  /** And this is what it found. */
+  /** Caches what Rust found after `moment`. */
   remember(key: string, value: unknown): void {
     if (key.length > LONGEST_KEPT || this.#cacheable(value) === undefined) return;
     if (this.isThere(this.found)) this.#remember(key, this.entries.get(key), value);
   }
 
-  /** A value that is remembered with the place that was found; undefined in place of others. */
+  /** The value if it can be cached; else undefined. */
   #cacheable(value: unknown): unknown {
     switch (typeof value) {
       case 'string':
         return value.length <= LONGEST_KEPT ? value : undefined;
       case 'number':
-        // It may be written over, which VERSION alone says.
+        // It may be overwritten in place, which only VERSION tells.
         return this.found.slot === VERSION ? value : undefined;
       case 'object':
         return value === null ? value : undefined;
@@ -126,7 +126,7 @@ export class CachedLookup extends Lookup {
   }
 
   /**
-   * What was found of the key. Before one has looked as often as there are keys it would be for nothing: most are looked at
+   * Caches what was found of the key. The first misses, as many as there are keys, add nothing: most programs read most keys
    * once.
    */
   #remember(key: string, known: CacheEntry | undefined, value: unknown): void {
@@ -139,13 +139,13 @@ export class CachedLookup extends Lookup {
 
   #add(key: string, value: unknown): void {
     if (this.entries.size === this.#most) {
-      // Others are wanted by now. If that is so again and again there are too many of them.
+      // The program reads other keys by now. If that repeats, it reads more keys than the cache can hold.
       this.entries.clear();
       this.#impatient *= 2;
     }
-    const place = new CacheEntry();
-    place.take(this.found, this.#cacheable(value));
-    this.entries.set(key, place);
+    const entry = new CacheEntry();
+    entry.take(this.found, this.#cacheable(value));
+    this.entries.set(key, entry);
     if (this.entries.size === this.#most) this.#patience = this.#impatient;
   }
 }

@@ -24,15 +24,16 @@ export type { DictAttachOptions, DictOptions } from './options.js';
 
 /** How full a dict is. */
 export interface DictFill {
-  /** Bytes that its entries and their table have. */
+  /** Bytes that its entries and its table take. */
   used: number;
-  /** How many commits there were. */
+  /** Number of commits since the dict was created. */
   generation: number;
 }
 
 /**
- * A `Map` that lives in shared memory: any number of processes and threads read it without a lock, and one at a time
- * writes. Whoever is killed while he writes leaves the old value or the new one.
+ * A `Map` in shared memory. Any number of processes and threads read it without a lock, and one at a time
+ * writes. If a writer is killed, readers see either the old or the new value. Unlike a `Map`, a dict does not
+ * keep insertion order.
  *
  * ```js
  * using dict = SharedDict.createOrAttach('board');
@@ -42,6 +43,7 @@ export interface DictFill {
  * ```
  */
 export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, V]> {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -60,8 +62,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   }
 
   /**
-   * Makes an empty dict.
-   * @throws `EEXIST`, `ENOSPC`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   * Creates an empty dict.
+   * @throws `ERR_SHM_TOO_MANY` if this thread has too many dicts open; otherwise as `SharedMemory.create` and
+   * `SharedMemory.buffer`. Nothing is left behind.
    */
   static create<V>(options?: DictOptions): SharedDict<V> {
     const [native, settings] = create(options, false);
@@ -69,8 +72,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   }
 
   /**
-   * Opens the dict of this name, or makes it: whoever comes first creates, and all who call this own it.
-   * @throws `ERR_SHM_NOT_A_DICT` (the name belongs to something else), `ERR_SHM_VERSION`; else as `create` and `attach`.
+   * Opens the dict of this name, or creates it. The first caller creates, the others attach, and all of them
+   * own it.
+   * @throws `ERR_SHM_NOT_A_DICT` if the name belongs to something else; otherwise as `create` (but not
+   * `EEXIST`) and `attach`.
    */
   static createOrAttach<V>(name: string, options?: DictOptions): SharedDict<V> {
     const [native, settings] = create(checkNamed(name, options, OPTIONS), true);
@@ -79,8 +84,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   /**
    * Opens an existing dict, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_DICT`, `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`,
-   * `EACCES`.
+   * @throws `ERR_SHM_NOT_A_DICT` if the segment is something else; `ERR_SHM_VERSION` if an incompatible version
+   * of shmkit made it; `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` if this thread has too many dicts open;
+   * `ERR_OUT_OF_RANGE`; otherwise as `SharedMemory.attach` (but not `ENOSPC`) and `SharedMemory.buffer`.
    */
   static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V> {
     const named = checkTarget(target, 'dict');
@@ -94,26 +100,35 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     return this.#handle.closed;
   }
 
-  /** How many entries there are. */
+  /**
+   * Number of entries.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   get size(): number {
     return this.#reader.size();
   }
 
-  /** Bytes that it has taken of `/dev/shm`. */
+  /**
+   * Bytes that the dict takes in `/dev/shm`.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get byteLength(): number {
     this.#handle.checkOpen();
     return binding.dictByteLength(this.#handle.native);
   }
 
-  /** Bytes that it may take, as `maxByteLength` was said when it was made. */
+  /**
+   * Bytes that the dict may grow to, as `maxByteLength` set when it was created.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get maxByteLength(): number {
     this.#handle.checkOpen();
     return this.#handle.maxByteLength;
   }
 
   /**
-   * How full it is, and how often it was written to.
-   * @throws `ERR_SHM_CLOSED`.
+   * How full the dict is, and how often it was written to.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   get fill(): DictFill {
     this.#handle.checkOpen();
@@ -123,27 +138,46 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   // ---- reading
 
   /**
-   * A fresh copy of the value, as it is at this moment; undefined where there is none.
-   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   * Returns a fresh copy of the current value, or undefined if the key is missing.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`; `ERR_SHM_KEY` for a key with lone surrogates;
+   * `ERR_INVALID_ARG_TYPE`; `ERR_SHM_VALUE` if a newer shmkit stored a value of an unknown kind. If others
+   * write without pause, as `set`, or `ERR_SHM_BUSY` on a read-only handle.
    */
   get(key: string): V | undefined {
     return this.#reader.get(key) as V | undefined;
   }
 
-  /** Whether there is such a key. */
+  /**
+   * Whether the key exists.
+   * @throws As `get`.
+   */
   has(key: string): boolean {
     return this.#reader.has(key);
   }
 
-  /** The keys; those that come or go meanwhile may be among them. In a read-only txn they are those of one moment. */
+  /**
+   * Iterates over the keys as they are at the start; a key that is added or deleted meanwhile may be among
+   * them. In a read-only txn, all keys are of one moment.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   *keys(): IterableIterator<string> {
     yield* this.#reader.keys();
   }
 
+  /**
+   * Iterates over the values: those of the keys at the start, each as it is when it is reached. Deleted keys
+   * are left out.
+   * @throws As `get`.
+   */
   *values(): IterableIterator<V> {
     for (const [, value] of this.entries()) yield value;
   }
 
+  /**
+   * Iterates over the entries: the keys at the start, each with its value when it is reached. Deleted keys are
+   * left out.
+   * @throws As `get`.
+   */
   *entries(): IterableIterator<[string, V]> {
     for (const key of this.#reader.keys()) {
       const value = this.get(key);
@@ -151,16 +185,27 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }
   }
 
+  /**
+   * As `entries`.
+   * @throws As `get`.
+   */
   [Symbol.iterator](): IterableIterator<[string, V]> {
     return this.entries();
   }
 
+  /**
+   * Calls `visit` with each value and key, in the order of `entries`.
+   * @throws What `visit` throws; otherwise as `get`.
+   */
   forEach(visit: (value: V, key: string) => void): void {
     checkBody(visit);
     for (const [key, value] of this.entries()) visit(value, key);
   }
 
-  /** All entries as they are at one moment. */
+  /**
+   * Returns all entries as they are at one moment.
+   * @throws As `txnSync` with `readOnly`.
+   */
   toObject(): Record<string, V> {
     const entries = this.txnSync((txn) => [...txn.entries()] as never, { readOnly: true });
     // Not by assignment, which takes '__proto__' for something else.
@@ -170,28 +215,40 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   // ---- writing
 
   /**
-   * Sets a value: null, a boolean, number, bigint, string, bytes, typed array, or what `structuredClone` takes of plain
-   * objects, arrays, Map, Set, Date and Error.
-   * @throws `ERR_SHM_VALUE`, `ERR_SHM_KEY`, `ERR_SHM_TIMEOUT` (others write for longer than `lockTimeout`), `ERR_SHM_FULL`,
-   * `ENOSPC`, `ERR_SHM_DEADLOCK` (inside of a txn: use that), `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing has changed
-   * then.
+   * Sets a value: null, a boolean, number, bigint, string, bytes, a typed array, or what `structuredClone`
+   * takes of plain objects, arrays, Map, Set, Date, RegExp and Error. A key has 1 to 65,536 bytes of UTF-8.
+   * @throws `ERR_SHM_VALUE` for a value that cannot be stored; `ERR_SHM_KEY` or `ERR_INVALID_ARG_TYPE` for an
+   * invalid key; `ERR_SHM_TIMEOUT` if others write for longer than `lockTimeout`; `ERR_SHM_FULL` if the dict
+   * has grown to `maxByteLength`; `ENOSPC` if `/dev/shm` is full; `ERR_SHM_DEADLOCK` inside a txn of this dict
+   * (use the txn); `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`; `ERR_SHM_CORRUPT`; `ERR_SHM_LOCK_LOST`; on the first
+   * write through this handle as `SharedMemory.txn`, such as `ERR_SHM_UNLINKED`. Nothing has changed then,
+   * except after `ERR_SHM_LOCK_LOST`.
    */
   set(key: string, value: V): this {
     this.#writer.set(key, value);
     return this;
   }
 
-  /** Removes a key; whether it was there. */
+  /**
+   * Deletes a key, and returns whether it existed.
+   * @throws As `set`, without the errors about values.
+   */
   delete(key: string): boolean {
     return this.#writer.withLock(() => calls.delete(this.#handle.number, key));
   }
 
-  /** Removes all keys at once. */
+  /**
+   * Deletes all keys at once.
+   * @throws As `set`, without the errors about keys and values.
+   */
   clear(): void {
     this.#writer.withLock(() => binding.dictClear(this.#handle.native));
   }
 
-  /** The value that there is, or this one from now on. */
+  /**
+   * Returns the existing value, or sets and returns this one.
+   * @throws As `set`.
+   */
   getOrInsert(key: string, value: V): V {
     const encoded = encode(value, 'staged');
     return this.#writer.withLock(() => {
@@ -203,8 +260,9 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   }
 
   /**
-   * The value that there is, or what `compute` makes of the key from now on: that runs in one process alone, and whoever
-   * else writes waits for it.
+   * Returns the existing value, or sets and returns what `compute` makes of the key. Only one process runs
+   * `compute`, and other writers wait for it.
+   * @throws What `compute` throws; otherwise as `set`.
    */
   getOrInsertComputed(key: string, compute: (key: string) => V): V {
     checkBody(compute);
@@ -219,7 +277,11 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }, this.#writer.newHold());
   }
 
-  /** Sets what `change` makes of the value, while nobody else writes; returns that. Where it throws nothing changes. */
+  /**
+   * Sets the value to what `change` returns, without other writes in between, and returns it. If `change`
+   * throws, nothing changes.
+   * @throws What `change` throws; otherwise as `set`.
+   */
   update(key: string, change: (old: V | undefined) => V): V {
     checkBody(change);
     return this.#change(key, change, this.#writer.newHold());
@@ -233,14 +295,20 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     }, hold);
   }
 
-  /** Adds to a number, from 0 where there is none, while nobody else writes; returns the sum. */
+  /**
+   * Adds `by`, by default 1, to a number, without other writes in between, and returns the sum. A missing key
+   * counts as 0.
+   * @throws `ERR_SHM_VALUE` if the value is not a number; `ERR_INVALID_ARG_TYPE` if `by` is not; otherwise as
+   * `set`.
+   */
   increment(key: string, by = 1): number {
     return this.#change(key, (old) => sum(this.name, key, old, by) as V) as number;
   }
 
   /**
-   * Sets the value if it is as `expected`, undefined for none; whether it did. Objects are equal as
-   * `util.isDeepStrictEqual` has it, other values when they are stored as the same bytes.
+   * Sets the value if the current one equals `expected` (undefined: the key is missing), and returns whether it
+   * did. Objects are compared as by `util.isDeepStrictEqual`, other values by their stored bytes.
+   * @throws As `set`.
    */
   compareAndSet(key: string, expected: V | undefined, value: V): boolean {
     const [before, after] = [
@@ -258,7 +326,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     });
   }
 
-  /** Sets all of these at once. */
+  /**
+   * Sets all of these entries in one commit.
+   * @throws As `set`.
+   */
   assign(entries: Record<string, V> | Iterable<[string, V]>): this {
     if (typeof entries !== 'object' || entries === null) throw wrongType('entries', 'an object', entries);
     const all = Symbol.iterator in entries ? (entries as Iterable<[string, V]>) : Object.entries(entries);
@@ -274,30 +345,37 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   // ---- txns
 
   /**
-   * Reads and writes several keys as one: others see all of its changes or none, and so does whoever comes after a death.
-   * A body that throws changes nothing. With `readOnly` it runs beside those who write, more than once if they get in
-   * between, and sees the dict of one moment.
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_INVALID_RETURN_VALUE` (a body must not be asynchronous); else as
-   * `set`.
+   * Reads and writes several keys as one: other processes see all of its changes or none, even if this process
+   * dies. A body that throws changes nothing. With `readOnly` the body runs beside writers and sees the dict at
+   * one moment; it may run more than once.
+   * @throws What the body throws; `ERR_SHM_TIMEOUT` (default: no timeout); the signal's reason;
+   * `ERR_INVALID_RETURN_VALUE` if the body returns a promise; `ERR_SHM_BUSY` on a read-only handle if others
+   * write for longer than `lockTimeout`, or one died while it wrote; otherwise as `set`.
    */
   async txn<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnOptions): Promise<T> {
     return this.#txns.run(body, options);
   }
 
-  /** As `txn`, and blocks the thread; `ERR_SHM_DEADLOCK` inside of another txn of this thread. */
+  /**
+   * As `txn`, but blocks the thread.
+   * @throws `ERR_SHM_DEADLOCK` inside another txn of this thread; otherwise as `txn`.
+   */
   txnSync<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnSyncOptions): T {
     return this.#txns.runSync(body, options);
   }
 
   // ---- as all shared objects
 
-  /** Makes this process an owner. */
+  /**
+   * Makes this process an owner: the dict is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.#handle.checkOpen();
     binding.adoptDict(this.#handle.native);
   }
 
-  /** Lets go of it in this handle. Idempotent. */
+  /** Closes this handle and releases its memory. Idempotent. */
   close(): void {
     const handle = this.#handle;
     if (handle.closed) return;
@@ -307,20 +385,23 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     binding.closeDict(handle.native, buffer);
   }
 
-  /** Removes the name. Whoever is attached stays attached; only who has written before can go on to write. */
+  /**
+   * Removes the name. Attached handles keep the memory; only those that have written before can go on writing.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     const { closed, readOnly, native } = this.#handle;
     if (!closed && !readOnly) this.#writer.getReady();
     binding.unlinkDict(native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     const { name, id, readOnly } = this.#handle;
     return { kind: 'dict', name, id, ...(readOnly && { readOnly: true }) };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

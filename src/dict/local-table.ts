@@ -7,44 +7,44 @@ import * as kinds from './kinds.js';
 import { isSaid, MISSING, ROOMS, WORD_BY_WORD } from './lookup.js';
 
 const { version: VERSION, root: ROOT, free: FREE, blocks: BLOCKS } = LAYOUT;
-/** The word of a slot, as it is stored at once. */
+/** A slot's word as a double, so that one store writes all of it. */
 const slotDouble = new Float64Array(1);
 const slotWords = new Int32Array(slotDouble.buffer);
-/** The upper half of a double with these bits is no number. */
+/** If the upper half of a double has all of these bits, it is NaN or infinite. */
 const NO_NUMBER = 0x7ff00000;
-/** Sizes of small blocks are multiples of this. */
+/** The granularity of small blocks, in bytes. */
 const GRAIN = ROOMS[0]!;
 
-/** @internal All that JavaScript does with a dict's memory by itself: it looks keys up, and writes over what is there. */
+/** @internal All that JavaScript does in a dict's memory without Rust: it looks keys up, and overwrites values in place. */
 export class LocalTable extends CachedLookup {
-  /** The same for the one who has the lock, beside whom nobody writes. */
-  #isThereNow(place: CacheEntry): boolean {
+  /** The same for the holder of the lock: nothing else writes. */
+  #isThereNow(entry: CacheEntry): boolean {
     const words = this.words;
-    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && isSaid(words, place);
+    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && isSaid(words, entry);
   }
 
   /**
-   * With the lock: writes a number over the one that is there, in the three stores of `crates/shmkit/src/dict/write.rs`;
-   * whether it has. Whoever dies or is stopped between two of them leaves what he would leave there.
+   * Overwrites a number in place, with the three stores that `crates/shmkit/src/dict/write.rs` makes; returns whether it did. The
+   * caller holds the lock. If it dies between two stores, it leaves what the Rust code would leave.
    */
   overwrite(key: string, value: number): boolean {
-    // Rust has one NaN for all.
+    // All NaNs are stored as one, which Rust does.
     if (!IN_ORDER || Number.isNaN(value)) return false;
     const words = this.words;
     const known = this.entries.get(key);
     let number = known?.number ?? 0;
     if (number === 0 || !this.#isThereNow(known!)) {
       const record = this.find(key);
-      // What is no number is not read: it may be damaged, or a newer version's, and goes.
+      // Do not read a value of another kind: it may be damaged or from a newer version, and is about to be replaced.
       if (record <= MISSING || ((words[record + 1]! >>> 8) & 0xff) !== kinds.NUMBER) return false;
       if (typeof this.read(record, key, known) !== 'number') return false;
       number = this.found.number;
       if (number === 0) return false;
     }
     const version = words[VERSION]!;
-    // Beyond the last one its upper half changes too.
+    // At the next wrap-around the upper half of the version changes too: Rust does that.
     if ((version & 1) !== 0 || version === -2) return false;
-    // Stores stay in order, and so do those of the lock. The call keeps the engine from leaving out the first one.
+    // Stores stay in order on x64, and so do those of the lock. The load keeps the compiler from dropping the first store.
     words[VERSION] = version + 1;
     Atomics.load(words, VERSION);
     this.doubles[number] = value;
@@ -53,27 +53,27 @@ export class LocalTable extends CachedLookup {
   }
 
   /**
-   * With the lock: puts the staged value in place of a record of the same size, as `set` in
-   * `crates/shmkit/src/dict/write.rs` does; whether it has.
+   * Replaces a record by the staged value if both have the same size class, as `set` in `crates/shmkit/src/dict/write.rs` does;
+   * returns whether it did. The caller holds the lock.
    */
   replace(wanted: number): boolean {
     const length = callBuffer.words[callBuffer.LENGTH]!;
     const kind = callBuffer.words[callBuffer.KIND]!;
-    // As above.
+    // All NaNs are stored as one, which Rust does.
     if (kind === kinds.NUMBER && Number.isNaN(callBuffer.doubles[0])) return false;
     const from = callBuffer.words[callBuffer.AT]!;
     const bytes = length > WORD_BY_WORD ? callBuffer.values.subarray(from, from + length) : undefined;
     return this.#replace(wanted, callBuffer.words[callBuffer.KEY_LENGTH]!, kind, length, bytes, from);
   }
 
-  /** The same with a text that does not lie there. */
+  /** The same with a text that is not staged. */
   replaceText(key: string, text: string): boolean {
     if (isWide(text)) return false;
     const wanted = hash(key);
     return wanted !== UNHASHED && this.#replace(wanted, key.length, kinds.LATIN1, text.length, text, 0);
   }
 
-  /** And with bytes. */
+  /** The same with bytes that are not staged. */
   replaceBytes(key: string, kind: number, bytes: Uint8Array): boolean {
     const wanted = hash(key);
     return (
@@ -82,8 +82,8 @@ export class LocalTable extends CachedLookup {
   }
 
   /**
-   * Puts a value in place of a record of the same size: a text, or so many bytes, or words of the call buffer. Between the two
-   * versions whoever comes after a death tells what is free from the slots.
+   * Replaces a record by a text, by bytes, or by words of the call buffer. After a death between the two stores to the version,
+   * recovery derives the free blocks from the slots.
    */
   #replace(
     wanted: number,
@@ -102,7 +102,7 @@ export class LocalTable extends CachedLookup {
     const keyEnd = (16 + keyLength + 7) & ~7;
     if (room === undefined || keyEnd + length > room || (size > 0 && keyEnd + length <= ROOMS[size - 1]!))
       return false;
-    // The first that is free, and the one after it: small numbers.
+    // The first free block, and the one after it. Large offsets are left to Rust.
     const first = FREE + size * 2;
     const block = words[first]!;
     if (block < BLOCKS || block % GRAIN !== 0 || block + room > this.bytes.length) return false;
@@ -110,9 +110,9 @@ export class LocalTable extends CachedLookup {
     const next = words[at]!;
     if (words[first + 1] !== 0 || words[at + 1] !== 0) return false;
     const version = words[VERSION]!;
-    // Beyond the last one its upper half changes too; and a double is any word but those that are no number.
+    // At a wrap-around the upper half of the version changes too. And V8 may change the bits of a NaN when it stores one.
     if ((version & 1) !== 0 || version === -2 || ((version + 2) & NO_NUMBER) === NO_NUMBER) return false;
-    // All but the record's first two words, where the block says what is free after it: a script may be ended in a loop.
+    // All but the first two words, which link the free list: a script may be terminated in a loop.
     words[at + 2] = length;
     words[at + 3] = 0;
     for (let i = 0; i * 4 < keyLength; i++) words[at + 4 + i] = keyWords[i]!;
@@ -123,7 +123,7 @@ export class LocalTable extends CachedLookup {
     else this.bytes.set(value, to);
     slotWords[0] = block / 16;
     slotWords[1] = version + 2;
-    // As above.
+    // As in `overwrite`.
     words[VERSION] = version + 1;
     Atomics.load(words, VERSION);
     words[at] = keyLength;

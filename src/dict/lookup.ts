@@ -9,33 +9,33 @@ import { decodeBytes, scratch } from './values.js';
 const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
 /** @internal Bytes of a block of each size. */
 export const ROOMS = Float64Array.from(LAYOUT.classSizes);
-/** In place of the words of a closed dict, which say to leave everything to Rust. */
+/** The memory of a closed dict: its words send every lookup to Rust. */
 const CLOSED = new Int32Array(1024).fill(-1).buffer;
-/** Texts and objects beyond this are Rust's to copy. */
+/** Rust copies values that are longer than this, in bytes. */
 const LONGEST = scratch.length;
 const scratchWords = new Int32Array(scratch.buffer);
-/** @internal Values of up to so many bytes are copied word by word, as a call takes longer. */
+/** @internal Values of at most this many bytes are copied word by word, which is faster than a call. */
 export const WORD_BY_WORD = 128;
-/** @internal Instead of the place of a record: there is none. */
+/** @internal Instead of a record's index: the key is missing. */
 export const MISSING = 0;
-/** @internal Instead of the place of a record: Rust is to look. */
+/** @internal Instead of a record's index: Rust must look. */
 export const UNSURE = -1;
-/** So far one looks from where the hash leads to. */
+/** Slots to probe from the one that the hash names. */
 const STEPS = 64;
-/** Tables of more slots than 2 ** this are Rust's. */
+/** The binary logarithm of the most slots of a table; Rust searches larger ones. */
 const LARGEST = 24;
 /** The low half of the word of a slot whose entry was deleted. */
 const DELETED = 1;
 
-/** @internal In place of a value: Rust is to look. */
+/** @internal Instead of a value: Rust must look. */
 export const Unsure = Symbol('unsure');
 
 /**
- * @internal Looks keys up in a dict's memory, as `crates/shmkit/src/dict/read.rs` does: a call of Rust costs more than the
- * look. What is not plain, or is written to meanwhile, is left to Rust: keys that are not short ASCII, large values, all
- * that seems damaged.
+ * @internal Looks keys up in a dict's memory, with the same steps as `crates/shmkit/src/dict/read.rs`, because a call to Rust
+ * takes longer than the lookup. It leaves to Rust keys that are not short ASCII, large values, values that change during the
+ * lookup, and anything that seems damaged.
  *
- * `CachedLookup` and `LocalTable` extend it: an access goes through all three, and has one object with what it needs.
+ * `CachedLookup` and `LocalTable` extend it, so that one object has all that an access needs.
  */
 export class Lookup {
   readonly #native: binding.DictHandle;
@@ -45,10 +45,10 @@ export class Lookup {
   protected bytes = sliceable(CLOSED);
   /** Where the last key was found. */
   protected readonly found = new CacheEntry();
-  /** What the root said when that was found. */
+  /** The root's word when that was found. */
   protected rootLow = 0;
   protected rootHigh = 0;
-  /** Of the last object that was read: its kind, and its bytes. */
+  /** The kind of the last object that was read, and its length in bytes. */
   protected kind = 0;
   protected length = 0;
 
@@ -57,23 +57,23 @@ export class Lookup {
     this.#open();
   }
 
-  /** Changes with every commit, and is odd while one is applied. 32 bits of it. */
+  /** The low 32 bits of the version: it changes with every commit and is odd while one is applied. */
   get version(): number {
     return Atomics.load(this.words, VERSION);
   }
 
-  /** How many entries there are, about. */
+  /** About the number of entries: it may be changing. */
   get count(): number {
     return (this.words[COUNT] as number) >>> 0;
   }
 
-  /** Whether what was found is there still, and so was all the time, now that everything before was read. */
-  protected isThere(place: CacheEntry): boolean {
+  /** Whether an entry is still valid, and has been since it was found. All earlier reads come before this. */
+  protected isThere(entry: CacheEntry): boolean {
     const words = this.words;
-    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, place);
+    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, entry);
   }
 
-  /** Goes on with another table, if it is another one. */
+  /** Switches to another table, if the root names another one. */
   protected turn(rootLow: number, rootHigh: number): void {
     if (rootLow === this.rootLow && rootHigh === this.rootHigh) return;
     this.forget();
@@ -81,18 +81,18 @@ export class Lookup {
     this.rootHigh = rootHigh;
   }
 
-  /** There is another table: what is known of the old one is over. */
+  /** Called when the table is replaced: entries of the old one are invalid. */
   protected forget(): void {
-    // Nothing is.
+    // There are none here.
   }
 
-  /** Where the key's record is, in words. */
+  /** The index of the key's record, in words. */
   protected find(key: string): number {
     const wanted = hash(key);
     return wanted === UNHASHED ? UNSURE : this.seek(wanted, key.length);
   }
 
-  /** The same of the key on the call buffer. */
+  /** The same for the key in the call buffer. */
   protected seek(wanted: number, keyLength: number): number {
     const words = this.words;
     const rootLow = load(words, ROOT);
@@ -120,12 +120,12 @@ export class Lookup {
     return UNSURE;
   }
 
-  /** The value of the record that was found. */
+  /** Reads the value of the record that was found. */
   protected value(record: number, keyLength: number): unknown {
     const words = this.words;
     const head = words[record + 1]!;
     const length = words[record + 2]!;
-    // From here on in bytes.
+    // In bytes from here on.
     const from = record * 4;
     const start = from + 16 + ((keyLength + 7) & ~7);
     const end = start + length;
@@ -167,7 +167,7 @@ export class Lookup {
       default:
         this.kind = kind;
         this.length = length;
-        // Only what is known to be whole is looked into.
+        // Decode a copy, and only after it is known to be whole.
         if (length > WORD_BY_WORD) this.bytes.copy(scratch, 0, start, end);
         else {
           for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
@@ -177,7 +177,7 @@ export class Lookup {
     return this.isThere(found) ? value : Unsure;
   }
 
-  /** A look beyond the buffer's end: the dict may have grown. */
+  /** Called for an index beyond the buffer: the dict may have grown. */
   #follow(): typeof UNSURE {
     const words = this.words;
     const limit = (words[LIMIT]! >>> 0) + (words[LIMIT + 1]! >>> 0) * 2 ** 32;
@@ -192,14 +192,14 @@ export class Lookup {
   }
 
   #over(buffer: ArrayBuffer): void {
-    // First: where the stack ends in it all stay those of one buffer.
+    // This one first, since it may overflow the stack: the fields must all belong to one buffer.
     this.bytes = sliceable(buffer);
     this.#buffer = buffer;
     this.words = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
   }
 
-  /** Its buffer, which it uses no more: all looks are Rust's from now on. */
+  /** Stops using the buffer and returns it. All lookups go to Rust from now on. */
   close(): ArrayBuffer {
     const buffer = this.#buffer;
     this.forget();
@@ -208,7 +208,7 @@ export class Lookup {
   }
 }
 
-/** A text, of which each word is read once: others may write to them. */
+/** A text. It reads each word once, because another process may be writing. */
 function textAt(words: Int32Array, at: number, length: number): string {
   const a = words[at]!;
   const b = words[at + 1]!;
@@ -216,19 +216,19 @@ function textAt(words: Int32Array, at: number, length: number): string {
   return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
 }
 
-/** @internal Whether its slot says what it said. */
-export function isSaid(words: Int32Array, place: CacheEntry): boolean {
-  return load(words, place.slot) === place.low && load(words, place.slot + 1) === place.high;
+/** @internal Whether the entry's slot still has the same word. */
+export function isSaid(words: Int32Array, entry: CacheEntry): boolean {
+  return load(words, entry.slot) === entry.low && load(words, entry.slot + 1) === entry.high;
 }
 
-/** Whether the table is that one, now that everything before was read. */
+/** Whether the root still names this table. All earlier reads come before this. */
 function isStill(words: Int32Array, rootLow: number, rootHigh: number): boolean {
   if (!IN_ORDER) fence();
-  // The call keeps the engine from moving what comes before it to behind it.
+  // This call keeps the compiler from moving earlier loads behind it.
   return Atomics.load(words, ROOT) === rootLow && load(words, ROOT + 1) === rootHigh;
 }
 
-/** Whether the key that was hashed is there; what comes behind its end does not count. */
+/** Whether the record has the key that was hashed last. It ignores the padding behind the key. */
 function hasKey(words: Int32Array, at: number, length: number): boolean {
   const whole = length >> 2;
   for (let i = 0; i < whole; i++) if (words[at + i] !== keyWords[i]) return false;

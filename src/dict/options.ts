@@ -12,26 +12,37 @@ import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import type { CreateOptions } from '../segment/memory.js';
 import { checkTimeout } from '../sync/waits.js';
 
-/** How to make a dict. */
+/** Options for creating a dict. */
 export interface DictOptions extends Omit<CreateOptions, 'reserve' | 'populate'> {
-  /** Bytes at first; it grows. Default 64 KB. */
+  /** Initial size in bytes; the dict grows. Default 64 KB (65,536). */
   byteLength?: number;
-  /** Bytes that it may grow to. Nothing is reserved that is not used. Default: a quarter of what `/dev/shm` has left. */
+  /**
+   * Bytes that the dict may grow to. Memory that is not used is not reserved. Default: a quarter of what is
+   * free in `/dev/shm`.
+   */
   maxByteLength?: number;
-  /** Milliseconds that `set()` and whatever else writes outside of a txn waits for others who write. Default 10,000. */
+  /** Milliseconds that `set()` and other writes outside a txn wait for other writers. Default 10,000. */
   lockTimeout?: number;
-  /** How many keys this handle remembers, with their values where those are short: 0 to 2 ** 20. Default 10,000. */
+  /**
+   * Number of keys that this handle caches, with their values if those are short: 0 to 2 ** 20. Default 10,000.
+   */
   cacheSize?: number;
 }
 
-/** How to attach to a dict. */
+/** Options for attaching to a dict. */
 export interface DictAttachOptions {
+  /**
+   * Refuse writes through this handle with `ERR_SHM_READ_ONLY`. Default false, or true for the descriptor of a
+   * read-only handle.
+   */
   readOnly?: boolean;
   /** Allow a dict of another user. Default false. */
   foreign?: boolean;
-  /** As in `create`. */
+  /** Milliseconds that `set()` and other writes outside a txn wait for other writers. Default 10,000. */
   lockTimeout?: number;
-  /** As in `create`. */
+  /**
+   * Number of keys that this handle caches, with their values if those are short: 0 to 2 ** 20. Default 10,000.
+   */
   cacheSize?: number;
 }
 

@@ -8,7 +8,7 @@ import { Unsure } from './lookup.js';
 import { Busy, decode, scratch } from './values.js';
 import type { Writer } from './writer.js';
 
-/** @internal Reads a dict: by itself where it can, else by the engine, and with the lock where others write all the time. */
+/** @internal Reads a dict: in JavaScript if possible, else by the engine, and with the lock if other writers keep interfering. */
 export class Reader {
   readonly #handle: Handle;
   readonly #table: LocalTable;
@@ -20,7 +20,7 @@ export class Reader {
     this.#writer = writer;
   }
 
-  /** A fresh copy of the value; undefined where there is none. */
+  /** A fresh copy of the value; undefined if the key is missing. */
   get(key: string): unknown {
     const value = this.#table.get(key);
     return value === Unsure ? this.#ask(key) : value;
@@ -36,7 +36,7 @@ export class Reader {
     return value;
   }
 
-  /** Whether there is such a key. */
+  /** Whether the dict has the key. */
   has(key: string): boolean {
     return this.#table.has(key) ?? this.#askHas(key);
   }
@@ -48,7 +48,7 @@ export class Reader {
     return (typeof raw === 'boolean' ? raw : this.#insist(look)) as boolean;
   }
 
-  /** A look that others have kept from its end by writing: with the lock, or where there is none again and again. */
+  /** Repeats a lookup that writers kept interrupting: with the lock, or, if the handle only reads, until it succeeds. */
   #insist(look: () => unknown): unknown {
     const { readOnly, lockTimeout } = this.#handle;
     if (!readOnly) return this.#writer.withLock(() => this.#handle.settled(decode(look())));
@@ -59,7 +59,7 @@ export class Reader {
   }
 
   /**
-   * For a handle that cannot put in order what a dead writer left, and so must not have the lock. The timeout is in
+   * For a read-only handle, which cannot repair what a dead writer left and so must not take the lock. The timeout is in
    * milliseconds.
    */
   retry<T>(timeout: number, attempt: () => { value: T } | undefined): T {

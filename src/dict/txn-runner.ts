@@ -16,7 +16,7 @@ import type { Writer } from './writer.js';
 
 const TXN_OPTIONS = [...WAIT_OPTIONS, 'readOnly'];
 const TXN_SYNC_OPTIONS = [...SYNC_WAIT_OPTIONS, 'readOnly'];
-/** So often a read-only body runs beside those who write, before it has the lock. */
+/** How often a read-only body runs without the lock before it takes it. */
 const TRIES = 3;
 
 /** @internal Runs the bodies of a dict's txns. */
@@ -54,7 +54,7 @@ export class TxnRunner<V> {
     }
     const lock = this.#writer.lock();
     const hold = this.#writer.newHold();
-    // At once where nobody has it: what the caller does next may want it too.
+    // Immediately if it is free: the caller's next statement may need it too.
     const ownerDied = !lock.tryTake(hold) && (await lock.wait(hold, true, timeout, signal));
     handle.checkOpen();
     try {
@@ -85,11 +85,11 @@ export class TxnRunner<V> {
     try {
       return this.#writer.inLock(lock, hold, ownerDied, () => this.#runInLock(body, readOnly, hold));
     } finally {
-      hold.left ??= 'inconsistent'; // where there was no stack to begin
+      hold.left ??= 'inconsistent'; // if the stack overflowed before it began
     }
   }
 
-  /** Runs a read-only body without the lock; undefined where it needs that, or others wrote in between each time. */
+  /** Runs a read-only body without the lock. Undefined if the body needs the lock, or if there was a write during each run. */
   #beside<T>(body: (txn: DictTxn<V>) => Plain<T>): { value: T } | undefined {
     const { name, readOnly, table } = this.#handle;
     let needsLock = false;

@@ -3,32 +3,76 @@ import { types } from 'node:util';
 import { shmError, wrongType } from '../common/errors.js';
 import { checkKey } from './values.js';
 
-/** What of a dict's values can be looked at in place. */
+/** The types of a dict's values that a view can show in place. */
 export type ViewOf<V> = unknown extends V ? NodeJS.TypedArray : Extract<V, NodeJS.TypedArray>;
 
-/** A dict's entries inside of a txn. A read-only body may run more than once. */
+/** A dict's entries inside a txn. A read-only body may run more than once. */
 export interface DictTxn<V> {
-  /** How many entries there are. */
+  /**
+   * Number of entries.
+   * @throws `ERR_SHM_TXN_ENDED`, `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   readonly size: number;
+  /**
+   * Returns a fresh copy of the value, or undefined if the key is missing.
+   * @throws `ERR_SHM_TXN_ENDED`; otherwise as `SharedDict.get`.
+   */
   get(key: string): V | undefined;
   /**
-   * Bytes or a typed array in place, for large ones: valid until the body ends, of length 0 from then on. What is written to
-   * it reaches nobody. With the lock, also where the txn only reads; a copy where the handle is read-only or this txn has
-   * set the value.
-   * @throws `ERR_SHM_VALUE` where the value is none of these.
+   * Shows bytes or a typed array in place, for large ones; undefined if the key is missing. The view is valid
+   * until the body ends, and has length 0 after that. Writes to it reach no other process. A read-only txn
+   * takes the lock for a view. On a read-only handle, or if this txn has set the value, it is a copy.
+   * @throws `ERR_SHM_VALUE` if the value is neither; `ERR_SHM_TXN_ENDED`; otherwise as `SharedDict.get` and
+   * `SharedMemory.buffer`.
    */
   view(key: string): ViewOf<V> | undefined;
+  /**
+   * Whether the key exists.
+   * @throws `ERR_SHM_TXN_ENDED`; otherwise as `SharedDict.has`.
+   */
   has(key: string): boolean;
+  /**
+   * Sets a value; it is stored when the body ends.
+   * @throws `ERR_SHM_TXN_ENDED`, `ERR_SHM_READ_ONLY`; `ERR_SHM_VALUE` for a value that cannot be stored;
+   * `ERR_SHM_KEY` or `ERR_INVALID_ARG_TYPE` for an invalid key. The length of a key is checked at the end of
+   * the body.
+   */
   set(key: string, value: V): void;
-  /** Whether it was there. */
+  /**
+   * Deletes a key, and returns whether it existed.
+   * @throws `ERR_SHM_TXN_ENDED`, `ERR_SHM_READ_ONLY`; otherwise as `has`.
+   */
   delete(key: string): boolean;
+  /**
+   * Deletes all keys.
+   * @throws `ERR_SHM_TXN_ENDED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   clear(): void;
-  /** Sets what `change` makes of the value, and returns that. */
+  /**
+   * Sets the value to what `change` returns, and returns it.
+   * @throws What `change` throws; otherwise as `get` and `set`.
+   */
   update(key: string, change: (old: V | undefined) => V): V;
-  /** Adds to a number, from 0 where there is none, and returns the sum. */
+  /**
+   * Adds `by`, by default 1, to a number, and returns the sum. A missing key counts as 0.
+   * @throws `ERR_SHM_VALUE` if the value is not a number; `ERR_INVALID_ARG_TYPE` if `by` is not; otherwise as
+   * `get` and `set`.
+   */
   increment(key: string, by?: number): number;
+  /**
+   * Iterates over the keys.
+   * @throws `ERR_SHM_TXN_ENDED`, `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   keys(): IterableIterator<string>;
+  /**
+   * Iterates over the values.
+   * @throws As `get`.
+   */
   values(): IterableIterator<V>;
+  /**
+   * Iterates over the entries.
+   * @throws As `get`.
+   */
   entries(): IterableIterator<[string, V]>;
 }
 

@@ -11,16 +11,16 @@ import type { Change } from './txn.js';
 import { decode, encode, scratch } from './values.js';
 import type { Encoded } from './values.js';
 
-/** @internal Writes to a dict, with its lock, which one has at a time. */
+/** @internal Writes to a dict, while it holds the lock. */
 export class Writer {
   readonly #handle: Handle;
   readonly #table: LocalTable;
   readonly #number: number;
   readonly #owner: Owner = { readers: 0, closed: false };
-  /** Of whatever runs no code of the caller's. */
+  /** The hold of operations that run no code of the caller's. */
   readonly #hold: Hold = this.newHold();
   #lock: Lock | undefined;
-  /** Or it was when a script or the stack ended: what was staged is not known to any slot, and free once the dict is in order. */
+  /** Still true if a script was terminated during a commit: no slot refers to what it staged, so recovery frees that. */
   #isStaging = false;
 
   constructor(handle: Handle) {
@@ -29,10 +29,10 @@ export class Writer {
     this.#number = handle.number;
   }
 
-  /** Sets a value, by itself. */
+  /** Sets one value. */
   set(key: string, value: unknown): void {
     const isShort = typeof value === 'number' || typeof value === 'string';
-    // Getters run without the lock.
+    // Before the lock is taken: getters of the value may run.
     const encoded = isShort ? undefined : encode(value, 'staged');
     const lock = this.lock();
     const hold = this.#ourHold();
@@ -50,7 +50,7 @@ export class Writer {
 
   // ---- with the lock
 
-  /** The value; undefined where there is none. */
+  /** The value; undefined if the key is missing. */
   now(key: string): unknown {
     const value = this.#table.get(key);
     if (value !== Unsure) return value;
@@ -79,7 +79,7 @@ export class Writer {
     if (!this.#table.replace(hash)) calls.set_staged();
   }
 
-  /** All changes at once. */
+  /** Applies all changes as one commit. */
   commit(changes: Map<string, Change>): void {
     if (changes.size === 0) return;
     const { native } = this.#handle;
@@ -107,7 +107,7 @@ export class Writer {
 
   // ---- the lock
 
-  /** The lock, which the dict's name leads to. Throws if this handle only reads. */
+  /** The lock. @throws `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`. */
   lock(): Lock {
     const { native, name, readOnly } = this.#handle;
     this.#handle.checkOpen();
@@ -122,8 +122,8 @@ export class Writer {
   }
 
   /**
-   * For what runs no code of the caller's: a script may be ended in the middle, by its time limit or in the REPL, and neither
-   * `catch` nor `finally` runs then. So it is said beforehand how the lock is left, for whoever comes next to see that this is over.
+   * For operations that run no code of the caller's. A script may be terminated at any point, by a time limit or in the REPL, and
+   * neither `catch` nor `finally` runs then. So the state of the lock is recorded beforehand, for the next holder in this environment.
    */
   #ourHold(): Hold {
     this.#hold.left = 'inconsistent';
@@ -136,29 +136,29 @@ export class Writer {
     }
   }
 
-  /** Does something with the lock. What runs code of the caller's needs a hold of its own. */
+  /** Runs `act` with the lock. If it runs code of the caller's, it needs a hold of its own. */
   withLock<T>(act: () => T, hold = this.#ourHold()): T {
     const lock = this.lock();
     this.#begin(lock, hold);
     try {
       return this.inLock(lock, hold, false, act);
     } finally {
-      hold.left ??= 'inconsistent'; // where there was no stack to begin
+      hold.left ??= 'inconsistent'; // if the stack overflowed before it began
     }
   }
 
-  /** Does something with a lock that was taken, and gives it back. */
+  /** Runs `act` with the lock, which is taken already, and unlocks it. */
   inLock<T>(lock: Lock, hold: Hold, ownerDied: boolean, act: () => T): T {
     this.#recover(lock, hold, ownerDied);
     try {
       return act();
     } finally {
-      hold.left = 'inconsistent'; // where there is no stack for a look
+      hold.left = 'inconsistent'; // in case the stack overflows in `#leave`
       this.#leave(lock, hold);
     }
   }
 
-  /** Where a damaged dict or the end of the stack has ended a commit in the middle, somebody has to put it in order. */
+  /** Unlocks. If a damaged dict or a stack overflow broke off a commit, the next holder must recover. */
   #leave(lock: Lock, hold: Hold): void {
     const isWhole = (this.#table.version & 1) === 0 && !this.#isStaging;
     const left = isWhole || this.#handle.closed ? 'consistent' : 'inconsistent';
@@ -166,7 +166,7 @@ export class Writer {
     lock.unlock(hold, left);
   }
 
-  /** After the death of one who wrote; where that fails the next one has to. */
+  /** Recovers after a writer died. If that fails, the next holder has to. */
   #recover(lock: Lock, hold: Hold, ownerDied: boolean): void {
     if (!ownerDied) return;
     try {
@@ -177,12 +177,12 @@ export class Writer {
     }
   }
 
-  /** Before the name goes, by which the lock is found. */
+  /** Opens the lock by its name before the name is unlinked. */
   getReady(): void {
     try {
       this.lock();
     } catch {
-      // It is another's by now, or there can be none: then nobody writes through this handle.
+      // The name belongs to another dict by now, or there can be no lock: then this handle cannot write.
     }
   }
 

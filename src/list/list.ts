@@ -60,18 +60,18 @@ const LIST_ATTACH_OPTIONS = [...ATTACH_OPTIONS, 'trailingNul'];
 export { float } from './values.js';
 export type { Float, ListItem } from './values.js';
 
-/** How to create a list. */
+/** Options for creating a list. */
 export interface ListCreateOptions extends CreateOptions {
   /**
-   * Python's list drops NULs at the end of text and bytes. `'refuse'` (default) throws for such a value,
-   * `'strip'` stores it without them.
+   * What to do with NULs at the end of text and bytes, which Python's list drops (gh-106939): `'refuse'` throws
+   * `ERR_SHM_VALUE`, `'strip'` stores the value without them. Default `'refuse'`.
    */
   trailingNul?: TrailingNul;
 }
 
-/** How to attach to a list. */
+/** Options for attaching to a list. */
 export interface ListAttachOptions extends AttachOptions {
-  /** As in `create`, for `set`. */
+  /** What `set` does with NULs at the end of text and bytes, as in `create`. Default `'refuse'`. */
   trailingNul?: TrailingNul;
 }
 
@@ -103,20 +103,22 @@ function growScratch(words: number): void {
 let over: (shm: SharedMemory, trailingNul: TrailingNul) => ShareableList;
 
 /**
- * A list of fixed length in shared memory, byte for byte Python's `ShareableList`: each item can be read
- * and replaced in place, as long as text and bytes fit into the slot that they were created with.
+ * A list of fixed length in shared memory, with the same bytes as CPython's
+ * `multiprocessing.shared_memory.ShareableList`. Each item can be read and replaced in place, as long as text
+ * and bytes fit into the slot that they were created with.
  *
  * ```js
  * using list = ShareableList.create(['howdy', 273.15, 42, null, true], { name: 'board' });
  * list.set(2, 43); // Python: ShareableList(name='board')[2]
  * ```
  *
- * Integers read as `number` where that is exact, else as `bigint`. There is no lock: a process that reads
- * an item while another changes its type may see the old one.
+ * Integers read as `number` if that is exact, otherwise as `bigint`. There is no lock: a process that reads an
+ * item while another changes its type may see the old one.
  */
 export class ShareableList implements SharedObject, Iterable<ListItem> {
-  /** The segment that the list lies in. */
+  /** The segment that holds the list. */
   readonly shm: SharedMemory;
+  /** Number of items. */
   readonly length: number;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -152,10 +154,11 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   /**
-   * Makes a list of these items; text and bytes can be replaced later by what fits into their slot, of
+   * Creates a list of these items. Text and bytes can later be replaced by what fits into their slot, which has
    * `8 * (UTF-8 bytes // 8 + 1)` bytes.
-   * @throws `ERR_SHM_VALUE` for a value that could not be read back the same (integers beyond 64 bits, lone
-   * surrogates, trailing NULs), `ERR_INVALID_ARG_TYPE` for another type, and what `SharedMemory.create` throws.
+   * @throws `ERR_SHM_VALUE` for a value that would not be read back the same (integers beyond 64 bits, lone
+   * surrogates, trailing NULs); `ERR_INVALID_ARG_TYPE` for another type; `ERR_OUT_OF_RANGE` for more than 32
+   * GiB; otherwise as `SharedMemory.create` and `SharedMemory.buffer`.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
     const given = checkOptions(options, LIST_CREATE_OPTIONS);
@@ -171,9 +174,9 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   /**
-   * Opens the list that this or another process made, Node or Python.
-   * @throws `ERR_SHM_CORRUPT` where the segment holds no list, with what is wrong; else as
-   * `SharedMemory.attach`.
+   * Opens a list that this or another process created, in Node or Python.
+   * @throws `ERR_SHM_CORRUPT` if the segment does not hold a list, with what is wrong; otherwise as
+   * `SharedMemory.attach` and `SharedMemory.buffer`.
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
     const given = checkOptions(options, LIST_ATTACH_OPTIONS);
@@ -193,17 +196,20 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     };
   }
 
+  /** The segment's name, without a leading slash. */
   get name(): string {
     return this.shm.name;
   }
 
+  /** Whether `close()` was called, here or on `shm`. */
   get closed(): boolean {
     return this.shm.closed;
   }
 
   /**
-   * The struct formats of all items, joined, as Python's `ShareableList.format`.
-   * @throws `ERR_SHM_CLOSED`
+   * The `struct` formats of all items, joined, as Python's `ShareableList.format`.
+   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the segment's buffer was transferred; `ERR_SHM_CORRUPT` if
+   * another process damaged an item's format.
    */
   get format(): string {
     this.#checkOpen();
@@ -211,9 +217,10 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   /**
-   * The item at `index`; negative ones count from the end.
-   * @throws `ERR_OUT_OF_RANGE`; `ERR_SHM_CLOSED`; `ERR_SHM_ENCODING` for text that its writer cut;
-   * `ERR_SHM_CORRUPT` where another process damaged the item's format.
+   * Returns the item at `index`; a negative index counts from the end. Bytes are a copy.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`;
+   * `ERR_SHM_ENCODING` for text that CPython cut inside a character (gh-88336); `ERR_SHM_CORRUPT` if another
+   * process damaged the item's format.
    */
   get(index: number): ListItem {
     const at = isNegative(index) ? index + this.length : index;
@@ -237,10 +244,11 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   }
 
   /**
-   * Replaces the item at `index`; negative ones count from the end. A number keeps a float slot a float.
+   * Replaces the item at `index`; a negative index counts from the end. A number that is set into a float slot
+   * stays a float.
    * @throws `ERR_OUT_OF_RANGE` for an index outside; `ERR_SHM_VALUE` for a value that does not fit into the
-   * slot or could not be read back the same; `ERR_INVALID_ARG_TYPE`; `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`.
-   * The list is unchanged then.
+   * slot or would not be read back the same; `ERR_INVALID_ARG_TYPE`; `ERR_SHM_READ_ONLY`; `ERR_SHM_CLOSED`;
+   * `ERR_SHM_DETACHED`. The list is unchanged then.
    */
   set(index: number, value: ListItem | Float): void {
     const at = isNegative(index) ? index + this.length : index;
@@ -278,17 +286,27 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     }
   }
 
-  /** The first index of an item that equals `value`, or -1. Numbers are equal when they are mathematically. */
+  /**
+   * Returns the first index of an item that equals `value`, or -1. Numbers are compared by their mathematical
+   * value, and booleans equal only booleans.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`; `ERR_INVALID_ARG_TYPE` for a type that a list cannot hold.
+   */
   indexOf(value: ListItem): number {
     return this.#find(value, false);
   }
 
-  /** Whether an item equals `value`; unlike `indexOf` it finds NaN. */
+  /**
+   * Whether an item equals `value`; unlike `indexOf` it finds NaN.
+   * @throws As `indexOf`.
+   */
   includes(value: ListItem): boolean {
     return this.#find(value, true) !== -1;
   }
 
-  /** How many items equal `value`. */
+  /**
+   * Returns the number of items that equal `value`.
+   * @throws As `indexOf`.
+   */
   count(value: ListItem): number {
     this.#checkOpen();
     const packed = this.#needle(value);
@@ -297,7 +315,10 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
       : listCount(nativeOf(this.shm), packed.kinds, packed.words, packed.payload);
   }
 
-  /** A copy of all items. */
+  /**
+   * Returns a copy of all items.
+   * @throws As `get`.
+   */
   toArray(): ListItem[] {
     this.#checkOpen();
     const items = new Array<ListItem>(this.length);
@@ -305,32 +326,42 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
     return items;
   }
 
+  /**
+   * Iterates over the items, each as it is when it is reached.
+   * @throws As `get`.
+   */
   [Symbol.iterator](): IterableIterator<ListItem> {
     this.#checkOpen();
     return new ListIterator(this);
   }
 
-  /** Makes this process an owner, see `SharedMemory.adopt`. */
+  /**
+   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.shm.adopt();
   }
 
-  /** Lets go of the memory in this handle. Idempotent. */
+  /** Closes this handle and releases its memory. Idempotent. */
   close(): void {
     this.shm.close();
   }
 
-  /** Removes the name. */
+  /**
+   * Removes the name. Attached handles keep the memory.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     this.shm.unlink();
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     return describe('list', this.shm);
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

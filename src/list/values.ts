@@ -4,11 +4,12 @@ import { types } from 'node:util';
 import { LIST_BOOL, LIST_BYTES, LIST_FLOAT, LIST_INT, LIST_NONE, LIST_STR } from '#binding';
 import { shmError, valueError, wrongType } from '../common/errors.js';
 
-/** What a list can hold. Python's `int`, `float`, `bool`, `str`, `bytes` and `None`. */
+/** What a list can hold: Python's `int` (64 bits), `float`, `bool`, `str`, `bytes` and `None`. */
 export type ListItem = number | bigint | boolean | string | Uint8Array | null;
 
-/** A number that is stored as Python's `float`, whatever its value. Made by `float()`. */
+/** A number that is stored as Python's `float`, whatever its value. `float()` makes it. */
 export interface Float {
+  /** The number. */
   readonly value: number;
 }
 
@@ -28,7 +29,10 @@ class FloatValue implements Float {
   }
 }
 
-/** Stores `2` as `2.0`: Python reads a `float`, and the slot stays one. */
+/**
+ * Marks a number to be stored as Python's `float`: `2` becomes `2.0`, and the slot stays a float.
+ * @throws `ERR_INVALID_ARG_TYPE` if it is not a number.
+ */
 export function float(value: number): Float {
   if (typeof value !== 'number') throw wrongType('a float', 'a number', value);
   return new FloatValue(value);

@@ -5,8 +5,15 @@ import * as binding from '#binding';
 
 import { shmError } from '../common/errors.js';
 
-/** Where a manager listens: a socket's path, or a port. */
-export type Address = string | { host: string; port: number };
+/** Where a manager listens: the path of a Unix socket (at most 107 bytes), or a TCP port of this machine. */
+export type Address =
+  | string
+  | {
+      /** `'localhost'` or `'127.0.0.1'`. */
+      host: string;
+      /** TCP port, 0 to 65,535; 0 starts a manager at a free one. */
+      port: number;
+    };
 
 /** What a manager's method returned: nothing, a text, or names. */
 export type Answer = readonly string[] | null;

@@ -19,14 +19,17 @@ import { checkTimeout } from '../sync/waits.js';
 
 export type { Address } from './connection.js';
 
-/** Where a manager is, and what its clients have to know. */
+/** Address and key of a manager. */
 export interface ManagerOptions {
   /**
-   * The path of a Unix socket, or a port of this machine (`host`: `'localhost'` or `'127.0.0.1'`; `port`: 0 for a free
-   * one). Default: a socket in a directory that nobody else can look into.
+   * The path of a Unix socket, or a port of this machine (`host`: `'localhost'` or `'127.0.0.1'`; `port`: 0 for
+   * a free one). Default: a socket in a directory that only this user can look into.
    */
   address?: Address;
-  /** What both sides know, 1 to 4096 bytes; a string stands for its UTF-8. Default: 32 random bytes. */
+  /**
+   * The key that both sides must know, 1 to 4096 bytes; a string stands for its UTF-8. Default: 32 random
+   * bytes.
+   */
   authkey?: Uint8Array | string;
   /** Milliseconds that a request may take. Default 10,000. */
   timeout?: number;
@@ -46,9 +49,10 @@ const LARGE = 2 ** 20;
 const running = new Set<binding.ServerHandle>();
 
 /**
- * A server process that owns what it hands out: all of it is unlinked when the manager is shut down, or dies, or the
- * process dies that started it. It speaks CPython's protocol, so Python's `SharedMemoryManager` connects to it, and this
- * class connects to Python's.
+ * A server process that owns what it hands out. All of it is unlinked when the manager is shut down or dies, or
+ * when the process that started it dies. It speaks the protocol of CPython's
+ * `multiprocessing.managers.SharedMemoryManager`: Python's class connects to it, and this class connects to
+ * Python's.
  *
  * ```js
  * await using manager = await new SharedMemoryManager().start();
@@ -64,7 +68,10 @@ export class SharedMemoryManager implements AsyncDisposable {
   #server: binding.ServerHandle | undefined;
   #client: Client | undefined;
 
-  /** @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. */
+  /**
+   * Creates a manager that is neither started nor connected.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
   constructor(options?: ManagerOptions) {
     const { address, authkey, timeout } = checkOptions(options, OPTIONS);
     this.#address = address === undefined ? undefined : checkAddress(address);
@@ -74,8 +81,8 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Where it listens: what others give as `address`.
-   * @throws `ERR_SHM_NOT_STARTED` where none was given, before `start()`.
+   * Where the manager listens: what other processes give as `address`.
+   * @throws `ERR_SHM_NOT_STARTED` before `start()`, if no address was given.
    */
   get address(): Address {
     if (this.#address === undefined) throw this.#notStarted();
@@ -83,10 +90,13 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Starts the server process, which ends with this one. Segments that others make through `connect()` are its own too.
-   * Requests wait until it serves; should it not come to that, they fail with `ERR_SHM_START`, or with its reason.
-   * @throws `EADDRINUSE`, `ENOENT`, `EACCES`, `ENAMETOOLONG`, … by the address; `ERR_INVALID_ARG_VALUE` for a host that is
-   * not this machine's own; `ERR_SHM_START` where there is no process to be had; `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
+   * Starts the server process, which ends with this process. It also owns the segments that clients create
+   * through `connect()`. Requests wait until it serves. If it cannot, they fail with its reason or
+   * `ERR_SHM_START`.
+   * @throws `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOENT`, `EACCES`, `ENAMETOOLONG` or another system error, because
+   * of the address; `ERR_INVALID_ARG_VALUE` for a host other than this machine; `ERR_SHM_START` if the process
+   * cannot be started; `ERR_SHM_STARTED` if the manager is started or connected already; `ERR_SHM_CLOSED` after
+   * `shutdown()`; `ERR_SHM_UNSAFE_LEDGERS`, `ERR_SHM_BUSY`.
    */
   async start(): Promise<this> {
     this.#begin();
@@ -111,10 +121,12 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Connects to the server that listens at `address`, Node's or Python's. It goes on when this process ends.
-   * @throws `ERR_SHM_AUTH` (another authkey), `ERR_SHM_TIMEOUT`, `ERR_SHM_PROTOCOL` (what listens there is no manager),
-   * `ENOENT`, `ECONNREFUSED`, `EACCES`, `ENAMETOOLONG`, …; `ERR_INVALID_ARG_VALUE` where no address or no authkey was given;
-   * `ERR_SHM_STARTED`, `ERR_SHM_CLOSED`.
+   * Connects to the server that listens at `address`, in Node or Python. The server goes on when this process
+   * ends.
+   * @throws `ERR_SHM_AUTH` for another authkey; `ERR_SHM_TIMEOUT`; `ERR_SHM_PROTOCOL` if something else listens
+   * there; `ENOENT`, `ECONNREFUSED`, `EACCES`, `ENAMETOOLONG` or another system error; `ERR_INVALID_ARG_VALUE`
+   * without an address or an authkey; `ERR_SHM_STARTED` if the manager is started or connected already;
+   * `ERR_SHM_CLOSED` after `shutdown()`.
    */
   async connect(): Promise<this> {
     if (this.#address === undefined || !this.#keyGiven) {
@@ -135,8 +147,8 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Makes a segment of `size` zero bytes that the manager owns.
-   * @throws As `SharedMemory.create`, and as `list`; nothing is left behind then.
+   * Creates a segment of `size` zero bytes that the manager owns.
+   * @throws As `SharedMemory.create` and `names`. Nothing is left behind.
    */
   async sharedMemory(size: number): Promise<SharedMemory>;
   async sharedMemory(size: number, options?: object): Promise<SharedMemory> {
@@ -147,8 +159,8 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Makes a list of these values that the manager owns.
-   * @throws As `ShareableList.create`, and as `list`; nothing is left behind then.
+   * Creates a list of these values that the manager owns.
+   * @throws As `ShareableList.create` and `names`. Nothing is left behind.
    */
   async shareableList(values: Iterable<ListItem | Float>): Promise<ShareableList>;
   async shareableList(values: Iterable<ListItem | Float>, options?: object): Promise<ShareableList> {
@@ -158,8 +170,8 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Makes an empty dict that the manager owns.
-   * @throws As `SharedDict.create`, and as `list`; nothing is left behind then.
+   * Creates an empty dict that the manager owns.
+   * @throws As `SharedDict.create` and `names`. Nothing is left behind.
    */
   async dict<V = unknown>(): Promise<SharedDict<V>>;
   async dict<V = unknown>(options?: object): Promise<SharedDict<V>> {
@@ -169,12 +181,15 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * Makes an array of zeros that the manager owns, with a `.npy` header.
-   * @throws As `SharedArray.create`, and as `list`; nothing is left behind then.
+   * Creates an array of zeros, with a `.npy` header, that the manager owns.
+   * @throws As `SharedArray.create` and `names`. Nothing is left behind.
    */
   async array<D extends DType = 'float64'>(
     shape: number | readonly number[],
-    options?: { dtype?: D },
+    options?: {
+      /** Type of the elements, by numpy's name. Default `'float64'`. */
+      dtype?: D;
+    },
   ): Promise<SharedArray<D>> {
     const client = this.#ready();
     const { dtype } = checkOptions(options, ['dtype']);
@@ -182,28 +197,38 @@ export class SharedMemoryManager implements AsyncDisposable {
   }
 
   /**
-   * The names of the segments that the manager owns, in the order in which it became their owner.
-   * @throws `ERR_SHM_TIMEOUT`, `ECONNREFUSED`, `ENOENT` or `ECONNRESET` where it is gone; `ERR_SHM_START` where it could not
-   * start; `ERR_SHM_MANAGER` with what it says where it cannot; `ERR_SHM_NOT_STARTED`, `ERR_SHM_CLOSED`.
+   * Resolves to the names of the segments that the manager owns, in the order in which it became their owner.
+   * @throws `ERR_SHM_NOT_STARTED` before `start()` or `connect()`; `ERR_SHM_CLOSED` after `shutdown()`;
+   * `ERR_SHM_TIMEOUT`; `ECONNREFUSED`, `ENOENT` or `ECONNRESET` if the manager is gone; `ERR_SHM_START`, or its
+   * reason, if it could not start; `ERR_SHM_MANAGER` with what it says if it refuses; `ERR_SHM_AUTH`,
+   * `ERR_SHM_PROTOCOL` if another server listens there now.
    */
   async names(): Promise<string[]> {
     return [...((await this.#ready().ask('list_segments')) ?? [])];
   }
 
   /**
-   * Has the manager unlink one of its segments now. Whoever is attached stays attached.
-   * @throws As `names`; `ERR_SHM_MANAGER` where the manager does not own it.
+   * Has the manager unlink one of its segments now. Attached handles keep the memory.
+   * @throws `ERR_SHM_MANAGER` if the manager does not own it; `ERR_INVALID_ARG_TYPE`; otherwise as `names`.
    */
-  async release(target: string | { readonly name: string }): Promise<void> {
+  async release(
+    target:
+      | string
+      | {
+          /** The segment's name, without a leading slash. */
+          readonly name: string;
+        },
+  ): Promise<void> {
     const name = typeof target === 'object' && target !== null ? target.name : target;
     if (typeof name !== 'string') throw wrongType('target', 'a name, or what has one', target);
     await this.#ready().ask('release_segment', name);
   }
 
   /**
-   * Ends the server: what it owns is unlinked when this resolves. One that this object only connected to, too.
+   * Ends the server, even if this object only connected to it. What it owns is unlinked when this resolves.
    * Idempotent.
-   * @throws As `list`, of a manager that this object did not start.
+   * @throws `ERR_SHM_NOT_STARTED` while `start()` or `connect()` is running; as `names` if this object did not
+   * start the server.
    */
   async shutdown(): Promise<void> {
     if (this.#state === 'starting') throw shmError('ERR_SHM_NOT_STARTED', 'the manager is just starting');
@@ -220,7 +245,10 @@ export class SharedMemoryManager implements AsyncDisposable {
     }
   }
 
-  /** `shutdown()` of what was started; of what was connected to, the connection ends and the manager goes on. */
+  /**
+   * Calls `shutdown()` if this object started the server; otherwise closes the connection, and the server goes
+   * on.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'started') await this.shutdown();
     else if (this.#state === 'connected') this.#over()?.close();

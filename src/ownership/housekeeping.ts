@@ -7,33 +7,38 @@ import { outOfRange, wrongType } from '../common/errors.js';
 
 /** A segment, as every process of its user can see it. */
 export interface SegmentInfo {
+  /** The segment's name, without a leading slash. */
   name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
   /** What its bytes look like. */
   kind: 'memory' | 'list' | 'dict' | 'array' | 'queue' | 'broadcast' | 'lock';
-  /** Ids of the live processes that own it; 0 stands for one in another PID namespace. */
+  /** Process ids of the live owners; 0 stands for a process in another PID namespace. */
   owners: number[];
   /** Ids of the processes that have it open or mapped, as far as this user can see; Python's too. */
   attached: number[];
-  /** Its owners are all dead. Or Python drew its name, and nobody has it open. */
+  /** Whether all of its owners are dead, or Python chose its name and no process has it open. */
   leaked: boolean;
-  /** The id of the user that it belongs to. */
+  /** Id of the user that it belongs to. */
   uid: number;
-  /** Permission bits. */
+  /** POSIX permission bits. */
   mode: number;
+  /** When it was created. */
   created: Date;
 }
 
-/** What `collectGarbage` removes. */
+/** Options of `collectGarbage`. */
 export interface CollectOptions {
-  /** Say what would be removed, and remove nothing. Default false. */
+  /** Only return what would be removed, and remove nothing. Default false. */
   dryRun?: boolean;
-  /** Also what Python's processes seem to have left: segments of their naming that nobody has open. Default false. */
+  /**
+   * Also remove what Python's processes seem to have left: segments with Python's naming (`psm_…`) that no
+   * process has open. Default false.
+   */
   python?: boolean;
 }
 
-/** How to reach the resource tracker of a Python parent. */
+/** How to reach the resource tracker of a Python parent (`multiprocessing.resource_tracker`). */
 export interface PythonTrackerOptions {
   /**
    * The file descriptor of the pipe that the parent lets this process inherit:
@@ -41,13 +46,16 @@ export interface PythonTrackerOptions {
    */
   fd: number;
   /**
-   * The format in which CPython writes to it. All versions understand `colon`, for ASCII names without a colon; 3.13.10,
-   * 3.14.1 and later understand `json`, for any name. Default `colon`.
+   * The format in which CPython writes to the pipe. All versions understand `'colon'`, for ASCII names without
+   * a colon. 3.13.10, 3.14.1 and later understand `'json'`, for any name. Default `'colon'`.
    */
   format?: 'colon' | 'json';
 }
 
-/** Every segment of the system, whoever made it, by name. */
+/**
+ * Returns every segment of the system, sorted by name, whichever process or language created it.
+ * @throws `EACCES`, `EMFILE` or another system error if `/dev/shm` cannot be read.
+ */
 export function segments(): SegmentInfo[] {
   return binding.listSegments().map((facts) => ({
     ...facts,
@@ -56,29 +64,34 @@ export function segments(): SegmentInfo[] {
   }));
 }
 
-/** A lock or an event, as it can be seen without taking part in it. Processes are those of its participants' own. */
+/**
+ * The state of a lock or an event, seen without taking part in it. Process ids are those of the participants'
+ * own PID namespaces.
+ */
 export interface LockState {
-  /** A `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
+  /** What it is: a `SharedMutex`, a `SharedEvent`, or the lock beside a segment (`NAME.lk`). */
   what: 'mutex' | 'event' | 'sidecar';
-  /** Of an event. */
+  /** Whether it is an event that is set. */
   set: boolean;
-  /** The process that has the lock, alone; 0 where nobody knows which. */
+  /** Process id of the exclusive holder; 0 if unknown, null if there is none. */
   holder: number | null;
-  /** That one is dead: the next who wants the lock gets it. */
+  /** Whether the holder is dead: the next process that wants the lock gets it. */
   holderDied: boolean;
-  /** The processes that read. */
+  /** Ids of the processes that read. */
   readers: number[];
-  /** Somebody waits, or did until a moment ago. */
+  /** Whether a thread waits for it, or did until a moment ago. */
   awaited: boolean;
-  /** The last one who wrote died or failed, and the next is to be told. */
+  /** Whether the last writer died or failed, so that the next holder is told (`ownerDied`). */
   inconsistent: boolean;
-  /** The processes that have it open, once for each thread that does. */
+  /** Ids of the processes that have it open, once for each thread that does. */
   participants: number[];
 }
 
 /**
- * How a lock or an event stands at this moment, without taking part in it.
- * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`, `EACCES`.
+ * Returns the current state of a lock or an event, without taking part in it.
+ * @throws `ENOENT`; `EACCES`; `ERR_SHM_NOT_A_LOCK` if the segment is something else; `ERR_SHM_VERSION` if a
+ * newer shmkit made it; `ERR_SHM_CORRUPT` or `ERR_SHM_TRUNCATED` if its file was cut short; `ERR_SHM_EMPTY`,
+ * `ERR_SHM_NOT_A_SEGMENT`, `ELOOP`, `EMFILE`, `ERR_SHM_NAME`, `ERR_INVALID_ARG_TYPE`.
  */
 export function lockState(name: string): LockState {
   const { what, held, holder, ...state } = binding.inspectLock(checkName(name));
@@ -86,10 +99,10 @@ export function lockState(name: string): LockState {
 }
 
 /**
- * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death; this
- * is for where there is none.
- * @throws `ERR_SHM_BUSY` where another process has been at it for seconds; `ERR_SHM_UNSAFE_LEDGERS` where others
- * can write to the directory that says who owns what.
+ * Unlinks what dead owners left, and returns the names. The resource tracker does so within 100 ms of a death;
+ * call this if there is no tracker.
+ * @throws `ERR_SHM_BUSY` if another process holds the ledgers' lock for 2 seconds; `ERR_SHM_UNSAFE_LEDGERS` if
+ * other users can write to the directory of the ledgers; `ERR_INVALID_ARG_TYPE`.
  */
 export function collectGarbage(options?: CollectOptions): string[] {
   const given = checkOptions(options, ['dryRun', 'python']);
@@ -98,18 +111,21 @@ export function collectGarbage(options?: CollectOptions): string[] {
 }
 
 /**
- * Removes the name of a segment that no handle is open for, whoever made it. Whoever is attached stays attached.
- * @throws `ENOENT`, `EPERM` or `EACCES` (another user's), `ERR_SHM_NOT_A_SEGMENT`, `ERR_SHM_NAME`.
+ * Removes the name of a segment, whichever process created it, without a handle. Attached handles keep the
+ * memory.
+ * @throws `ENOENT`; `EPERM` or `EACCES` if it belongs to another user; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_BUSY`
+ * if another process holds the ledgers' lock for 2 seconds; `ERR_SHM_NAME`; `ERR_INVALID_ARG_TYPE`.
  */
 export function unlink(name: string): void {
   binding.unlinkName(checkName(name));
 }
 
 /**
- * Tells the resource tracker of a Python parent what this process creates, adopts and unlinks from now on, so that
- * it neither removes a segment that was handed over nor complains about one that is gone.
- *
- * @throws `EBADF`; `ERR_INVALID_ARG_VALUE` if `fd` is not a pipe that can be written to.
+ * Tells the resource tracker of a Python parent (`multiprocessing.resource_tracker`) what this process creates,
+ * adopts and unlinks from now on. It then neither removes a segment that was handed over nor warns about one
+ * that is gone. After that, a name that the format cannot express is refused with `ERR_SHM_PYTHON_TRACKER`.
+ * @throws `EBADF` if `fd` is not open; `ERR_INVALID_ARG_VALUE` if it is not a pipe that can be written to;
+ * `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`.
  */
 export function joinPythonTracker(options: PythonTrackerOptions): void {
   if (options === undefined) throw wrongType('options', 'an object with the number fd', options);

@@ -32,27 +32,30 @@ import type { SharedObject } from '../common/shared-object.js';
 
 export type { WorkerDiedError } from './worker-process.js';
 
-/** How to make a pool. */
+/** Options for creating a pool. */
 export interface PoolOptions {
-  /** So many processes at most; each is started when it is needed. Default `os.availableParallelism()`. */
+  /**
+   * Number of worker processes at most. Each is started when it is needed. Default `os.availableParallelism()`.
+   */
   workers?: number;
-  /** The Python that runs a module in Python. Default `python3`. */
+  /** The Python interpreter for a module in Python; refused for other modules. Default `'python3'`. */
   python?: string;
 }
 
-/** How to map. */
+/** Options of `map` and `mapArray`. */
 export interface MapOptions {
   /**
-   * So many items go to a worker at a time. Default: what gives every worker four rounds, and 1 where the number of
-   * items is not known before.
+   * Number of items (of `mapArray`: indexes of the first dimension) that a worker gets at a time. Default: four
+   * rounds for each worker, or 1 if the number of items is not known in advance. `mapArray` by default hands
+   * out three quarters of the array in the first round and the rest in smaller parts.
    */
   chunk?: number;
   /**
-   * After each chunk. Where the number of items is not known before, `total` is how many were taken so far. What it
-   * throws ends the map.
+   * Called after each chunk with the number of items that are done. If their number is not known in advance,
+   * `total` is the number of items taken until then. If it throws, the map ends with that error. Default: none.
    */
   onProgress?: (done: number, total: number) => void;
-  /** Ends the map: no further item is begun. */
+  /** Ends the map, which rejects with the signal's reason. No further item is started. Default: none. */
   signal?: AbortSignal;
 }
 
@@ -71,15 +74,16 @@ interface Chunk {
 }
 
 /**
- * Worker processes that call the functions of a module. Shared objects among the arguments arrive attached to the same
- * memory, and so do those in results.
+ * Worker processes that call the functions of a module. Arguments and results are passed as by
+ * `structuredClone`, or to Python as values that both languages have. Shared objects in them arrive attached to
+ * the same memory.
  *
  * ```js
  * await using pool = new Pool(new URL('./work.js', import.meta.url));
  * const sums = await pool.map('sumOf', parts); // export function sumOf(part) { … }
  * ```
  *
- * In TypeScript `new Pool<typeof import('./work.js')>(…)` has names, arguments and results checked.
+ * In TypeScript, `new Pool<typeof import('./work.js')>(…)` checks names, arguments and results.
  */
 export class Pool<Module = unknown> implements AsyncDisposable {
   readonly #program: Program;
@@ -95,9 +99,10 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   readonly #unclaimed: SharedObject[] = [];
 
   /**
-   * `module`: a `file:` URL, or a path, which is taken from the process's working directory where it is relative. An ES
-   * module or CommonJS, or TypeScript where this process has a loader for it (`--import=tsx`), or Python (`.py`).
-   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   * Creates a pool for a module: a `file:` URL, or a path, which is relative to the working directory. The
+   * module is an ES module, CommonJS, TypeScript if this process has a loader for it (`--import=tsx`), or
+   * Python (`.py`).
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_UNSUPPORTED` on a platform without a binary.
    */
   constructor(module: string | URL, options?: PoolOptions) {
     checkPlatform();
@@ -109,15 +114,18 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Calls a function of the module in a worker process, and resolves to what it returns.
-   *
-   * If its worker dies, it is not called again, because it may have had effects already.
-   * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`), `ERR_SHM_METHOD`,
-   * `ERR_SHM_MODULE`, `ERR_SHM_VALUE` for an argument or a result that cannot be sent, `ERR_SHM_CLOSED`, and what
-   * `attach` throws.
+   * Calls a function of the module in a worker process, and resolves to what it returns. If the worker dies,
+   * the call is not repeated, because it may have had effects.
+   * @throws What the function throws; `ERR_SHM_WORKER_DIED` (see `WorkerDiedError`); `ERR_SHM_METHOD` if the
+   * module exports no such function; `ERR_SHM_MODULE` if it cannot be loaded; `ERR_SHM_VALUE` if an argument or
+   * the result cannot be sent; `ERR_SHM_CLOSED` if the pool or a shared object is closed;
+   * `ERR_INVALID_ARG_TYPE`; as `attach` for shared objects.
    */
   run<R>(method: AnyName<Module>, ...args: unknown[]): Promise<R>;
-  /** The same, where it is known what the module exports. */
+  /**
+   * As above, for a pool that knows what the module exports.
+   * @throws As above.
+   */
   run<Name extends NameOf<Module, Call>>(
     method: Name,
     ...args: Arguments<Module, Name>
@@ -129,15 +137,19 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Calls a function of the module with each item, in as many workers as there are, and resolves to the results in the
-   * order of the items. Takes the items as the workers come to them. The first error ends it, with the place of its
-   * `item`; those at work finish the item that they are at.
+   * Calls a function of the module with each item, on all workers, and resolves to the results in the order of
+   * the items. Items are taken as workers become free. The first error ends the map and has the index of its
+   * `item`; workers finish the item that they are at.
    *
-   * A chunk whose worker dies is tried once more: its items may be seen twice.
-   * @throws As `run`, and the signal's reason.
+   * If a worker dies, its chunk is tried once more, so the function may see those items twice.
+   * @throws As `run`; what the iterator or `onProgress` throws; the signal's reason; `ERR_OUT_OF_RANGE` for an
+   * invalid `chunk`.
    */
   map<T, R>(method: AnyName<Module>, items: Iterable<T>, options?: MapOptions): Promise<R[]>;
-  /** The same, where it is known what the module exports. */
+  /**
+   * As above, for a pool that knows what the module exports.
+   * @throws As above.
+   */
   map<Name extends NameOf<Module, CallOfItem>>(
     method: Name,
     items: Iterable<Item<Module, Name>>,
@@ -155,12 +167,14 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Calls a function of the module with each part of two arrays, cut along their first dimension: `method(input, output,
-   * from)`, where `from` is the part's first index. Workers read and write in place; nothing is copied.
+   * Calls a function of the module with each part of two arrays, cut along their first dimension:
+   * `method(input, output, from)`, where `from` is the first index of the part. Workers read and write in
+   * place; nothing is copied.
    *
-   * `chunk` and `onProgress` count indexes of the first dimension. A part whose worker dies is done once more, so the
-   * function must not take its input from where it writes its output.
-   * @throws `ERR_OUT_OF_RANGE` where the arrays have no dimension or are not equally long; `ERR_SHM_CLOSED`; else as `map`.
+   * If a worker dies, its part is done once more, so the function must not read its input from where it writes
+   * its output.
+   * @throws `ERR_OUT_OF_RANGE` if an array has no dimension or the two have different lengths;
+   * `ERR_INVALID_ARG_TYPE`; `ERR_SHM_CLOSED`; otherwise as `map`.
    */
   async mapArray(
     method: AnyName<Module> | NameOf<Module, CallOfParts>,
@@ -191,21 +205,22 @@ export class Pool<Module = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Takes no more work, waits for what is running, and ends the workers. Idempotent.
+   * Takes no more calls, waits for the running ones, and ends the workers. A worker that has not ended after 5
+   * seconds is killed. Idempotent.
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
 
   /**
-   * Takes no more work, has all calls fail at once with `ERR_SHM_CLOSED`, and kills the workers, whatever they are at.
-   * Resolves when they are dead, and what nobody but them owned is unlinked. Idempotent; a pending `close()` resolves too.
+   * Takes no more calls, makes all calls fail with `ERR_SHM_CLOSED`, and kills the workers. Resolves when they
+   * are dead and what only they owned is unlinked. Idempotent; a pending `close()` resolves as well.
    */
   terminate(): Promise<void> {
     return (this.#terminating ??= this.#terminate());
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -60,16 +60,24 @@ export class Died {
   }
 }
 
-/** A pool's worker died, and what it was at is lost. */
+/** The error of a call whose worker process died. What it was working on is lost. */
 export interface WorkerDiedError extends ShmError {
+  /** The code of this error. */
   code: 'ERR_SHM_WORKER_DIED';
-  /** What it was at. */
+  /** The function that was called. */
   method: string;
-  /** Of a `map`: it was at one of the items `from` to `to - 1`. */
-  items?: { from: number; to: number };
+  /** Of a `map`: the worker was at one of the items `from` to `to - 1`. */
+  items?: {
+    /** Index of the first item. */
+    from: number;
+    /** Index after the last item. */
+    to: number;
+  };
+  /** The worker's process id; missing if it could not be started. */
   pid?: number;
-  /** Null where a signal ended it. */
+  /** The worker's exit code; null if a signal ended it or it could not be started. */
   exitCode: number | null;
+  /** The signal that ended the worker; null if it exited or could not be started. */
   signal: NodeJS.Signals | null;
 }
 

@@ -22,28 +22,28 @@ export interface ItemClass<D extends DType> extends TypedClass {
   new (length: number): DTypes[D];
 }
 
-/** How to make a ring of items of one size. */
+/** Options for creating a queue or a broadcast. The memory is always reserved. */
 export interface RingOptions<D extends DType> extends Omit<CreateOptions, 'reserve'> {
-  /** Number of slots, each of which holds one item. */
+  /** Number of slots, each of which holds one item: 1 to 2 ** 24, and 4 GB in all. */
   slots: number;
-  /** Dimensions of an item, whose product is its length. Default: one element. */
+  /** Length of each dimension of an item, in elements. Default: one element. Items are flat typed arrays. */
   shape?: readonly number[];
-  /** Type of the elements, by numpy's name. Default `float64`. */
+  /** Type of the elements, by numpy's name. Default `'float64'`. */
   dtype?: D;
   /**
-   * Permission bits, set exactly: the umask has no effect. Every process that takes part needs read and write permission.
-   * Default `0o600`.
+   * POSIX permission bits, set exactly: the umask has no effect. Every process that takes part needs read and
+   * write permission. Default `0o600`.
    */
   mode?: number;
 }
 
-/** How to attach to a ring of items. What you say of the items must agree with it. */
+/** Options for attaching to a queue or a broadcast. What you say about the items must agree with them. */
 export interface RingAttachOptions<D extends DType = DType> {
-  /** Type of the elements. */
+  /** Type of the elements, by numpy's name. Default: any. */
   dtype?: D;
-  /** Dimensions of an item. */
+  /** Length of each dimension of an item, in elements. Default: any. */
   shape?: number | readonly number[];
-  /** Allow one of another user. Default false. */
+  /** Allow a segment of another user. Default false. */
   foreign?: boolean;
 }
 
@@ -80,11 +80,11 @@ export function checkMatchesOptions<R extends AnyRing>(
   ring: R,
   kind: string,
   { slots, dtype, shape }: RingArguments,
-  [found, wanted]: readonly [found: string, wanted: string],
+  [found, expected]: readonly [found: string, expected: string],
 ): R {
   return checkMatches(ring, kind, itemExpectation(dtype, shape), [
     ring.slots !== slots && `it has ${ring.slots} slots, not ${slots}`,
-    found !== wanted && `it is ${found}, not ${wanted}`,
+    found !== expected && `it is ${found}, not ${expected}`,
   ]);
 }
 
@@ -93,14 +93,14 @@ export function ringAttachment(
   kind: string,
   target: string | Descriptor,
   options: RingAttachOptions | undefined,
-): { name: string; foreign: boolean; id: string | undefined; wanted: Expectation } {
+): { name: string; foreign: boolean; id: string | undefined; expected: Expectation } {
   const { name, id } = checkTarget(target, kind);
   const { dtype, shape, foreign } = checkOptions(options, ['dtype', 'shape', 'foreign']);
   return {
     name,
     foreign: checkBoolean('foreign', foreign, false),
     id,
-    wanted: itemExpectation(dtype, shape),
+    expected: itemExpectation(dtype, shape),
   };
 }
 
@@ -108,12 +108,12 @@ export function ringAttachment(
 export function checkMatches<R extends AnyRing>(
   ring: R,
   kind: string,
-  wanted: Pick<Expectation, 'shape' | 'type'>,
+  expected: Pick<Expectation, 'shape' | 'type'>,
   others: readonly (string | false)[] = [],
 ): R {
   try {
     const differences = [
-      ...differencesOf(ring.dtype, ring.shape, wanted),
+      ...differencesOf(ring.dtype, ring.shape, expected),
       ...others.filter((it) => it !== false),
     ];
     refuseMismatch(ring.name, kind, differences);

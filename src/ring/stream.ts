@@ -4,11 +4,11 @@ import { checkCount, checkOptions } from '../common/arguments.js';
 import { checkSignal } from '../sync/waits.js';
 import type { WaitOptions } from '../sync/waits.js';
 
-/** What `batches()` gives. */
+/** Options of `batches()`. */
 export interface BatchOptions {
-  /** Items in a batch at most. Default 256. */
+  /** Number of items in a batch at most. Default 256. */
   max?: number;
-  /** Ends the iteration with its reason. */
+  /** Ends the iteration with its reason. Default: none. */
   signal?: AbortSignal;
 }
 

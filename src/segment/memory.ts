@@ -22,27 +22,36 @@ import { begin, beginSync, run, runSync } from '../sync/txn.js';
 import type { Plain, Txn, TxnOptions, TxnSyncOptions, TxnTarget } from '../sync/txn.js';
 import { checkSignal } from '../sync/waits.js';
 
-/** How to create a segment. */
+/** Options for creating a segment. */
 export interface CreateOptions {
-  /** Default: a fresh random name. At most 255 bytes on Linux, without `/`. */
+  /** Name of the segment: 1 to 255 bytes, without `/` and NUL. Default: a random name. */
   name?: string;
-  /** Permission bits, set exactly: the umask has no say. Default `0o600`. */
+  /** POSIX permission bits, 0 to `0o777`, set exactly: the umask has no effect. Default `0o600`. */
   mode?: number;
-  /** Claim the memory now: a full `/dev/shm` is `ENOSPC` here and never SIGBUS later. Default true. */
+  /** Reserve the memory now: a full `/dev/shm` is `ENOSPC` here and never a SIGBUS later. Default true. */
   reserve?: boolean;
-  /** Fault every page in now, so that no later access pays for it. Default false. */
+  /** Map every page in now, so that the first access to a page causes no page fault. Default false. */
   populate?: boolean;
-  /** Unlinked when its last owner dies, however that comes: the creator, and whoever calls `adopt()`. Default true. */
+  /**
+   * Unlink the segment when its last owner dies, however it dies. The creator is an owner, and so is each
+   * process that calls `adopt()`. Default true.
+   */
   track?: boolean;
 }
 
-/** How to attach to a segment. */
+/** Options for attaching to a segment. */
 export interface AttachOptions {
-  /** Writes stay private to this handle; a page written to stops following the others. Default false. */
+  /**
+   * Keep writes private to this handle. A page that was written to no longer shows what other processes write.
+   * Default false, or true for the descriptor of a read-only handle.
+   */
   readOnly?: boolean;
   /** Allow a segment of another user. Default false. */
   foreign?: boolean;
-  /** Put memory behind holes that the creator left (CPython reserves nothing). Default true. */
+  /**
+   * Reserve memory that the creator did not (CPython reserves nothing). Has no effect with `readOnly`. Default
+   * true.
+   */
   reserve?: boolean;
 }
 
@@ -84,8 +93,8 @@ export let nativeOf: (memory: SharedMemory) => NativeHandle;
 export let memoryOver: (native: NativeHandle, facts: Facts) => SharedMemory;
 
 /**
- * A named segment of raw bytes, from byte 0 on: what Python's `multiprocessing.shared_memory.SharedMemory`
- * of the same name shows.
+ * A named segment of raw bytes, from byte 0 on: the same bytes that Python's
+ * `multiprocessing.shared_memory.SharedMemory` of this name shows.
  *
  * ```js
  * using shm = SharedMemory.create(4096, { name: 'frames' });
@@ -93,11 +102,13 @@ export let memoryOver: (native: NativeHandle, facts: Facts) => SharedMemory;
  * ```
  */
 export class SharedMemory implements SharedObject {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
-  /** Bytes that its creator asked for. */
+  /** Size in bytes, as its creator asked for. */
   readonly size: number;
-  /** Whether this handle made it. */
+  /** Whether this handle created the segment. */
   readonly created: boolean;
+  /** Whether writes stay private to this handle. */
   readonly readOnly: boolean;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -124,8 +135,11 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
-   * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   * Creates a segment of `size` zero bytes. It appears under its name complete, or not at all.
+   * @throws `EEXIST` if the name is taken; `ENOSPC`, `ENOMEM`, `EMFILE` or another system error;
+   * `ERR_SHM_NAME`; `ERR_SHM_BUSY` if other processes hold the ledgers' lock for 2 seconds;
+   * `ERR_SHM_PYTHON_TRACKER` (see `joinPythonTracker`); `ERR_OUT_OF_RANGE`; `ERR_INVALID_ARG_TYPE`. Nothing is
+   * left behind.
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
     const [name, mode, reserve, populate, track] = creation(options);
@@ -135,13 +149,16 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * As `create`, with the memory reserved off the event loop's thread, which pays from a few MB on. It never waits for
-   * another process: its twin is `create`, which takes as long and holds the event loop meanwhile.
-   * @throws As `create`, and the signal's reason when that aborts; the segment is not there then.
+   * As `create`, but reserves the memory on another thread, which is worth it from a few MB on. It never waits
+   * for another process; `create` takes as long and blocks the event loop.
+   * @throws As `create`, and the signal's reason if it aborts. Nothing is left behind.
    */
   static async createAsync(
     size: number,
-    options?: CreateOptions & { signal?: AbortSignal },
+    options?: CreateOptions & {
+      /** Cancels the creation, which then rejects with the signal's reason. Default: none. */
+      signal?: AbortSignal;
+    },
   ): Promise<SharedMemory> {
     const given = checkOptions(options, ASYNC_OPTIONS);
     const [name, mode, reserve, populate, track] = creation(given, ASYNC_OPTIONS);
@@ -167,21 +184,24 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Opens an existing segment, by its name or by the descriptor that another handle's `toJSON()` gave.
-   * @throws `ENOENT`, `EACCES`, `ENOSPC` (its holes cannot be reserved), `ERR_SHM_FOREIGN` (another user's),
-   * `ERR_SHM_EMPTY` (its creator never sized it), `ERR_SHM_UNLINKED` (the descriptor's segment is gone and
-   * its name belongs to another), `ERR_SHM_NOT_A_SEGMENT` (a folder, a fifo), `ELOOP` (a symbolic link),
-   * `ERR_SHM_NAME`.
+   * Opens an existing segment by its name or by the descriptor that another handle's `toJSON()` returned.
+   * @throws `ENOENT`; `EACCES`; `ENOSPC` or `ENOMEM` if its unreserved memory cannot be reserved; `EMFILE`;
+   * `ELOOP` for a symbolic link; `ERR_SHM_FOREIGN` for a segment of another user; `ERR_SHM_EMPTY` if its
+   * creator gave it no size within 0.1 seconds; `ERR_SHM_NOT_A_SEGMENT` for a directory or fifo;
+   * `ERR_SHM_UNLINKED` if the descriptor's segment is gone and its name belongs to another; `ERR_SHM_KIND` for
+   * a descriptor of another class; `ERR_SHM_NAME`; `ERR_INVALID_ARG_TYPE`; `ERR_INVALID_ARG_VALUE` for a
+   * descriptor with a malformed id.
    */
   static attach(target: string | Descriptor, options?: AttachOptions): SharedMemory {
     return attachKind('memory', target, options);
   }
 
   /**
-   * Opens the segment of this name, or makes it: whoever comes first creates, the others attach, and all of them own
-   * it. (One that nobody owns, made by Python or with `track: false`, they attach to.) `size` is the least it must
-   * have.
-   * @throws `ERR_SHM_SIZE` where the existing one is smaller; else as `create` and `attach`.
+   * Opens the segment of this name, or creates it. The first caller creates, the others attach, and all of them
+   * own it. A segment without owners (made by Python or with `track: false`) is attached to and not owned.
+   * `size` is the least number of bytes that it must have.
+   * @throws `ERR_SHM_SIZE` if the existing segment is smaller; otherwise as `create` (but not `EEXIST`) and
+   * `attach`.
    */
   static createOrAttach(name: string, size: number, options?: CreateOptions): SharedMemory {
     const [, mode, reserve, populate, track] = creation(checkNamed(name, options, CREATE_OPTIONS));
@@ -196,10 +216,11 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * The bytes, in place: what others write shows here at once. A buffer that you kept has length 0 after
-   * `close()`; asking for it again throws.
-   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_BUFFER_TOO_LARGE` beyond what this Node has buffers for (4 GiB in
-   * Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work then, too.
+   * The bytes in place: what other processes write shows here immediately. A buffer that you kept has length 0
+   * after `close()`.
+   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the buffer was transferred before the first use; `ENOMEM`
+   * if there is no address space left; `ERR_SHM_BUFFER_TOO_LARGE` if the segment exceeds the runtime's largest
+   * buffer (4 GiB in Node 20); `ERR_SHM_NO_EXTERNAL_BUFFERS` (Electron). `read()` and `write()` work even then.
    */
   get buf(): Buffer {
     this.#checkOpen();
@@ -210,7 +231,10 @@ export class SharedMemory implements SharedObject {
     return buf;
   }
 
-  /** The `ArrayBuffer` below `buf`, for typed arrays. Throws as `buf` does. */
+  /**
+   * The `ArrayBuffer` below `buf`, for typed arrays.
+   * @throws `ERR_SHM_DETACHED` if it was transferred; otherwise as `buf`.
+   */
   get buffer(): ArrayBuffer {
     const buffer = this.#buffer ?? this.#makeBuffer();
     if (buffer.byteLength === 0) throw detachedError(this.name); // no segment is empty
@@ -235,9 +259,11 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * The same bytes as a `SharedArrayBuffer`, to be posted to worker threads without a copy. It has a mapping
-   * of its own and a life of its own: `close()` leaves it alone, and the last thread to drop it frees it.
-   * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16, 26.1: post `toJSON()` there.
+   * The same bytes as a `SharedArrayBuffer`, which `postMessage` passes to worker threads without a copy. It
+   * has a mapping of its own: `close()` does not affect it, and its memory is freed when the last thread drops
+   * it.
+   * @throws `ERR_SHM_UNSUPPORTED` before Node 22.23.3, 24.16 and 26.1: post `toJSON()` there. `ERR_SHM_CLOSED`,
+   * `ENOMEM`, `ERR_SHM_BUFFER_TOO_LARGE`, `ERR_SHM_NO_EXTERNAL_BUFFERS`.
    */
   sharedBuffer(): SharedArrayBuffer {
     this.#checkOpen();
@@ -245,8 +271,10 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * A private copy of `length` bytes from `offset` (default: all). Works in every runtime.
-   * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_CLOSED`.
+   * A private copy of `length` bytes from byte `offset` on. Default: from byte 0, and to the end. Works in
+   * every runtime.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_CLOSED`, `ENOMEM`; `ERR_SHM_TRUNCATED` on a
+   * read-only handle if another process cut the segment short.
    */
   read(offset = 0, length?: number): Buffer {
     this.#checkOpen();
@@ -261,9 +289,9 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Copies all of `bytes` to `offset`. Works in every runtime.
-   * @throws `ERR_OUT_OF_RANGE` where they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`; nothing is
-   * written then.
+   * Copies all of `bytes` to byte `offset`, by default 0. Works in every runtime.
+   * @throws `ERR_OUT_OF_RANGE` if they do not fit, `ERR_SHM_READ_ONLY`, `ERR_SHM_CLOSED`,
+   * `ERR_INVALID_ARG_TYPE`, `ENOMEM`. Nothing is written then.
    */
   write(bytes: Uint8Array, offset = 0): void {
     this.#checkOpen();
@@ -287,20 +315,30 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Exclusive access to the bytes, or with `readOnly` beside others who only read; safe among any number of processes
-   * and threads, also when one dies in the middle: the next one is told (`ownerDied`). Dispose of what it resolves to,
-   * or pass a body, whose end ends the txn; one that throws leaves `ownerDied` to the next.
+   * Exclusive access to the bytes, or with `readOnly` access shared with other readers, among all processes and
+   * threads. Dispose of the txn to end it. If a holder dies, the next one gets the lock and is told
+   * (`ownerDied`).
    *
-   * The lock is a file beside the segment, `NAME.lk`, made by the first txn and removed with the segment.
+   * The lock is a file beside the segment, `NAME.lk`. The first txn creates it, and it is removed with the
+   * segment.
    *
    * ```js
    * await shm.txn((txn) => txn.bytes[0]++);
    * ```
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`, `ERR_SHM_READ_ONLY`, `ERR_SHM_UNLINKED` (the first
-   * txn of a handle whose segment has no name any more), `ERR_SHM_FOREIGN` (another user's, who has made no txn yet),
-   * `EACCES`, `ENOSPC`.
+   * @throws `ERR_SHM_TIMEOUT`; the signal's reason; `ERR_SHM_CLOSED`; `ERR_SHM_READ_ONLY` on a read-only handle
+   * without `readOnly`; `ERR_SHM_UNLINKED` if the segment was unlinked before this handle's first txn;
+   * `ERR_SHM_FOREIGN` if it belongs to another user, who has made no txn yet; `ERR_SHM_NOT_A_LOCK` if `NAME.lk`
+   * is something else; `ERR_SHM_VERSION` if a newer shmkit made it; `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` (4095
+   * threads have the lock open); `ERR_SHM_BUSY`; `EACCES`, `ENOSPC` or another system error;
+   * `ERR_OUT_OF_RANGE`; `ERR_INVALID_ARG_TYPE`.
    */
   txn(options?: TxnOptions): Promise<Txn>;
+  /**
+   * Runs `body` in a txn, which ends with the body, and resolves to its result. If the body throws, the next
+   * holder's `ownerDied` is true.
+   * @throws What the body throws; `ERR_SHM_LOCK_LOST` if another process took this one for dead or overwrote
+   * the lock; otherwise as above.
+   */
   txn<T>(body: (txn: Txn) => T | Promise<T>, options?: TxnOptions): Promise<T>;
   async txn<T>(first?: TxnOptions | ((txn: Txn) => T | Promise<T>), options?: TxnOptions): Promise<T | Txn> {
     if (typeof first !== 'function') return begin(this.#txns(), onlyOptions(first, options));
@@ -308,10 +346,15 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * As `txn`, and blocks the thread. A body must not be asynchronous.
-   * @throws As `txn`; `ERR_SHM_DEADLOCK` where this thread is in a txn of the segment already.
+   * As `txn`, but blocks the thread.
+   * @throws `ERR_SHM_DEADLOCK` if this thread is already in a txn of the segment; otherwise as `txn`.
    */
   txnSync(options?: TxnSyncOptions): Txn;
+  /**
+   * Runs `body` in a txn, as `txn` does, but blocks the thread. The body must be synchronous.
+   * @throws `ERR_INVALID_RETURN_VALUE` if the body returns a promise; `ERR_SHM_DEADLOCK` if this thread is
+   * already in a txn of the segment; otherwise as `txn`.
+   */
   txnSync<T>(body: (txn: Txn) => Plain<T>, options?: TxnSyncOptions): T;
   txnSync<T>(first?: TxnSyncOptions | ((txn: Txn) => Plain<T>), options?: TxnSyncOptions): T | Txn {
     if (typeof first !== 'function') return beginSync(this.#txns(), onlyOptions(first, options));
@@ -350,9 +393,11 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Makes this process an owner, as its creator is: the segment is unlinked when the last of them is dead.
-   * Attaching alone never does. Idempotent.
-   * @throws `ERR_SHM_UNLINKED` where it has no name any more, `EPERM` (another user's), `ERR_SHM_CLOSED`.
+   * Makes this process an owner, as the creator is. The segment is unlinked when its last owner dies. Attaching
+   * alone does not make an owner. Idempotent.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_UNLINKED` if the segment has no name any more, `EPERM` if it belongs to
+   * another user; `ERR_SHM_BUSY` if other processes hold the ledgers' lock for 2 seconds;
+   * `ERR_SHM_UNSAFE_LEDGERS` if other users can write to the ledgers; `ERR_SHM_PYTHON_TRACKER`.
    */
   adopt(): void {
     this.#checkOpen();
@@ -360,8 +405,8 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Detaches `buf` and every view of it, and gives the memory back. A txn that goes on through this handle ends, as if
-   * it had thrown. Idempotent.
+   * Closes this handle: detaches `buf` and every view of it, and releases the memory. A txn that is still open
+   * through this handle ends as if it had thrown. Idempotent.
    */
   close(): void {
     if (this.#closed) return;
@@ -375,19 +420,24 @@ export class SharedMemory implements SharedObject {
   }
 
   /**
-   * Removes the name. Whoever is attached keeps the memory until it closes. Works after `close()`.
-   * @throws `ENOENT` where the segment was unlinked already, also when its name belongs to a new one.
+   * Removes the name. Attached handles keep the memory until they are closed. Works after `close()`.
+   * @throws `ENOENT` if the segment was already unlinked, even if its name belongs to a new segment; `EPERM` or
+   * `EACCES` if it belongs to another user; `ERR_SHM_BUSY` if other processes hold the ledgers' lock for 2
+   * seconds.
    */
   unlink(): void {
     binding.unlinkSegment(this.#native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /**
+   * Returns the descriptor that `attach()` takes in another process or thread. `JSON.stringify` and
+   * `process.send` call it.
+   */
   toJSON(): Descriptor {
     return describe('memory', this);
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -2,9 +2,12 @@ import { checkOptions, checkSize } from '../common/arguments.js';
 import { outOfRange, shmError, wrongType } from '../common/errors.js';
 import { SharedMemory } from './memory.js';
 
-/** How much a pool keeps. */
+/** Options for a segment pool. */
 export interface SegmentPoolOptions {
-  /** Bytes of segments that nobody has at the moment; beyond that the one that was longest unused goes. Default 256 MB. */
+  /**
+   * Bytes of idle segments to keep. If there are more, the one that was idle longest is unlinked. Default 256
+   * MB (2 ** 28).
+   */
   maxBytes?: number;
 }
 
@@ -12,13 +15,13 @@ const MAX_BYTES = 256 << 20;
 const PAGE = 4096;
 
 /**
- * Segments that are used again: the first touch of fresh memory costs many times what the work on it does.
+ * Segments that are reused: the first access to fresh memory costs many times what the work on it does.
  *
  * ```js
  * using pool = new SegmentPool();
- * const frame = pool.acquire(6_000_000); // at least so long, and with whatever was in it before
+ * const frame = pool.acquire(6_000_000); // at least this long, with whatever was in it before
  * send(frame.toJSON());
- * // … and when nobody uses it any more
+ * // … and when it is no longer in use
  * pool.release(frame);
  * ```
  */
@@ -37,14 +40,15 @@ export class SegmentPool implements Disposable {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes of the segments that nobody has at the moment. */
+  /** Bytes of all idle segments: those that were released and not acquired again. */
   get idleBytes(): number {
     return this.#bytes;
   }
 
   /**
-   * A segment of `size` bytes at least, which this process owns: one that was released, with whatever is in it, or a fresh one.
-   * @throws As `SharedMemory.create`; `ERR_SHM_CLOSED` once the pool is closed.
+   * Returns a segment of at least `size` bytes, which this process owns: a released one with its old contents,
+   * or a fresh one.
+   * @throws `ERR_SHM_CLOSED` if the pool is closed; otherwise as `SharedMemory.create`.
    */
   acquire(size: number): SharedMemory {
     const room = roomFor(checkSize(size));
@@ -73,8 +77,8 @@ export class SegmentPool implements Disposable {
   }
 
   /**
-   * Takes a segment back. Whoever still has it open shares it with whoever acquires it next.
-   * @throws `ERR_SHM_NOT_LENT` for one that was not acquired here, or was released already.
+   * Takes a segment back. A process that still has it open shares it with the next one that acquires it.
+   * @throws `ERR_SHM_NOT_LENT` if it was not acquired here or was released already.
    */
   release(segment: SharedMemory): void {
     if (!this.#lent.delete(segment)) {
@@ -91,7 +95,7 @@ export class SegmentPool implements Disposable {
     }
   }
 
-  /** Unlinks the idle segments; the others are unlinked when they are released. Idempotent. */
+  /** Unlinks the idle segments. Acquired ones are unlinked when they are released. Idempotent. */
   close(): void {
     this.#closed = true;
     for (const segment of this.#idle) {
@@ -100,7 +104,7 @@ export class SegmentPool implements Disposable {
     }
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -26,8 +26,8 @@ import type { SyncWaitOptions, WaitOptions } from './waits.js';
 const { word: WORD, set: SET, waiters: WAITERS, generation: GENERATION } = binding.lockConstants();
 
 /**
- * Something that has happened or not, for any number of processes and threads to wait for: Python's
- * `multiprocessing.Event`, by its name.
+ * A flag that any number of processes and threads can set, clear and wait for: Python's
+ * `multiprocessing.Event`, by name.
  *
  * ```js
  * using ready = SharedEvent.createOrAttach('ready');
@@ -35,6 +35,7 @@ const { word: WORD, set: SET, waiters: WAITERS, generation: GENERATION } = bindi
  * ```
  */
 export class SharedEvent implements SharedObject {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -58,9 +59,9 @@ export class SharedEvent implements SharedObject {
   }
 
   /**
-   * Opens the event of this name, or makes one that is not set; all who call this own it.
-   * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
-   * `ENOSPC`.
+   * Opens the event of this name, or creates one that is not set. All callers own it.
+   * @throws `ERR_SHM_NOT_A_LOCK` if the name belongs to something else; otherwise as `SharedMemory.create` (but
+   * not `EEXIST`) and `attach`.
    */
   static createOrAttach(name: string, options?: LockOptions): SharedEvent {
     const [mode, track] = lockCreation(options);
@@ -71,7 +72,8 @@ export class SharedEvent implements SharedObject {
 
   /**
    * Opens an existing event, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `EACCES`.
+   * @throws `ERR_SHM_NOT_A_LOCK` if the segment is something else; `ERR_SHM_VERSION` if a newer shmkit made it;
+   * `ERR_SHM_CORRUPT`; otherwise as `SharedMemory.attach` and `SharedMemory.buffer`.
    */
   static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent {
     return new SharedEvent(binding.attachEvent(...lockAttachment('event', target, options)));
@@ -82,12 +84,18 @@ export class SharedEvent implements SharedObject {
     return this.#closed;
   }
 
-  /** Whether it has been set, and not cleared since. */
+  /**
+   * Whether the event is set.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get isSet(): boolean {
     return (this.#load() & SET) !== 0;
   }
 
-  /** Sets it: whoever waits goes on, and whoever comes does not wait. */
+  /**
+   * Sets the event: all waits end, and later ones return immediately.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   set(): void {
     let seen = this.#load();
     while ((seen & SET) === 0) {
@@ -100,7 +108,10 @@ export class SharedEvent implements SharedObject {
     }
   }
 
-  /** Clears it. Whoever waited when it was set still goes on. */
+  /**
+   * Clears the event. Waits that were pending when it was set still end.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   clear(): void {
     let seen = this.#load();
     while ((seen & SET) !== 0) {
@@ -111,8 +122,9 @@ export class SharedEvent implements SharedObject {
   }
 
   /**
-   * Until it is set.
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`.
+   * Resolves when the event is set.
+   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`; `ERR_OUT_OF_RANGE` or
+   * `ERR_INVALID_ARG_TYPE` for an invalid option.
    */
   async wait(options?: WaitOptions): Promise<void> {
     const seen = this.#load();
@@ -141,8 +153,9 @@ export class SharedEvent implements SharedObject {
   }
 
   /**
-   * Blocks the thread until it is set.
-   * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+   * Blocks the thread until the event is set.
+   * @throws `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`; `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid
+   * option.
    */
   waitSync(options?: SyncWaitOptions): void {
     const seen = this.#load();
@@ -159,13 +172,16 @@ export class SharedEvent implements SharedObject {
     if (block(timeout, slice) === undefined) throw timeoutError(this.name, timeout);
   }
 
-  /** Makes this process an owner. */
+  /**
+   * Makes this process an owner: the event is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.#load();
     binding.adoptLock(this.#native);
   }
 
-  /** Lets go of it in this handle; who waits through it does not any more. Idempotent. */
+  /** Closes this handle. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -181,17 +197,20 @@ export class SharedEvent implements SharedObject {
     binding.closeLock(this.#native, this.#buffer);
   }
 
-  /** Removes the name. Whoever is attached goes on with it. */
+  /**
+   * Removes the name. Attached handles go on using the event.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     binding.unlinkLock(this.#native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     return { kind: 'event', name: this.name, id: this.#id };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

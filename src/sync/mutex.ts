@@ -11,15 +11,21 @@ import type { Descriptor, SharedObject } from '../common/shared-object.js';
 import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, waitOptions } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
 
-/** How to make a lock or an event. */
+/** Options for creating a mutex or an event. */
 export interface LockOptions {
-  /** Permission bits, set exactly. Who may lock must be allowed to read and to write. Default `0o600`. */
+  /**
+   * POSIX permission bits, 0 to `0o777`, set exactly: the umask has no effect. A process needs read and write
+   * permission to take part. Default `0o600`.
+   */
   mode?: number;
-  /** Unlinked when its last owner dies: each process that called createOrAttach() or adopt(). Default true. */
+  /**
+   * Unlink it when its last owner dies. Owners are the processes that called `createOrAttach()` or `adopt()`.
+   * Default true.
+   */
   track?: boolean;
 }
 
-/** How to attach to a lock or an event. */
+/** Options for attaching to a mutex or an event. */
 export interface LockAttachOptions {
   /** Allow one of another user. Default false. */
   foreign?: boolean;
@@ -42,9 +48,12 @@ export function lockAttachment(
   return [name, checkBoolean('foreign', foreign, false), id];
 }
 
-/** One acquisition of a mutex. */
+/** One acquisition of a mutex. Disposing of it unlocks the mutex. */
 export class Guard implements Disposable {
-  /** A holder died, or failed, with the lock: check what it guards. */
+  /**
+   * Whether a holder died or failed with the lock, and no later holder has unlocked it since: check what it
+   * guards.
+   */
   readonly ownerDied: boolean = false;
   /** @internal */
   readonly owner: Owner;
@@ -67,15 +76,19 @@ export class Guard implements Disposable {
   }
 
   /**
-   * Lets go of the lock, and says that what it guards is in order. Idempotent; never frees somebody else's.
-   * @throws `ERR_SHM_LOCK_LOST` where another process took this one for dead, or overwrote the lock.
+   * Unlocks the mutex and confirms that what it guards is consistent. Idempotent; it never frees another
+   * holder's lock.
+   * @throws `ERR_SHM_LOCK_LOST` if another process took this one for dead, or overwrote the lock.
    */
   unlock(): void {
     this.left = 'consistent';
     this.#lock.unlock(this, 'consistent');
   }
 
-  /** `unlock()` */
+  /**
+   * Calls `unlock()`.
+   * @throws As `unlock`.
+   */
   [Symbol.dispose](): void {
     this.unlock();
   }
@@ -86,8 +99,8 @@ export class Guard implements Disposable {
 }
 
 /**
- * A lock that any number of processes and threads share by its name, and that outlives whoever dies with it: the next
- * one gets it and is told (`ownerDied`).
+ * A lock that any number of processes and threads share by its name. If a holder dies, the next one gets the
+ * lock and is told (`ownerDied`).
  *
  * ```js
  * using mutex = SharedMutex.createOrAttach('ledger');
@@ -98,6 +111,7 @@ export class Guard implements Disposable {
  * ```
  */
 export class SharedMutex implements SharedObject {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -113,9 +127,9 @@ export class SharedMutex implements SharedObject {
   }
 
   /**
-   * Opens the mutex of this name, or makes it; all who call this own it.
-   * @throws `ERR_SHM_NOT_A_LOCK` (the name belongs to something else), `ERR_SHM_NAME`, `ERR_SHM_FOREIGN`, `EACCES`,
-   * `ENOSPC`.
+   * Opens the mutex of this name, or creates it. All callers own it.
+   * @throws `ERR_SHM_NOT_A_LOCK` if the name belongs to something else; otherwise as `SharedMemory.create` (but
+   * not `EEXIST`) and `attach`.
    */
   static createOrAttach(name: string, options?: LockOptions): SharedMutex {
     const [mode, track] = lockCreation(options);
@@ -126,8 +140,9 @@ export class SharedMutex implements SharedObject {
 
   /**
    * Opens an existing mutex, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_TOO_MANY` (4095 threads have
-   * it open), `EACCES`.
+   * @throws `ERR_SHM_NOT_A_LOCK` if the segment is something else; `ERR_SHM_VERSION` if a newer shmkit made it;
+   * `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` (4095 threads have it open); otherwise as `SharedMemory.attach` and
+   * `SharedMemory.buffer`.
    */
   static attach(target: string | Descriptor, options?: LockAttachOptions): SharedMutex {
     return new SharedMutex(Lock.of(binding.attachMutex(...lockAttachment('mutex', target, options))));
@@ -139,8 +154,10 @@ export class SharedMutex implements SharedObject {
   }
 
   /**
-   * The lock, when it is to be had; first come, first served among the callers of this thread.
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`. A wait that ends so leaves no trace.
+   * Resolves to the lock when it is available. Callers of one thread are served first come, first served. A
+   * wait that fails leaves no trace.
+   * @throws `ERR_SHM_TIMEOUT`, the signal's reason, `ERR_SHM_CLOSED`; `ERR_OUT_OF_RANGE` or
+   * `ERR_INVALID_ARG_TYPE` for an invalid option.
    */
   async lock(options?: WaitOptions): Promise<Guard> {
     this.#checkOpen();
@@ -153,7 +170,8 @@ export class SharedMutex implements SharedObject {
 
   /**
    * Blocks the thread until it has the lock.
-   * @throws `ERR_SHM_DEADLOCK` where this thread has it already, `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`.
+   * @throws `ERR_SHM_DEADLOCK` if this thread has the lock already; `ERR_SHM_TIMEOUT`, `ERR_SHM_CLOSED`;
+   * `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option.
    */
   lockSync(options?: SyncWaitOptions): Guard {
     if (this.#closed) throw closedError(this.name);
@@ -164,7 +182,7 @@ export class SharedMutex implements SharedObject {
   }
 
   /**
-   * The lock if nobody has it, this thread included; else undefined.
+   * Returns the lock if it is available immediately; undefined if it is held, by this thread or any other.
    * @throws `ERR_SHM_CLOSED`.
    */
   tryLock(): Guard | undefined {
@@ -174,30 +192,39 @@ export class SharedMutex implements SharedObject {
     return ownerDied === undefined ? undefined : guard.had(ownerDied);
   }
 
-  /** Makes this process an owner. */
+  /**
+   * Makes this process an owner: the mutex is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.#checkOpen();
     binding.adoptLock(this.#lock.native);
   }
 
-  /** Lets go of the lock if it was taken through this handle, as if its holder had died. Idempotent. */
+  /**
+   * Closes this handle. A lock that was taken through it is released as if its holder had died, and waits
+   * through it fail with `ERR_SHM_CLOSED`. Idempotent.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#lock.close(this.#owner);
   }
 
-  /** Removes the name. Whoever is attached goes on with it. */
+  /**
+   * Removes the name. Attached handles go on using the mutex.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     binding.unlinkLock(this.#lock.native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     return { kind: 'mutex', name: this.name, id: this.#lock.id };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

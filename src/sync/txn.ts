@@ -7,35 +7,56 @@ import type { Hold, Left, Lock, Owner } from './lock.js';
 import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, WAIT_OPTIONS, checkSignal } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
 
-/** A synchronous body's result. */
+/** The result of a synchronous body: any type but a promise. */
 export type Plain<T> = T extends PromiseLike<unknown> ? never : T;
-/** How to wait for a txn, and what it is for. */
+/** Options of a txn that does not block the thread. */
 export type TxnOptions = WaitOptions & {
-  /** Beside others who only read. Default false. */
+  /** Only read, beside other readers. Default false. */
   readOnly?: boolean | undefined;
 };
-/** The same for a txn that blocks the thread. */
+/** Options of a txn that blocks the thread. */
 export type TxnSyncOptions = SyncWaitOptions & {
-  /** Beside others who only read. Default false. */
+  /** Only read, beside other readers. Default false. */
   readOnly?: boolean | undefined;
 };
 
-/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes, until it is disposed. */
+/** Exclusive (or, with `readOnly`, shared) access to a segment's bytes. Disposing of it ends it. */
 export interface Txn extends Disposable {
+  /** Whether this txn only reads. */
   readonly readOnly: boolean;
-  /** A holder died, or threw, inside its txn, and none has ended well since: check the data. */
+  /** Whether a holder died or threw inside its txn, and no later txn has ended well since: check the data. */
   readonly ownerDied: boolean;
-  /** The bytes in place, for `bytes[i] = x`. With `readOnly` a view whose writes reach nobody. */
+  /**
+   * The bytes in place, for `bytes[i] = x`. With `readOnly` a view: writes to it reach no other process.
+   * @throws `ERR_SHM_TXN_ENDED`; otherwise as `SharedMemory.buf`.
+   */
   readonly bytes: Buffer;
-  /** The byte at `index`; a negative one counts from the end. */
+  /**
+   * Returns the byte at `index`; a negative index counts from the end.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_TXN_ENDED`; otherwise as `SharedMemory.buf`.
+   */
   get(index: number): number;
-  /** Sets the byte at `index`, to 0 to 255. */
+  /**
+   * Sets the byte at `index` to a number from 0 to 255; a negative index counts from the end.
+   * @throws `ERR_OUT_OF_RANGE`, `ERR_SHM_READ_ONLY`, `ERR_SHM_TXN_ENDED`; otherwise as `SharedMemory.buf`.
+   */
   set(index: number, byte: number): void;
-  /** A copy of the bytes from `start` to before `end`, as `Array.prototype.slice` counts. */
+  /**
+   * Returns a copy of the bytes from `start` (default 0) to before `end` (default: the end), as
+   * `Array.prototype.slice`.
+   * @throws `ERR_SHM_TXN_ENDED`; otherwise as `SharedMemory.buf`.
+   */
   slice(start?: number, end?: number): Buffer;
-  /** Copies all of `bytes` to `offset`. */
+  /**
+   * Copies all of `bytes` to byte `offset`, by default 0.
+   * @throws `ERR_OUT_OF_RANGE` if they do not fit, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_READ_ONLY`,
+   * `ERR_SHM_TXN_ENDED`; otherwise as `SharedMemory.buf`.
+   */
   write(bytes: Uint8Array, offset?: number): void;
-  /** Ends it, all being well, as disposing of it does. Idempotent. */
+  /**
+   * Ends the txn and confirms that the data is consistent, as disposing of it does. Idempotent.
+   * @throws `ERR_SHM_LOCK_LOST` if another process took this one for dead, or overwrote the lock.
+   */
   end(): void;
 }
 

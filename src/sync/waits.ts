@@ -6,20 +6,22 @@ import * as binding from '#binding';
 import { checkOptions } from '../common/arguments.js';
 import { outOfRange, shmError, wrongType } from '../common/errors.js';
 
-/** How long to wait, and what calls it off. */
+/** Options of a wait that does not block the thread. */
 export interface WaitOptions {
-  /** Milliseconds; 0 does not wait at all. Default: without an end. */
+  /** Milliseconds to wait before `ERR_SHM_TIMEOUT`; 0 does not wait. Default: no limit. */
   timeout?: number | undefined;
-  /** Rejects the wait with its reason. */
+  /** Ends the wait, which rejects with the signal's reason. Default: none. */
   signal?: AbortSignal | undefined;
 }
 
-/** How long to block the thread. */
+/** Options of a wait that blocks the thread. */
 export interface SyncWaitOptions {
-  /** Milliseconds; 0 does not wait at all. Default: without an end. */
+  /** Milliseconds to wait before `ERR_SHM_TIMEOUT`; 0 does not wait. Default: no limit. */
   timeout?: number | undefined;
-  /** So many looks before the thread goes to sleep: a look takes some nanoseconds, a sleep and a wake-up some 50 µs.
-   * Default 2000, and 0 where there is one CPU. */
+  /**
+   * Number of spins before the thread sleeps. A spin takes some nanoseconds, a sleep and a wake-up some 50 µs.
+   * Default 2000, or 0 if there is only one CPU.
+   */
   spin?: number | undefined;
 }
 

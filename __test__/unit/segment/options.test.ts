@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 
 import test from 'ava';
-import { SegmentPool, SharedDict, SharedMemory } from 'shmkit';
+import { attach, SegmentPool, SharedDict, SharedMemory, SharedMutex, SharedQueue } from 'shmkit';
 
 import { freshName, segmentPath } from '../../fixtures/segments.js';
 
@@ -89,6 +89,24 @@ test('an option object without a prototype is as good', (t) => {
   using shm = SharedMemory.create(16, options);
   t.is(statSync(segmentPath(shm.name)).mode & 0o777, 0o640);
   shm.unlink();
+});
+
+test('attach() of a descriptor refuses an option that its kind does not have', (t) => {
+  using queue = SharedQueue.create({ name: freshName(t), slots: 2 });
+  using mutex = SharedMutex.createOrAttach(freshName(t));
+  using dict = SharedDict.create({ name: freshName(t) });
+  for (const [object, option] of [
+    [queue, 'readOnly'],
+    [mutex, 'readOnly'],
+    [dict, 'reserve'],
+  ] as const) {
+    t.throws(() => attach(object.toJSON(), { [option]: true }), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: new RegExp(option),
+    });
+  }
+  using reader = attach(dict.toJSON(), { readOnly: true }) as SharedDict;
+  t.throws(() => reader.set('a', 1), { code: 'ERR_SHM_READ_ONLY' });
 });
 
 test('attach() of a dict refuses the option reserve, which it never had a use for', (t) => {

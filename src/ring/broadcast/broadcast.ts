@@ -27,28 +27,32 @@ import type { Descriptor, SharedObject } from '../../common/shared-object.js';
 import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
-/** How to make a broadcast. */
+/** Options for creating a broadcast. */
 export interface BroadcastOptions<D extends DType> extends RingOptions<D> {
   /**
-   * What becomes of a reader that is slower than the writer: the writer waits for it (`block`), or goes on, and the reader
-   * loses what was overwritten (`drop`). Default `block`.
+   * What happens if a reader is slower than the writer: the writer waits for it (`'block'`), or the reader
+   * loses the items that are overwritten (`'drop'`). Default `'block'`.
    */
   onSlow?: 'block' | 'drop';
 }
 
-/** How to attach to a broadcast. What you say of its items must agree with it. */
+/** Options for attaching to a broadcast. What you say about its items must agree with them. */
 export type BroadcastAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
-/** Where to begin to read. */
+/** Options of `subscribe()`. */
 export interface SubscribeOptions {
-  /** At the next item that is published, or at the oldest one that is still there. Default `latest`. */
+  /**
+   * Where to start reading: at the next item that is published, or at the oldest one that is still there.
+   * Default `'latest'`.
+   */
   from?: 'latest' | 'oldest';
 }
 
 const OPTIONS = [...RING_OPTIONS, 'onSlow'];
 
 /**
- * Items of one size from one writer to many readers, each at its own place, between processes and threads.
+ * Items of one size from one writer to many readers, between processes and threads. Each reader gets every
+ * item.
  *
  * ```js
  * using prices = SharedBroadcast.create({ name: 'prices', slots: 1000, shape: [4] });
@@ -59,14 +63,15 @@ const OPTIONS = [...RING_OPTIONS, 'onSlow'];
  * ```
  */
 export class SharedBroadcast<D extends DType = DType> implements SharedObject {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
   /** Number of slots, each of which holds one item. */
   readonly slots: number;
-  /** Type of the elements. */
+  /** Type of the elements, by numpy's name. */
   readonly dtype: D;
-  /** Dimensions of an item. */
+  /** Length of each dimension of an item, in elements; empty if none was given. */
   readonly shape: readonly number[];
-  /** What becomes of a reader that is slower than the writer. */
+  /** What happens if a reader is slower than the writer, as in `create`. */
   readonly onSlow: 'block' | 'drop';
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
@@ -97,8 +102,9 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Makes one of which nothing was published.
-   * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   * Creates a broadcast with no items.
+   * @throws `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option; otherwise as
+   * `SharedMemory.create` and `SharedMemory.buffer`. Nothing is left behind.
    */
   static create<D extends DType = 'float64'>(options: BroadcastOptions<D>): SharedBroadcast<D> {
     if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
@@ -106,8 +112,10 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Opens the broadcast of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
-   * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+   * Opens the broadcast of this name, or creates it. The first caller creates, the others attach, and all of
+   * them own it.
+   * @throws `ERR_SHM_MISMATCH` if the existing broadcast is not as the options say; otherwise as `create` (but
+   * not `EEXIST`) and `attach`.
    */
   static createOrAttach<D extends DType = 'float64'>(
     name: string,
@@ -140,19 +148,20 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
 
   /**
    * Opens an existing broadcast, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_MISMATCH` (its items are not what the options say),
-   * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
-   * open), `EACCES`.
+   * @throws `ERR_SHM_NOT_A_BROADCAST` if the segment is something else; `ERR_SHM_MISMATCH` if its items are not
+   * what the options say; `ERR_SHM_VERSION` if a newer shmkit made it; `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY`
+   * (255 threads have it open); `ERR_OUT_OF_RANGE`; otherwise as `SharedMemory.attach` and
+   * `SharedMemory.buffer`.
    */
   static attach<D extends DType = DType>(
     target: string | Descriptor,
     options?: BroadcastAttachOptions<D>,
   ): SharedBroadcast<D> {
-    const { name, foreign, id, wanted } = ringAttachment('broadcast', target, options);
+    const { name, foreign, id, expected } = ringAttachment('broadcast', target, options);
     return checkMatches(
       new SharedBroadcast<D>(binding.attachBroadcast(name, foreign, id)),
       'broadcast',
-      wanted,
+      expected,
     );
   }
 
@@ -161,17 +170,26 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     return this.#closed;
   }
 
-  /** Whether `end()` was called, by anybody. */
+  /**
+   * Whether `end()` was called, in any process.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get ended(): boolean {
     return this.#memory.ended;
   }
 
-  /** How many items were published, by all who were the writer. */
+  /**
+   * Number of items that were published, by all writers.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get published(): number {
     return this.#memory.published;
   }
 
-  /** How many read it, in all processes. One that died counts until the writer has come across it. */
+  /**
+   * Number of subscriptions in all processes. One whose process died counts until the writer notices.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   get subscribers(): number {
     return this.#memory.readers;
   }
@@ -179,9 +197,11 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   // ---- the writer
 
   /**
-   * Publishes a copy of the item; false where the slowest reader has not read what it would overwrite.
-   * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ERR_SHM_TOO_MANY` (there is another writer),
-   * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   * Publishes a copy of the item; returns false if the slowest reader has not read what it would overwrite. The
+   * first thread that publishes is the writer.
+   * @throws `ERR_SHM_ENDED` after `end()`; `ERR_INVALID_ARG_TYPE` for an item that is not a typed array of the
+   * broadcast's type; `ERR_OUT_OF_RANGE` for an item of another length; `ERR_SHM_TOO_MANY` if there is another
+   * writer; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
    */
   tryPublish(item: DTypes[D]): boolean {
     const memory = this.#memory;
@@ -194,8 +214,8 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Publishes a copy of the item as it is now, when there is room.
-   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPublish`.
+   * Publishes a copy of the item, made at the call, as soon as there is room.
+   * @throws `ERR_SHM_TIMEOUT`; the signal's reason; otherwise as `tryPublish`.
    */
   async publish(item: DTypes[D], options?: WaitOptions): Promise<void> {
     const { timeout, signal } = waitOptions(options);
@@ -207,8 +227,8 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Blocks the thread until the item is published.
-   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPublish`.
+   * Publishes a copy of the item. Blocks the thread until there is room.
+   * @throws `ERR_SHM_TIMEOUT`; otherwise as `tryPublish`.
    */
   publishSync(item: DTypes[D], options?: SyncWaitOptions): void {
     if (this.tryPublish(item)) return;
@@ -221,7 +241,11 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     );
   }
 
-  /** Nothing is published any more: the writer is told, readers read what there is, and then are. */
+  /**
+   * Ends the broadcast: later publishing fails with `ERR_SHM_ENDED`. Readers read the items that are left and
+   * then get undefined. Idempotent.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   */
   end(): void {
     this.#memory.checkOpen();
     binding.broadcastEnd(this.#native);
@@ -230,9 +254,10 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   // ---- readers
 
   /**
-   * Begins to read. Every item that is published from now on is for this reader, and with `oldest` those as well that
-   * are there. A writer that waits for readers waits for this one, until it is closed.
-   * @throws `ERR_SHM_TOO_MANY` (255 read it), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   * Starts reading: every item that is published from now on is for this reader, and with `from: 'oldest'` also
+   * those that are still there. A writer that blocks waits for this reader until it is closed.
+   * @throws `ERR_SHM_TOO_MANY` (255 subscriptions), `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`,
+   * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   subscribe(options?: SubscribeOptions): Subscription<D> {
     const { from } = checkOptions(options, ['from']);
@@ -244,13 +269,16 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     return reader;
   }
 
-  /** Makes this process an owner. */
+  /**
+   * Makes this process an owner: the broadcast is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.#memory.checkOpen();
     binding.adoptBroadcast(this.#native);
   }
 
-  /** Lets go of it in this handle: its subscriptions are closed, and who waits through it does not any more. Idempotent. */
+  /** Closes this handle and its subscriptions. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -259,17 +287,20 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     this.#memory.close();
   }
 
-  /** Removes the name. Whoever is attached goes on with it. */
+  /**
+   * Removes the name. Attached handles go on using the broadcast.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     binding.unlinkBroadcast(this.#native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     return { kind: 'broadcast', name: this.name, id: this.#id };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

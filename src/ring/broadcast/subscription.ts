@@ -21,36 +21,57 @@ const THERE = 0;
 /** Who is lapped so often in one attempt leaves it at that for now. */
 const TRIES = 64;
 
-/** A reader's own place in a broadcast. */
+/** A reader of a broadcast, with its own position. Disposing of it closes it. */
 export interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>, Disposable {
-  /** Where the writer does not wait: how many items were overwritten before this one came to them. */
+  /** Number of items that were overwritten before this reader got to them. Always 0 if the writer blocks. */
   readonly lost: number;
-  /** How many items there are that this one has not read. */
+  /**
+   * Number of items that this reader has not read yet.
+   * @throws `ERR_SHM_CLOSED`.
+   */
   readonly length: number;
-  /** Whether `close()` was called, of this or of its broadcast. */
+  /** Whether `close()` was called, here or on its broadcast. */
   readonly closed: boolean;
   /**
-   * A fresh copy of the next item; undefined where there is none now.
-   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_LOST` (it was taken for dead), `ERR_SHM_CORRUPT`.
+   * Returns a fresh copy of the next item; undefined if there is none now.
+   * @throws `ERR_SHM_LOST` if the writer blocks and this reader was believed dead, or its memory was
+   * overwritten; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
    */
   tryNext(): DTypes[D] | undefined;
-  /** Copies the next item into `out`; false, with nothing of use in `out`, where there is none now. Throws as `tryNext`. */
+  /**
+   * Copies the next item into `out`; returns false, with nothing of use in `out`, if there is none now.
+   * @throws `ERR_INVALID_ARG_TYPE` if `out` is not a typed array of the broadcast's type; `ERR_OUT_OF_RANGE` if
+   * it has another length; otherwise as `tryNext`.
+   */
   tryNextInto(out: DTypes[D]): boolean;
   /**
-   * The next item, when there is one; undefined once the broadcast has ended and everything was read.
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryNext`.
+   * Resolves to a fresh copy of the next item, when there is one; undefined once the broadcast has ended and
+   * everything was read.
+   * @throws `ERR_SHM_TIMEOUT`; the signal's reason; `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid
+   * option; otherwise as `tryNext`.
    */
   next(options?: WaitOptions): Promise<DTypes[D] | undefined>;
-  /** Blocks the thread for the same. */
+  /**
+   * As `next`, but blocks the thread.
+   * @throws `ERR_SHM_TIMEOUT`; `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option; otherwise as
+   * `tryNext`.
+   */
   nextSync(options?: SyncWaitOptions): DTypes[D] | undefined;
   /**
-   * Items as they come, so many at a time as there are; ends when the broadcast has. A batch costs one turn of the event
-   * loop, however many items there are in it.
+   * Iterates over the items as they come, in arrays of as many as there are, at most `max`. Ends when the
+   * broadcast has ended and everything was read. A batch costs one turn of the event loop, however many items
+   * it has. Leaving the loop closes the subscription.
+   * @throws `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option. The iteration rejects with the
+   * signal's reason, and as `tryNext`.
    */
   batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
-  /** Items as they come, until the broadcast has ended and everything was read. Who leaves the loop closes this. */
+  /**
+   * Iterates over the items as they come, until the broadcast has ended and everything was read. Leaving the
+   * loop closes the subscription.
+   * @throws The iteration rejects as `tryNext`.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined>;
-  /** Reads no more: the writer does not wait for this one any longer. Idempotent. */
+  /** Stops reading: the writer no longer waits for this reader. Idempotent. */
   close(): void;
 }
 
@@ -69,7 +90,7 @@ export class Reader<D extends DType> implements Subscription<D> {
   #closed = false;
   readonly #cursor: number;
   readonly #blocks: boolean;
-  readonly #line: WaitQueue;
+  readonly #waitQueue: WaitQueue;
   readonly #spinner = new Spinner();
   readonly #suspect = new Suspect();
 
@@ -82,7 +103,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#mark = memory.markOf(this.#index);
     this.#cursor = CURSORS + this.#entry.index * CURSOR;
     this.#blocks = memory.blocks;
-    this.#line = new WaitQueue(memory.name, (threads, id) =>
+    this.#waitQueue = new WaitQueue(memory.name, (threads, id) =>
       binding.startBroadcastWait(threads, id, memory.native, this.#next),
     );
   }
@@ -129,8 +150,8 @@ export class Reader<D extends DType> implements Subscription<D> {
       const value = this.tryNext();
       return value !== undefined || this.#find() === OVER ? { value } : undefined;
     };
-    const now = this.#line.isEmpty ? attempt() : undefined;
-    return now === undefined ? this.#line.wait(attempt, timeout, signal) : now.value;
+    const now = this.#waitQueue.isEmpty ? attempt() : undefined;
+    return now === undefined ? this.#waitQueue.wait(attempt, timeout, signal) : now.value;
   }
 
   nextSync(options?: SyncWaitOptions): DTypes[D] | undefined {
@@ -161,7 +182,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#closed = true;
     this.#onClose(this);
     this.#next = NaN; // which no mark is
-    this.#line.close();
+    this.#waitQueue.close();
     binding.broadcastUnsubscribe(this.#memory.native, this.#entry.index, this.#entry.seen);
   }
 
@@ -186,7 +207,7 @@ export class Reader<D extends DType> implements Subscription<D> {
     next: (options?: WaitOptions) => Promise<DTypes[D] | undefined>;
   } {
     return {
-      tryNext: () => (this.#line.isEmpty ? this.tryNext() : undefined),
+      tryNext: () => (this.#waitQueue.isEmpty ? this.tryNext() : undefined),
       next: (options) => this.next(options),
     };
   }

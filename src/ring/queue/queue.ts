@@ -28,16 +28,16 @@ import type { Descriptor, SharedObject } from '../../common/shared-object.js';
 import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
-/** How to make a queue. */
+/** Options for creating a queue. */
 export interface QueueOptions<D extends DType> extends RingOptions<D> {
   /**
-   * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads may push and
-   * take. Default false.
+   * Whether the queue is for one producer and one consumer, which is faster. Otherwise any number of threads
+   * may push and take. Default false.
    */
   spsc?: boolean;
 }
 
-/** How to attach to a queue. What you say of its items must agree with it. */
+/** Options for attaching to a queue. What you say about its items must agree with them. */
 export type QueueAttachOptions<D extends DType = DType> = RingAttachOptions<D>;
 
 const OPTIONS = [...RING_OPTIONS, 'spsc'];
@@ -45,8 +45,8 @@ const OPTIONS = [...RING_OPTIONS, 'spsc'];
 const FEW = 4096;
 
 /**
- * A bounded queue of items of one size between processes and threads: written and read in place, with back-pressure, and
- * going on after every death.
+ * A bounded queue of items of one size, between processes and threads. Items are written and read in place, a
+ * full queue makes producers wait, and the queue goes on if a process dies.
  *
  * ```js
  * using frames = SharedQueue.create({ name: 'frames', slots: 8, dtype: 'uint8', shape: [1080, 1920, 3] });
@@ -58,12 +58,13 @@ const FEW = 4096;
  * ```
  */
 export class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
+  /** The segment's name, without a leading slash. */
   readonly name: string;
   /** Number of slots, each of which holds one item. */
   readonly slots: number;
-  /** Type of the elements. */
+  /** Type of the elements, by numpy's name. */
   readonly dtype: D;
-  /** Dimensions of an item. */
+  /** Length of each dimension of an item, in elements; empty if none was given. */
   readonly shape: readonly number[];
   /** Whether the queue is for one producer and one consumer. */
   readonly spsc: boolean;
@@ -107,14 +108,14 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     this.#length = ring.elements;
     this.#buffer = binding.queueBuffer(native);
     this.#ring = new Ring(native, facts, this.#buffer);
-    const line = (items: boolean): WaitQueue =>
+    const waitQueue = (items: boolean): WaitQueue =>
       new WaitQueue(
         this.name,
         (threads, id) => binding.startQueueWait(threads, id, native, items),
         () => binding.queuePassOn(native, items),
       );
-    this.#items = line(true);
-    this.#room = line(false);
+    this.#items = waitQueue(true);
+    this.#room = waitQueue(false);
     const bytes = this.#Class.BYTES_PER_ELEMENT;
     this.#itemAt = ring.itemAt;
     this.#shift = Math.log2(bytes);
@@ -122,8 +123,9 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * Makes an empty queue.
-   * @throws `EEXIST`, `ENOSPC`, `ENOMEM`, `ERR_SHM_NAME`, `ERR_OUT_OF_RANGE`; nothing is left behind then.
+   * Creates an empty queue.
+   * @throws `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option; otherwise as
+   * `SharedMemory.create` and `SharedMemory.buffer`. Nothing is left behind.
    */
   static create<D extends DType = 'float64'>(options: QueueOptions<D>): SharedQueue<D> {
     if (options === undefined) throw wrongType('options', 'an object with the number of slots', options);
@@ -131,8 +133,10 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * Opens the queue of this name, or makes it: whoever comes first creates, the others attach, and all of them own it.
-   * @throws `ERR_SHM_MISMATCH` where the existing one is not as the options say; else as `create` and `attach`.
+   * Opens the queue of this name, or creates it. The first caller creates, the others attach, and all of them
+   * own it.
+   * @throws `ERR_SHM_MISMATCH` if the existing queue is not as the options say; otherwise as `create` (but not
+   * `EEXIST`) and `attach`.
    */
   static createOrAttach<D extends DType = 'float64'>(name: string, options: QueueOptions<D>): SharedQueue<D> {
     return SharedQueue.#made(checkNamed(name, options, OPTIONS), true);
@@ -150,16 +154,17 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   /**
    * Opens an existing queue, by its name or its descriptor.
-   * @throws `ENOENT`, `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_MISMATCH` (its items are not what the options say),
-   * `ERR_SHM_VERSION`, `ERR_SHM_FOREIGN`, `ERR_SHM_UNLINKED`, `ERR_SHM_CORRUPT`, `ERR_SHM_TOO_MANY` (255 threads have it
-   * open), `EACCES`.
+   * @throws `ERR_SHM_NOT_A_QUEUE` if the segment is something else; `ERR_SHM_MISMATCH` if its items are not
+   * what the options say; `ERR_SHM_VERSION` if a newer shmkit made it; `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY`
+   * (255 threads have it open); `ERR_OUT_OF_RANGE`; otherwise as `SharedMemory.attach` and
+   * `SharedMemory.buffer`.
    */
   static attach<D extends DType = DType>(
     target: string | Descriptor,
     options?: QueueAttachOptions<D>,
   ): SharedQueue<D> {
-    const { name, foreign, id, wanted } = ringAttachment('queue', target, options);
-    return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', wanted);
+    const { name, foreign, id, expected } = ringAttachment('queue', target, options);
+    return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', expected);
   }
 
   /** Whether `close()` was called. */
@@ -167,36 +172,52 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     return this.#closed;
   }
 
-  /** Whether `end()` was called, by anybody. */
+  /**
+   * Whether `end()` was called, in any process.
+   * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the queue's buffer was transferred.
+   */
   get ended(): boolean {
     return this.#ring.ended;
   }
 
-  /** How many items there are, those included that are just being written. */
+  /**
+   * Number of items, including those that are being written.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   get length(): number {
     return this.#ring.length;
   }
 
-  /** How many claimed or taken slots were lost with a thread that died. */
+  /**
+   * Number of claimed or taken slots that were lost because the thread that held them died.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
+   */
   get lost(): number {
     return this.#ring.lost;
   }
 
   /**
-   * The slots that are claimed or taken at this moment: their number, and the holders of the first `limit` of them, the
-   * oldest first. Default 100.
-   * @throws `ERR_SHM_CLOSED`, `ERR_OUT_OF_RANGE`.
+   * Returns the number of slots that are claimed or taken now, and the holders of the first `limit` of them
+   * (default 100), the oldest first.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`, `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`.
    */
-  holders(limit = 100): { count: number; holders: SlotHolder[] } {
+  holders(limit = 100): {
+    /** Number of slots that are held. */
+    count: number;
+    /** The holders of the first of them. */
+    holders: SlotHolder[];
+  } {
     return this.#ring.holders(checkIndex('limit', limit, 2 ** 32));
   }
 
   // ---- items, copied
 
   /**
-   * Pushes a copy of the item; false where the queue is full.
-   * @throws `ERR_SHM_ENDED`, `ERR_INVALID_ARG_TYPE`, `ERR_SHM_TOO_MANY` (of an spsc queue there is another producer),
-   * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   * Pushes a copy of the item; returns false if the queue is full.
+   * @throws `ERR_SHM_ENDED` after `end()`; `ERR_INVALID_ARG_TYPE` for an item that is not a typed array of the
+   * queue's type; `ERR_OUT_OF_RANGE` for an item of another length; `ERR_SHM_TOO_MANY` if the queue is `spsc`
+   * and has another producer; `ERR_SHM_LOST` if another thread took the slot from this one; `ERR_SHM_CORRUPT`,
+   * `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   tryPush(item: DTypes[D]): boolean {
     if (!(item instanceof this.#Class) || item.length !== this.#length) this.#checkItem(item);
@@ -207,8 +228,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * Pushes a copy of the item as it is now, when there is room.
-   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPush`.
+   * Pushes a copy of the item, made at the call, as soon as there is room.
+   * @throws `ERR_SHM_TIMEOUT`; the signal's reason; otherwise as `tryPush`.
    */
   async push(item: DTypes[D], options?: WaitOptions): Promise<void> {
     const { timeout, signal } = waitOptions(options);
@@ -220,8 +241,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * Blocks the thread until the item is pushed.
-   * @throws `ERR_SHM_ENDED`, `ERR_SHM_TIMEOUT`; else as `tryPush`.
+   * Pushes a copy of the item. Blocks the thread until there is room.
+   * @throws `ERR_SHM_TIMEOUT`; otherwise as `tryPush`.
    */
   pushSync(item: DTypes[D], options?: SyncWaitOptions): void {
     if (this.tryPush(item)) return;
@@ -229,15 +250,20 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * A fresh copy of the next item; undefined where there is none now.
-   * @throws `ERR_SHM_TOO_MANY` (of an spsc queue there is another consumer), `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
+   * Returns a fresh copy of the next item; undefined if there is none now.
+   * @throws `ERR_SHM_TOO_MANY` if the queue is `spsc` and has another consumer; `ERR_SHM_LOST` if another
+   * thread took the slot from this one; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   tryPop(): DTypes[D] | undefined {
     const slot = this.#ring.take();
     return slot < 0 ? undefined : this.#read(slot);
   }
 
-  /** Copies the next item into `out`; false where there is none now. Throws as `tryPop`. */
+  /**
+   * Copies the next item into `out`; returns false if there is none now.
+   * @throws `ERR_INVALID_ARG_TYPE` if `out` is not a typed array of the queue's type; `ERR_OUT_OF_RANGE` if it
+   * has another length; otherwise as `tryPop`.
+   */
   tryPopInto(out: DTypes[D]): boolean {
     if (!(out instanceof this.#Class) || out.length !== this.#length) this.#checkItem(out);
     const slot = this.#ring.take();
@@ -249,14 +275,20 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   /**
-   * The next item, when there is one; undefined once the queue has ended and everything was taken.
-   * @throws `ERR_SHM_TIMEOUT`, the signal's reason; else as `tryPop`.
+   * Resolves to a fresh copy of the next item, when there is one; undefined once the queue has ended and is
+   * empty.
+   * @throws `ERR_SHM_TIMEOUT`; the signal's reason; `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid
+   * option; otherwise as `tryPop`.
    */
   async pop(options?: WaitOptions): Promise<DTypes[D] | undefined> {
     return this.#takeLater(options, (slot) => this.#read(slot));
   }
 
-  /** Blocks the thread for the same. */
+  /**
+   * As `pop`, but blocks the thread.
+   * @throws `ERR_SHM_TIMEOUT`; `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option; otherwise as
+   * `tryPop`.
+   */
   popSync(options?: SyncWaitOptions): DTypes[D] | undefined {
     const slot = this.#takeSync(options);
     return slot < 0 ? undefined : this.#read(slot);
@@ -265,9 +297,9 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   // ---- items, in place
 
   /**
-   * A slot to write the next item to, when there is room. Nobody sees an item, nor any that was claimed after it, until it is
-   * committed.
-   * @throws As `push`.
+   * Resolves to a slot to write the next item to, when there is room. Consumers do not see the item, nor any
+   * claimed after it, until it is committed.
+   * @throws As `push`, without the errors about items.
    */
   async claim(options?: WaitOptions): Promise<ClaimedSlot<D>> {
     const { timeout, signal } = waitOptions(options);
@@ -280,33 +312,45 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     return now === undefined ? this.#room.wait(attempt, timeout, signal) : now.value;
   }
 
-  /** Blocks the thread for the same. */
+  /**
+   * As `claim`, but blocks the thread.
+   * @throws As `pushSync`, without the errors about items.
+   */
   claimSync(options?: SyncWaitOptions): ClaimedSlot<D> {
     return this.tryClaim() ?? this.#claimed(this.#claimSync(options));
   }
 
-  /** A slot to write the next item to; undefined where the queue is full. Throws as `tryPush`. */
+  /**
+   * Returns a slot to write the next item to; undefined if the queue is full.
+   * @throws As `tryPush`, without the errors about items.
+   */
   tryClaim(): ClaimedSlot<D> | undefined {
     const slot = this.#ring.claim();
     return slot < 0 ? (this.#mayPush(slot), undefined) : this.#claimed(slot);
   }
 
   /**
-   * The slot of the next item, to be read in place until it is released; undefined once the queue has ended and everything
-   * was taken.
+   * Resolves to the slot of the next item, to read it in place until the slot is released; undefined once the
+   * queue has ended and is empty.
    * @throws As `pop`.
    */
   async take(options?: WaitOptions): Promise<TakenSlot<D> | undefined> {
     return this.#takeLater(options, (slot) => this.#taken(slot));
   }
 
-  /** Blocks the thread for the same. */
+  /**
+   * As `take`, but blocks the thread.
+   * @throws As `popSync`.
+   */
   takeSync(options?: SyncWaitOptions): TakenSlot<D> | undefined {
     const slot = this.#takeSync(options);
     return slot < 0 ? undefined : this.#taken(slot);
   }
 
-  /** The slot of the next item; undefined where there is none now. Throws as `tryPop`. */
+  /**
+   * Returns the slot of the next item; undefined if there is none now.
+   * @throws As `tryPop`.
+   */
   tryTake(): TakenSlot<D> | undefined {
     const slot = this.#ring.take();
     return slot < 0 ? undefined : this.#taken(slot);
@@ -315,31 +359,46 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   // ---- all that comes
 
   /**
-   * Items as they come, so many at a time as there are; ends when the queue has. A batch costs one turn of the event loop,
-   * however many items there are in it.
+   * Iterates over the items as they come, in arrays of as many as there are, at most `max`. Ends when the queue
+   * has ended and is empty. A batch costs one turn of the event loop, however many items it has.
+   * @throws The iteration rejects with the signal's reason, `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an
+   * invalid option, and as `tryPop`.
    */
   batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined> {
     return batchesOf(this.#stream, options);
   }
 
-  /** Items as they come, until the queue has ended and everything was taken. */
+  /**
+   * Iterates over the items as they come, until the queue has ended and is empty.
+   * @throws The iteration rejects as `tryPop`.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<DTypes[D], void, undefined> {
     return itemsOf(this.#stream);
   }
 
-  /** Nothing is pushed any more: producers are told, consumers take what there is, and then are. */
+  /**
+   * Ends the queue: later pushes and waiting producers fail with `ERR_SHM_ENDED`. Consumers take the items that
+   * are left and then get undefined. Idempotent.
+   * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`, `ERR_SHM_CORRUPT`.
+   */
   end(): void {
     this.#ring.checkOpen();
     binding.queueEnd(this.#native);
   }
 
-  /** Makes this process an owner. */
+  /**
+   * Makes this process an owner: the queue is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
   adopt(): void {
     this.#ring.checkOpen();
     binding.adoptQueue(this.#native);
   }
 
-  /** Lets go of it in this handle, and of the slots that it has; who waits through it does not any more. Idempotent. */
+  /**
+   * Closes this handle and gives back the slots that it holds. Waits through it fail with `ERR_SHM_CLOSED`.
+   * Idempotent.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -351,17 +410,20 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     binding.closeQueue(this.#native, this.#buffer);
   }
 
-  /** Removes the name. Whoever is attached goes on with it. */
+  /**
+   * Removes the name. Attached handles go on using the queue.
+   * @throws As `SharedMemory.unlink`.
+   */
   unlink(): void {
     binding.unlinkQueue(this.#native);
   }
 
-  /** What `attach()` takes in another process or thread. */
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     return { kind: 'queue', name: this.name, id: this.#id };
   }
 
-  /** `close()` */
+  /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -6,20 +6,23 @@ import type { Ring } from './protocol.js';
 
 /** A slot of a queue that is held, and its holder. */
 export interface SlotHolder {
-  /** Index of the slot. */
+  /** Index of the slot, from 0. */
   slot: number;
+  /** Whether a producer has claimed it or a consumer has taken it. */
   state: 'claimed' | 'taken';
   /** The process id of the holder, in its own PID namespace; 0 if unknown. */
   pid: number;
-  /** Whether the holder has died: the slot goes to the next thread that needs it. */
+  /** Whether the holder has died. The slot then goes to the next thread that needs it. */
   died: boolean;
 }
 
-/** A slot of a queue that this thread holds. It is given back by `using`, at the latest. */
+/** A slot of a queue that this thread holds. Disposing of it gives it back. */
 export interface Slot<D extends DType = DType> extends Disposable {
   /**
-   * The item, in place. Do not use it after the slot is given back: the memory may then belong to the next holder.
-   * @throws `ERR_SHM_CLOSED` after the slot was given back or the queue was closed.
+   * The item in place, a flat typed array. Do not use it after the slot is given back: the memory may then
+   * belong to the next holder.
+   * @throws `ERR_SHM_CLOSED` if the slot was given back or the queue was closed; `ERR_SHM_DETACHED` if the
+   * queue's buffer was transferred.
    */
   readonly data: DTypes[D];
 }
@@ -28,7 +31,8 @@ export interface Slot<D extends DType = DType> extends Disposable {
 export interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
   /**
    * Publishes the item. Idempotent.
-   * @throws `ERR_SHM_CLOSED` if the slot was abandoned before; `ERR_SHM_LOST` if another thread took it from this one.
+   * @throws `ERR_SHM_CLOSED` if the slot was abandoned or the queue was closed; `ERR_SHM_LOST` if another
+   * thread took the slot from this one; `ERR_SHM_DETACHED`.
    */
   commit(): void;
 }
@@ -37,7 +41,8 @@ export interface ClaimedSlot<D extends DType = DType> extends Slot<D> {
 export interface TakenSlot<D extends DType = DType> extends Slot<D> {
   /**
    * Gives the slot back: its memory is free for the next item. Idempotent.
-   * @throws `ERR_SHM_LOST` if another thread took it from this one.
+   * @throws `ERR_SHM_CLOSED` if the queue was closed; `ERR_SHM_LOST` if another thread took the slot from this
+   * one; `ERR_SHM_DETACHED`.
    */
   release(): void;
 }

@@ -188,7 +188,7 @@ impl SharedQueue {
             Err(other) => {
                 let who = self.participant.describe_process(other);
                 let message = format!(
-                    "a thread{who} {what} this queue already, which is for one on each side (spsc); create it as mpmc"
+                    "a thread{who} {what} this queue already, which is for one on each side; create it without spsc"
                 );
                 Err(Error::own("ERR_SHM_TOO_MANY", message).about(self.name()))
             }
