@@ -8,7 +8,7 @@ import { decodeBytes, scratch } from './values.js';
 
 const { version: VERSION, count: COUNT, root: ROOT, limit: LIMIT } = LAYOUT;
 /** @internal Bytes of a block of each size. */
-export const ROOMS = Float64Array.from(LAYOUT.rooms);
+export const ROOMS = Float64Array.from(LAYOUT.classSizes);
 /** The memory of a closed dict: its words send every lookup to Rust. */
 const CLOSED = new Int32Array(1024).fill(-1).buffer;
 /** Rust copies values that are longer than this, in bytes. */

@@ -61,7 +61,7 @@ interface Waiting {
 export class Connection {
   readonly #address: Address;
   readonly #socket: Socket;
-  readonly #conversation: binding.ConversationHandle;
+  readonly #session: binding.ClientSessionHandle;
   #waiting: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Whether something was answered on it. */
@@ -70,9 +70,9 @@ export class Connection {
 
   constructor(address: Address, key: Uint8Array) {
     this.#address = address;
-    this.#conversation = binding.createConversation(key);
+    this.#session = binding.createClientSession(key);
     this.#socket = connect(typeof address === 'string' ? { path: address } : { ...address, noDelay: true });
-    this.#socket.on('data', (bytes) => this.#hear(bytes));
+    this.#socket.on('data', (bytes) => this.#receive(bytes));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
       // One who writes just then is told the same by another code.
       const code = error.code === 'EPIPE' ? 'ECONNRESET' : error.code;
@@ -94,7 +94,7 @@ export class Connection {
       this.#waiting = { resolve, reject, until, late };
       this.#socket.ref();
       this.#watch(until);
-      const bytes = binding.askManager(this.#conversation, method, args);
+      const bytes = binding.clientSessionRequest(this.#session, method, args);
       if (bytes.length > 0) this.#socket.write(bytes);
     });
   }
@@ -115,17 +115,17 @@ export class Connection {
     }, left).unref();
   }
 
-  #hear(bytes: Uint8Array): void {
+  #receive(bytes: Uint8Array): void {
     try {
-      const { send, answered, answer, over } = binding.hearManager(this.#conversation, bytes);
+      const { send, responded, response, over } = binding.clientSessionReceive(this.#session, bytes);
       if (send !== undefined) this.#socket.write(send);
-      if (!answered) return;
+      if (!responded) return;
       const waiting = this.#waiting;
       this.#waiting = undefined;
       this.used = true;
       // It may wait for the next request for as long as there is something else to do.
       this.#socket.unref();
-      waiting?.resolve(answer ?? null);
+      waiting?.resolve(response ?? null);
       if (over) this.close();
     } catch (error) {
       this.#end(error);

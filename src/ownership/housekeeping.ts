@@ -94,7 +94,7 @@ export interface LockState {
  * `ERR_SHM_NOT_A_SEGMENT`, `ELOOP`, `EMFILE`, `ERR_SHM_NAME`, `ERR_INVALID_ARG_TYPE`.
  */
 export function lockState(name: string): LockState {
-  const { what, held, holder, ...state } = binding.lookAtLock(checkName(name));
+  const { what, held, holder, ...state } = binding.inspectLock(checkName(name));
   return { what: what as LockState['what'], holder: held ? holder : null, ...state };
 }
 

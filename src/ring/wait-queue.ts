@@ -1,6 +1,6 @@
 import { closedError } from '../common/errors.js';
 import { settleWait, startWait, timeoutError, Waiter } from '../sync/waits.js';
-import type { Sleepers } from '../sync/waits.js';
+import type { WaiterThreads } from '../sync/waits.js';
 
 interface Entry {
   /** Takes its turn: false where there is nothing to be had. Whatever else comes of it, it has told its waiter. */
@@ -14,13 +14,13 @@ interface Entry {
  */
 export class WaitQueue {
   readonly #name: string;
-  readonly #start: (sleepers: Sleepers, id: number) => void;
+  readonly #start: (threads: WaiterThreads, id: number) => void;
   readonly #passOn: (() => void) | undefined;
   readonly #entries: Entry[] = [];
   #wait: number | undefined;
 
   /** `start` waits by the binding; `passOn` hands a wake-up on that nobody here wants, where it wakes only one. */
-  constructor(name: string, start: (sleepers: Sleepers, id: number) => void, passOn?: () => void) {
+  constructor(name: string, start: (threads: WaiterThreads, id: number) => void, passOn?: () => void) {
     this.#name = name;
     this.#start = start;
     this.#passOn = passOn;

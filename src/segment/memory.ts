@@ -374,7 +374,7 @@ export class SharedMemory implements SharedObject {
       readers: 0,
       closed: false,
       bytes: () => this.buf,
-      lock: () => (this.#lock ??= Lock.of(binding.lockBeside(this.#native), this.name)),
+      lock: () => (this.#lock ??= Lock.of(binding.sidecarLock(this.#native), this.name)),
       refresh: () => binding.refreshSegment(this.#native),
       view: () => this.#privateView(),
     });

@@ -137,7 +137,7 @@ export class SharedEvent implements SharedObject {
       this.#waiters.delete(waiter);
     };
     const id = startWait(
-      (sleepers, number) => binding.startEventWait(sleepers, number, this.#native, seen >>> 0),
+      (threads, number) => binding.startEventWait(threads, number, this.#native, seen >>> 0),
       () => {
         try {
           settle();

@@ -297,7 +297,7 @@ export class Lock {
   #contend(write: boolean): void {
     const { native } = this;
     this.#wait = startWait(
-      (sleepers, id) => binding.startLockWait(sleepers, id, native, write ? 'write' : 'read'),
+      (threads, id) => binding.startLockWait(threads, id, native, write ? 'write' : 'read'),
       () => this.#over(),
     );
   }

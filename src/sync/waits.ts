@@ -159,11 +159,11 @@ export class Suspect {
 }
 
 /** @internal */
-export type Sleepers = ReturnType<typeof binding.createSleepers>;
+export type WaiterThreads = ReturnType<typeof binding.createWaiterThreads>;
 
 /** Waits that threads of the binding are at, by their numbers. */
 const pending = new Map<number, () => void>();
-let sleepers: Sleepers | undefined;
+let threads: WaiterThreads | undefined;
 let last = 0;
 /** Keeps the process alive while somebody waits, for others or for his own. */
 let alive: NodeJS.Timeout | undefined;
@@ -183,10 +183,10 @@ function over(id: number): void {
 }
 
 /** @internal Waits without blocking: `done` is called once it is over, unless `settle` was called before. */
-export function startWait(start: (sleepers: Sleepers, id: number) => void, done: () => void): number {
-  sleepers ??= binding.createSleepers(over);
+export function startWait(start: (threads: WaiterThreads, id: number) => void, done: () => void): number {
+  threads ??= binding.createWaiterThreads(over);
   const id = (last = (last + 1) >>> 0);
-  start(sleepers, id);
+  start(threads, id);
   pending.set(id, done);
   return id;
 }
@@ -194,7 +194,7 @@ export function startWait(start: (sleepers: Sleepers, id: number) => void, done:
 /** @internal Ends a wait: 0 where it was not over, else how it was, as `binding.tryLock` says it. */
 export function settleWait(id: number): number {
   pending.delete(id);
-  return binding.settleWait(sleepers as Sleepers, id);
+  return binding.settleWait(threads as WaiterThreads, id);
 }
 
 /** Who is to be told when a signal aborts: one listener of it for all, or Node warns of a leak from the 11th on. */

@@ -1,8 +1,7 @@
 //! Arrays: the bulk work. A view crosses as one `Float64Array`, its geometry: the type's place in `array_types`, how many
 //! elements lie between the segment's first byte and the view's first element, the shape, and as many strides.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use napi::bindgen_prelude::*;
@@ -10,6 +9,7 @@ use napi_derive::napi;
 use shmkit::array::{DType, Scalar, View};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{CreateOptions, Segment};
+use shmkit::sys::file;
 
 use crate::errors::{to_js, to_rejection};
 use crate::segment::{Handle, Made, NativeSegment, create_options, private_bytes, size_from, uint8_array};
@@ -19,8 +19,8 @@ type Outcome<T> = std::result::Result<T, shmkit::Error>;
 #[napi]
 pub type ArrayValue = Either<f64, BigInt>;
 
-/// A file is read in pieces of so many bytes.
-const PIECE: usize = 1 << 20;
+/// The bytes of a file that are read at a time.
+const CHUNK: usize = 1 << 20;
 
 /// A type of elements.
 #[napi(object)]
@@ -129,17 +129,17 @@ pub struct LoadTask {
 
 impl LoadTask {
     fn load(&self) -> Outcome<Segment> {
-        let file = File::open(&self.path).map_err(|error| self.unreadable(&error))?;
+        let file = file::open(Path::new(&self.path)).map_err(|error| self.unreadable(&error))?;
         Segment::create_with(self.size, &self.options, &AtomicBool::new(false), |bytes| {
             bytes.store(0, &self.header).ok_or_else(malformed)?;
-            let mut piece = vec![0; PIECE];
+            let mut buffer = vec![0; CHUNK];
             let mut at = self.header.len();
             while at < self.size {
-                let piece = &mut piece[..PIECE.min(self.size - at)];
+                let chunk = &mut buffer[..CHUNK.min(self.size - at)];
                 let offset = self.from + (at - self.header.len()) as u64;
-                file.read_exact_at(piece, offset).map_err(|error| self.unreadable(&error))?;
-                bytes.store(at, piece).ok_or_else(malformed)?;
-                at += piece.len();
+                file::read_exact_at(&file, chunk, offset).map_err(|error| self.unreadable(&error))?;
+                bytes.store(at, chunk).ok_or_else(malformed)?;
+                at += chunk.len();
             }
             Ok(())
         })

@@ -10,10 +10,10 @@ use shmkit::segment::Name;
 use shmkit::sync;
 use shmkit::sync::word::wake_word;
 
+use crate::channel::{ItemLayout, OpenChannel, RingFacts};
 use crate::errors::to_js;
-use crate::ring::{Open, RingFacts, RingItems};
 use crate::segment::{create_options, identity_from};
-use crate::sync::SleepersHandle;
+use crate::sync::WaiterThreadsHandle;
 
 /// What JavaScript has to know of the words, as offsets in words of 4 bytes, of the counts, as offsets in counts of 8, and
 /// as bits.
@@ -76,7 +76,7 @@ pub fn broadcast_constants() -> BroadcastConstants {
 }
 
 /// As a handle has it.
-pub type NativeBroadcast = Open<SharedBroadcast>;
+pub type NativeBroadcast = OpenChannel<SharedBroadcast>;
 
 /// How JavaScript holds one.
 #[napi]
@@ -91,7 +91,7 @@ fn awaited(item: Option<f64>) -> Awaited {
 #[napi]
 pub fn create_broadcast(
     env: Env,
-    items: RingItems,
+    items: ItemLayout,
     blocks: bool,
     name: Option<String>,
     mode: u32,
@@ -104,7 +104,7 @@ pub fn create_broadcast(
         let open = if attach { SharedBroadcast::create_or_attach } else { SharedBroadcast::create };
         open(&layout, &create_options(name, mode, true, populate, track)?)
     };
-    create().map(Open::handle).map_err(|error| to_js(&env, error))
+    create().map(OpenChannel::handle).map_err(|error| to_js(&env, error))
 }
 
 /// Opens a broadcast, or only the one of that `id`.
@@ -119,13 +119,13 @@ pub fn attach_broadcast(
         let expect = id.as_deref().map(identity_from).transpose()?;
         SharedBroadcast::attach(&Name::new(&name)?, foreign, expect)
     };
-    attach().map(Open::handle).map_err(|error| to_js(&env, error))
+    attach().map(OpenChannel::handle).map_err(|error| to_js(&env, error))
 }
 
 /// What a handle says of its broadcast.
 #[napi(object)]
 pub struct BroadcastFacts {
-    /// What all rings say.
+    /// The ring.
     pub ring: RingFacts,
     /// Whether the writer waits for the slowest reader.
     pub blocks: bool,
@@ -218,12 +218,12 @@ pub fn broadcast_wait(
 #[napi]
 pub fn start_broadcast_wait(
     env: Env,
-    sleepers: &mut SleepersHandle,
+    threads: &mut WaiterThreadsHandle,
     id: u32,
     broadcast: &BroadcastHandle,
     item: Option<f64>,
 ) -> Result<()> {
-    broadcast.with(&env, |open| sleepers.start(id, open.wait(awaited(item))))
+    broadcast.with(&env, |open| threads.start(id, open.wait(awaited(item))))
 }
 
 /// Detaches `buffer`, gives back what this handle has, and lets go of the memory. Idempotent.

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use shmkit::ownership::inventory::{abandoned_by_python, inventory, stray_locks};
 use shmkit::ownership::python_tracker::{self, Format};
 use shmkit::ownership::tracker;
-use shmkit::ownership::{self, Ledger, LedgerDirectory, PATIENCE, orphans, reap};
+use shmkit::ownership::{self, LOCK_TIMEOUT, Ledger, LedgerDirectory, orphans, reap};
 use shmkit::segment::{Name, Owner};
 use shmkit::sys::module;
 
@@ -21,7 +21,7 @@ type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
 type Listener = ThreadsafeFunction<String, (), String, Status, false, true>;
 
-/// The companion process's file, beside this module's own.
+/// The companion process's file, in the directory of this module's own.
 const PROGRAM: &str = "shmkitd";
 /// Another path of it; `off` for none, and no word about it.
 const PROGRAM_VARIABLE: &str = "SHMKIT_TRACKER";
@@ -44,7 +44,7 @@ fn listeners() -> std::sync::MutexGuard<'static, Vec<Listener>> {
 }
 
 /// Tells the first environment that still is one.
-fn tell(why: String) {
+fn notify_listeners(why: String) {
     listeners()
         .drain(..)
         .rev()
@@ -55,18 +55,18 @@ fn tell(why: String) {
 /// for an event loop that may have nothing else to do.
 #[napi]
 pub fn untracked_because() -> Option<String> {
-    if listeners().is_empty() { None } else { untold().take().inspect(|_| listeners().clear()) }
+    if listeners().is_empty() { None } else { unreported().take().inspect(|_| listeners().clear()) }
 }
 
-fn untold() -> std::sync::MutexGuard<'static, Option<String>> {
-    static UNTOLD: Mutex<Option<String>> = Mutex::new(None);
-    UNTOLD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn unreported() -> std::sync::MutexGuard<'static, Option<String>> {
+    static UNREPORTED: Mutex<Option<String>> = Mutex::new(None);
+    UNREPORTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {
-    let owns = || ownership::process()?.owns(identity_from(&id)?);
+    let owns = || ownership::current()?.owns(identity_from(&id)?);
     owns().map_err(|error| to_js(&env, error))
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
         }
         Err(error) => {
             let why = format!("what this process leaves at its end stays until somebody unlinks it: {error}");
-            *untold() = Some(why);
+            *unreported() = Some(why);
             Ok(None)
         }
     }
@@ -93,13 +93,13 @@ pub(crate) fn owner() -> Outcome<Option<Arc<dyn Owner>>> {
 
 /// This process as an owner, with a tracker on its way.
 pub(crate) fn require() -> Outcome<Arc<Ledger>> {
-    let ledger = ownership::process()?;
+    let ledger = ownership::current()?;
     tracker::ensure(ledger.ledgers(), ledger.token(), || {
         let (program, tracked) = program();
         tracked.then(|| tracker::Start {
             program,
             on_trouble: Box::new(|why| {
-                tell(format!(
+                notify_listeners(format!(
                     "the resource tracker cannot be started, so what this process leaves when it is killed stays \
                      until another one that uses shmkit starts, or collectGarbage() is called: {why}"
                 ));
@@ -112,14 +112,14 @@ pub(crate) fn require() -> Outcome<Arc<Ledger>> {
 /// The companion process's path, or why there is none; and whether there is to be a tracker.
 pub(crate) fn program() -> (std::result::Result<PathBuf, String>, bool) {
     match std::env::var_os(PROGRAM_VARIABLE) {
-        Some(value) if value == "off" => (beside_this_module(), false),
+        Some(value) if value == "off" => (default_program(), false),
         Some(path) => (Ok(PathBuf::from(path)), true),
-        None => (beside_this_module(), true),
+        None => (default_program(), true),
     }
 }
 
-fn beside_this_module() -> std::result::Result<PathBuf, String> {
-    let Some(file) = module::path_of(beside_this_module as *const ()) else {
+fn default_program() -> std::result::Result<PathBuf, String> {
+    let Some(file) = module::path_of(default_program as *const ()) else {
         return Err("this module cannot tell where it was loaded from".into());
     };
     let file = Path::new(std::ffi::OsStr::new(file.to_str().map_err(|error| error.to_string())?));
@@ -172,7 +172,7 @@ pub fn list_segments(env: Env) -> Result<Vec<SegmentFacts>> {
 pub fn collect_segments(env: Env, dry_run: bool, python: bool) -> Result<Vec<String>> {
     let ledgers = LedgerDirectory::default();
     let collect = || -> Outcome<Vec<Name>> {
-        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, PATIENCE)?.removed };
+        let mut names = if dry_run { orphans(&ledgers)? } else { reap(&ledgers, LOCK_TIMEOUT)?.removed };
         if python {
             let mut abandoned = abandoned_by_python(&ledgers)?;
             abandoned.retain(|info| !names.contains(&info.name));

@@ -4,12 +4,12 @@
 mod array;
 mod broadcast;
 mod buffers;
+mod channel;
 mod dict;
 mod errors;
 mod ledger;
 mod list;
 mod manager;
 mod queue;
-mod ring;
 mod segment;
 mod sync;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use napi::JsDeferred;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::manager::{self, Address, Answer, Conversation, Server, Settings};
-use shmkit::ownership::{self, PATIENCE, Token};
+use shmkit::manager::{self, Address, ClientSession, ReturnValue, Server, Settings};
+use shmkit::ownership::{self, LOCK_TIMEOUT, Token};
 use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
@@ -24,21 +24,21 @@ type Ended = Box<dyn FnOnce(Env) -> Result<Option<i32>> + Send>;
 /// A server process, which ends with this.
 pub struct NativeServer {
     server: Server,
-    life: Arc<Mutex<Life>>,
+    state: Arc<Mutex<ServerState>>,
 }
 
-/// What has become of it, and who wants to know.
+/// The state of a server process, and the promises that wait for it.
 #[derive(Default)]
-struct Life {
+struct ServerState {
     started: Option<std::result::Result<(), shmkit::Error>>,
     starting: Vec<JsDeferred<(), Started>>,
     ended: Option<Option<i32>>,
     ending: Vec<JsDeferred<Option<i32>, Ended>>,
 }
 
-impl Life {
+impl ServerState {
     fn starts(&mut self, started: std::result::Result<(), shmkit::Error>) {
-        self.starting.drain(..).for_each(|waiting| waiting.resolve(tell(started.clone())));
+        self.starting.drain(..).for_each(|waiting| waiting.resolve(started_result(started.clone())));
         self.started = Some(started);
     }
 
@@ -48,11 +48,11 @@ impl Life {
     }
 }
 
-fn tell(started: std::result::Result<(), shmkit::Error>) -> Started {
+fn started_result(started: std::result::Result<(), shmkit::Error>) -> Started {
     Box::new(move |env| started.map_err(|error| to_rejection(&env, error)))
 }
 
-/// How JavaScript holds one.
+/// A handle on a server process.
 #[napi]
 pub type ServerHandle = External<NativeServer>;
 
@@ -91,7 +91,7 @@ pub fn start_manager_later<'env>(
     let settings = settings(path, host, port, &key);
     let (deferred, promise) = env.create_deferred()?;
     thread(move || {
-        let started = start(&settings, PATIENCE);
+        let started = start(&settings, LOCK_TIMEOUT);
         deferred.resolve(move |env| started.map(External::new).map_err(|error| to_rejection(&env, error)));
     })
     .map_err(|error| to_js(env, error))?;
@@ -107,13 +107,13 @@ fn settings(path: Option<String>, host: Option<String>, port: u32, key: &[u8]) -
     Settings { address, key: key.to_vec(), tracked: program().1 }
 }
 
-fn start(settings: &Settings, patience: Duration) -> std::result::Result<NativeServer, shmkit::Error> {
+fn start(settings: &Settings, timeout: Duration) -> std::result::Result<NativeServer, shmkit::Error> {
     let path = program().0.map_err(|why| {
         shmkit::Error::own("ERR_SHM_START", format!("there is no manager to be started: {why}"))
     })?;
-    let (server, mut watch) = Server::start(&path, settings, patience)?;
-    let life = Arc::new(Mutex::new(Life::default()));
-    let theirs = Arc::clone(&life);
+    let (server, mut watch) = Server::start(&path, settings, timeout)?;
+    let state = Arc::new(Mutex::new(ServerState::default()));
+    let theirs = Arc::clone(&state);
     // This is the thread that sees it end, so that no zombie stays.
     thread(move || {
         let started = watch.started();
@@ -121,7 +121,7 @@ fn start(settings: &Settings, patience: Duration) -> std::result::Result<NativeS
         let code = watch.wait();
         lock(&theirs).ends(code);
     })?;
-    Ok(NativeServer { server, life })
+    Ok(NativeServer { server, state })
 }
 
 fn thread(work: impl FnOnce() + Send + 'static) -> std::result::Result<(), shmkit::Error> {
@@ -130,18 +130,18 @@ fn thread(work: impl FnOnce() + Send + 'static) -> std::result::Result<(), shmki
     thread.map(drop).map_err(failed)
 }
 
-fn lock(life: &Mutex<Life>) -> std::sync::MutexGuard<'_, Life> {
-    life.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+fn lock(state: &Mutex<ServerState>) -> std::sync::MutexGuard<'_, ServerState> {
+    state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Resolves when the server serves; else says why it does not.
 #[napi(ts_return_type = "Promise<void>")]
 pub fn manager_started<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred::<(), Started>()?;
-    let mut life = lock(&server.life);
-    match life.started.clone() {
-        Some(started) => deferred.resolve(tell(started)),
-        None => life.starting.push(deferred),
+    let mut state = lock(&server.state);
+    match state.started.clone() {
+        Some(started) => deferred.resolve(started_result(started)),
+        None => state.starting.push(deferred),
     }
     Ok(promise)
 }
@@ -176,11 +176,11 @@ pub fn server_facts(server: &ServerHandle) -> ServerFacts {
 #[napi(ts_return_type = "Promise<number | null>")]
 pub fn end_manager<'env>(env: &'env Env, server: &ServerHandle) -> Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred::<Option<i32>, Ended>()?;
-    server.server.let_go();
-    let mut life = lock(&server.life);
-    match life.ended {
+    server.server.shut_down();
+    let mut state = lock(&server.state);
+    match state.ended {
         Some(code) => deferred.resolve(Box::new(move |_| Ok(code))),
-        None => life.ending.push(deferred),
+        None => state.ending.push(deferred),
     }
     Ok(promise)
 }
@@ -191,62 +191,70 @@ pub fn kill_manager(server: &ServerHandle) {
     server.server.kill();
 }
 
-/// How JavaScript holds the client's side of a connection.
+/// A handle on the client's side of a connection.
 #[napi]
-pub type ConversationHandle = External<Conversation>;
+pub type ClientSessionHandle = External<ClientSession>;
 
-/// With a manager whose key is this.
+/// A session with a manager that has this key.
 #[napi]
-pub fn create_conversation(key: Uint8Array) -> ConversationHandle {
-    External::new(Conversation::new(key.to_vec()))
+pub fn create_client_session(key: Uint8Array) -> ClientSessionHandle {
+    External::new(ClientSession::new(key.to_vec()))
 }
 
-/// The bytes to be sent for this request; none as long as the two do not know each other.
+/// Makes a request and returns the bytes to be sent now: none during the handshake.
 #[napi]
-pub fn ask_manager(conversation: &mut ConversationHandle, method: String, arguments: Vec<String>) -> Buffer {
+pub fn client_session_request(
+    session: &mut ClientSessionHandle,
+    method: String,
+    arguments: Vec<String>,
+) -> Buffer {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    conversation.ask(&method, &arguments).into()
+    session.request(&method, &arguments).into()
 }
 
-/// What is to be done about bytes that arrived.
+/// The outcome of received bytes.
 #[napi(object)]
-pub struct Heard {
-    /// To be sent.
+pub struct Received {
+    /// The bytes to be sent.
     pub send: Option<Buffer>,
-    /// There is an answer.
-    pub answered: bool,
-    /// It: nothing, a text, or names.
-    pub answer: Option<Vec<String>>,
-    /// Nothing more can be asked.
+    /// Whether a response is complete.
+    pub responded: bool,
+    /// What the response returns: nothing, a text, or names.
+    pub response: Option<Vec<String>>,
+    /// No more requests can be made.
     pub over: bool,
 }
 
-/// Takes in what arrived; throws where the conversation is over.
+/// Processes received bytes; throws if the session cannot be used any more.
 #[napi]
-pub fn hear_manager(env: Env, conversation: &mut ConversationHandle, bytes: Uint8Array) -> Result<Heard> {
+pub fn client_session_receive(
+    env: Env,
+    session: &mut ClientSessionHandle,
+    bytes: Uint8Array,
+) -> Result<Received> {
     let mut out = Vec::new();
-    let answer = conversation.receive(&bytes, &mut out).map_err(|error| to_js(&env, error))?;
-    Ok(Heard {
+    let returned = session.receive(&bytes, &mut out).map_err(|error| to_js(&env, error))?;
+    Ok(Received {
         send: if out.is_empty() { None } else { Some(out.into()) },
-        answered: answer.is_some(),
-        answer: match answer {
-            None | Some(Answer::Nothing) => None,
-            Some(Answer::Text(text)) => Some(vec![text]),
-            Some(Answer::Names(names)) => Some(names),
+        responded: returned.is_some(),
+        response: match returned {
+            None | Some(ReturnValue::Nothing) => None,
+            Some(ReturnValue::Text(text)) => Some(vec![text]),
+            Some(ReturnValue::Names(names)) => Some(names),
         },
-        over: conversation.is_over(),
+        over: session.is_over(),
     })
 }
 
-/// Ends this process's ownership of a segment that a manager has tracked; false where that one is dead and forgotten.
-/// `heir` is what it returned: the token of its ledger, if it has one.
+/// Ends this process's ownership of a segment that a manager has tracked; false if that one is dead and forgotten.
+/// `new_owner` is what it returned: the token of its ledger, if it has one.
 #[napi]
-pub fn hand_over(env: Env, name: String, id: String, heir: Option<String>) -> Result<bool> {
+pub fn hand_over(env: Env, name: String, id: String, new_owner: Option<String>) -> Result<bool> {
     let hand_over = || {
         let (name, id) = (Name::new(&name)?, identity_from(&id)?);
-        let heir = heir.as_deref().and_then(Token::parse);
+        let new_owner = new_owner.as_deref().and_then(Token::parse);
         match ownership::existing() {
-            Some(ledger) => ledger.hand_over(&name, id, heir),
+            Some(ledger) => ledger.hand_over(&name, id, new_owner),
             None => Ok(true),
         }
     };

@@ -9,10 +9,10 @@ use shmkit::ring::queue::{Layout, SLOTS, SharedQueue, at};
 use shmkit::segment::Name;
 use shmkit::sync;
 
+use crate::channel::{ItemLayout, OpenChannel, RingFacts};
 use crate::errors::to_js;
-use crate::ring::{Open, RingFacts, RingItems};
 use crate::segment::{create_options, identity_from};
-use crate::sync::SleepersHandle;
+use crate::sync::WaiterThreadsHandle;
 
 /// What JavaScript has to know of the words, as offsets in words and as bits.
 #[napi(object)]
@@ -70,7 +70,7 @@ pub fn queue_constants() -> QueueConstants {
 }
 
 /// As a handle has it.
-pub type NativeQueue = Open<SharedQueue>;
+pub type NativeQueue = OpenChannel<SharedQueue>;
 
 /// How JavaScript holds one.
 #[napi]
@@ -84,7 +84,7 @@ fn side(items: bool) -> Side {
 #[napi]
 pub fn create_queue(
     env: Env,
-    items: RingItems,
+    items: ItemLayout,
     single: bool,
     name: Option<String>,
     mode: u32,
@@ -97,7 +97,7 @@ pub fn create_queue(
         let open = if attach { SharedQueue::create_or_attach } else { SharedQueue::create };
         open(&layout, &create_options(name, mode, true, populate, track)?)
     };
-    create().map(Open::handle).map_err(|error| to_js(&env, error))
+    create().map(OpenChannel::handle).map_err(|error| to_js(&env, error))
 }
 
 /// Opens a queue, or only the one of that `id`.
@@ -107,13 +107,13 @@ pub fn attach_queue(env: Env, name: String, foreign: bool, id: Option<String>) -
         let expect = id.as_deref().map(identity_from).transpose()?;
         SharedQueue::attach(&Name::new(&name)?, foreign, expect)
     };
-    attach().map(Open::handle).map_err(|error| to_js(&env, error))
+    attach().map(OpenChannel::handle).map_err(|error| to_js(&env, error))
 }
 
 /// What a handle says of its queue.
 #[napi(object)]
 pub struct QueueFacts {
-    /// What all rings say.
+    /// The ring.
     pub ring: RingFacts,
     /// The number of this handle.
     pub me: u32,
@@ -174,7 +174,7 @@ pub fn queue_recover(env: Env, queue: &QueueHandle, index: u32, seen: u32) -> Re
 /// Who has a slot.
 #[napi(object)]
 pub struct QueueHolder {
-    /// The process, in its own PID namespace; 0 where that is not known.
+    /// The process, in its own PID namespace; 0 if that is not known.
     pub pid: u32,
     /// Whether it is dead: the next one who comes across the slot gets it.
     pub died: bool,
@@ -206,15 +206,15 @@ pub fn queue_wait(env: Env, queue: &QueueHandle, items: bool, milliseconds: f64)
 #[napi]
 pub fn start_queue_wait(
     env: Env,
-    sleepers: &mut SleepersHandle,
+    threads: &mut WaiterThreadsHandle,
     id: u32,
     queue: &QueueHandle,
     items: bool,
 ) -> Result<()> {
-    queue.with(&env, |open| sleepers.start(id, open.wait(side(items))))
+    queue.with(&env, |open| threads.start(id, open.wait(side(items))))
 }
 
-/// Detaches `buffer`, gives back what this handle has of the ring, and lets go of the memory. Idempotent.
+/// Detaches `buffer`, gives back the slots that this handle holds, and frees the memory. Idempotent.
 #[napi(ts_args_type = "queue: ExternalObject<NativeQueue>, buffer: ArrayBuffer")]
 pub fn close_queue(env: Env, queue: &mut QueueHandle, buffer: Unknown<'_>) {
     queue.close(&env, &buffer);

@@ -53,7 +53,7 @@ impl<'py> Target<'py> {
         Ok(if read_only == Some(true) { Access::ReadOnly } else { Access::ReadWrite })
     }
 
-    /// What the descriptor says of this; `None` where there is none, or it says nothing.
+    /// What the descriptor says of this; `None` if there is none, or it says nothing.
     pub(crate) fn get<T>(&self, key: &str) -> PyResult<Option<T>>
     where
         T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
@@ -107,7 +107,7 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
 #[pyfunction]
 pub(crate) fn owns(py: Python<'_>, descriptor: &Bound<'_, PyDict>) -> PyResult<bool> {
     let id: String = descriptor.as_any().get_item("id")?.extract()?;
-    ownership::process().raise(py)?.owns(identity_from(&id)?).raise(py)
+    ownership::current().raise(py)?.owns(identity_from(&id)?).raise(py)
 }
 
 /// The beginning of a descriptor.

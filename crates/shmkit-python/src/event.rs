@@ -39,7 +39,7 @@ impl SharedEvent {
 
 #[pymethods]
 impl SharedEvent {
-    /// The event of this name, made where there is none.
+    /// The event of this name, created if it does not exist.
     #[staticmethod]
     #[pyo3(signature = (name, *, mode = 0o600, track = true))]
     fn create_or_attach(py: Python<'_>, name: &str, mode: u32, track: bool) -> PyResult<Self> {

@@ -1,4 +1,4 @@
-//! What somebody who attaches takes shape and type for.
+//! The shape and type that a caller of `attach` expects.
 
 use pyo3::prelude::*;
 use shmkit::array::DType;

@@ -10,25 +10,25 @@ use shmkit::segment::lock_header::WORD;
 use shmkit::segment::{Identity, Segment};
 use shmkit::sync::word::Word;
 use shmkit::sync::word::lock::OWNER;
-use shmkit::sync::{Left, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
 use crate::errors::{Raise, deadlock};
 use crate::forks;
 use crate::wait_queue::{Stop, Turn, WaitQueue};
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 
-/// What is locked: a segment by the file beside it, or a mutex, by its own.
+/// What is locked: a segment, by its sidecar lock, or a mutex, by its own file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    Beside(Identity),
+    Sidecar(Identity),
     Mutex(Identity),
 }
 
 /// The open locks. Two handles on one lock are one participant, so that a thread that waits for itself is told.
 static OPEN: LazyLock<Mutex<HashMap<Key, Weak<Handle>>>> = LazyLock::new(Mutex::default);
 
-/// What has the segment of a lock open.
-type Kept = Arc<dyn Any + Send + Sync>;
+/// An object that keeps the segment of a lock open.
+type KeepAlive = Arc<dyn Any + Send + Sync>;
 
 /// A lock and the threads in front of it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Handle {
     queue: WaitQueue,
     name: String,
     /// Kept open, so that no other segment gets its inode.
-    _of: Option<Kept>,
+    _keep_alive: Option<KeepAlive>,
 }
 
 impl Handle {
@@ -48,29 +48,30 @@ impl Handle {
         Self::known(Key::Mutex(lock.file().id()), lock, name, None)
     }
 
-    /// This process's handle on the lock beside a segment, which `of` has open.
-    pub(crate) fn beside<T: Any + Send + Sync>(
+    /// This process's handle on the sidecar lock of a segment, which `of` has open.
+    pub(crate) fn sidecar<T: Any + Send + Sync>(
         py: Python<'_>,
         segment: &Segment,
         of: &Arc<T>,
     ) -> PyResult<Arc<Self>> {
-        let key = Key::Beside(segment.id());
+        let key = Key::Sidecar(segment.id());
         if let Some(known) = open().get(&key).and_then(Weak::upgrade) {
             return Ok(known);
         }
         let lock = SharedLock::sidecar(segment).raise(py)?; // with the GIL: see `of_mutex`
-        let of: Kept = Arc::<T>::clone(of);
+        let of: KeepAlive = Arc::<T>::clone(of);
         Ok(Self::known(key, lock, segment.name().as_str().to_owned(), Some(of)))
     }
 
     /// The one that is known already, or this.
-    fn known(key: Key, lock: SharedLock, name: String, of: Option<Kept>) -> Arc<Self> {
+    fn known(key: Key, lock: SharedLock, name: String, of: Option<KeepAlive>) -> Arc<Self> {
         let mut open = open();
         if let Some(known) = open.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         open.retain(|_, handle| handle.strong_count() > 0);
-        let fresh = Arc::new(Handle { lock: Arc::new(lock), queue: WaitQueue::default(), name, _of: of });
+        let fresh =
+            Arc::new(Handle { lock: Arc::new(lock), queue: WaitQueue::default(), name, _keep_alive: of });
         open.insert(key, Arc::downgrade(&fresh));
         fresh
     }
@@ -80,15 +81,15 @@ impl Handle {
         &self.name
     }
 
-    /// Takes the lock; `None` where the time is over.
+    /// Takes the lock; `None` if the time is over.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         py: Python<'_>,
-        want: Want,
+        access: LockAccess,
         deadline: Deadline,
     ) -> PyResult<Option<Hold>> {
         loop {
-            let turn = match self.queue.enter(py, want, deadline) {
+            let turn = match self.queue.enter(py, access, deadline) {
                 Ok(turn) => turn,
                 Err(Stop::Late) => return Ok(None),
                 Err(Stop::Deadlock) => return Err(deadlock(py, &self.name)),
@@ -97,21 +98,21 @@ impl Handle {
             // From here on whatever ends this lets the next thread through.
             let mut hold = Hold {
                 handle: Arc::clone(self),
-                want,
+                access,
                 thread: current().id(),
                 forks: forks::count(),
                 has: Has::WaitQueue,
                 inconsistent: false,
             };
             let taken = match turn {
-                Turn::Beside { inconsistent } => Waited::Done(inconsistent),
-                Turn::First => self.take(py, want, deadline)?,
+                Turn::Shared { inconsistent } => Waited::Done(inconsistent),
+                Turn::First => self.take(py, access, deadline)?,
             };
             match taken {
                 Waited::Done(inconsistent) => {
                     hold.has = Has::Lock;
                     hold.inconsistent = inconsistent;
-                    if let (Turn::First, Want::Read) = (turn, want) {
+                    if let (Turn::First, LockAccess::Read) = (turn, access) {
                         self.queue.share(inconsistent);
                     }
                     return Ok(Some(hold));
@@ -123,26 +124,26 @@ impl Handle {
     }
 
     /// Takes the process's lock, for the one thread that may.
-    fn take(&self, py: Python<'_>, want: Want, deadline: Deadline) -> PyResult<Waited> {
-        if let Some(inconsistent) = self.lock.try_lock(want).raise(py)? {
+    fn take(&self, py: Python<'_>, access: LockAccess, deadline: Deadline) -> PyResult<Waited> {
+        if let Some(inconsistent) = self.lock.try_lock(access).raise(py)? {
             return Ok(Waited::Done(inconsistent));
         }
         if deadline.is_over() {
             return Ok(Waited::Late);
         }
         if can_spin()
-            && let Some(inconsistent) = py.detach(|| self.spin(want)).raise(py)?
+            && let Some(inconsistent) = py.detach(|| self.spin(access)).raise(py)?
         {
             return Ok(Waited::Done(inconsistent));
         }
-        wait_for(py, &mut self.lock.wait(want), deadline)
+        wait_for(py, &mut self.lock.wait(access), deadline)
     }
 
-    fn spin(&self, want: Want) -> shmkit::Result<Option<bool>> {
+    fn spin(&self, access: LockAccess) -> shmkit::Result<Option<bool>> {
         let Some(word) = self.lock.file().mapping().bytes().atomic(WORD) else { return Ok(None) };
         for _ in 0..SPINS {
             if Word::load(word) & OWNER == 0 {
-                return self.lock.try_lock(want);
+                return self.lock.try_lock(access);
             }
             std::hint::spin_loop();
         }
@@ -169,7 +170,7 @@ enum Has {
 #[derive(Debug)]
 pub(crate) struct Hold {
     handle: Arc<Handle>,
-    want: Want,
+    access: LockAccess,
     thread: ThreadId,
     forks: u32,
     has: Has,
@@ -188,22 +189,22 @@ impl Hold {
     }
 
     /// Lets go of it. Nothing the second time, and in a child that inherited it.
-    pub(crate) fn release(&mut self, left: Left) -> shmkit::Result<()> {
+    pub(crate) fn release(&mut self, state: ReleaseState) -> shmkit::Result<()> {
         let had = std::mem::replace(&mut self.has, Has::Nothing);
         if had == Has::Nothing || !self.is_ours() {
             return Ok(());
         }
         let last = self.handle.queue.leave(self.thread);
-        match self.want {
+        match self.access {
             _ if had == Has::WaitQueue || !last => Ok(()),
-            Want::Write => self.handle.lock.unlock(left),
-            Want::Read => self.handle.lock.unlock_read(),
+            LockAccess::Write => self.handle.lock.unlock(state),
+            LockAccess::Read => self.handle.lock.unlock_read(),
         }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let _ = self.release(Left::Inconsistent);
+        let _ = self.release(ReleaseState::Inconsistent);
     }
 }

@@ -2,7 +2,7 @@
 //! arrays, queues and broadcasts.
 //!
 //! The engine's lock is one participant's, and a process is one here, whatever its threads and handles: [`handle`]
-//! keeps one open lock for each file, and [`queue`] is the queue of the threads in front of it. [`waiting`] sleeps without
+//! keeps one open lock for each file, and [`wait_queue`] is the queue of the threads that wait for it. [`waiting`] sleeps without
 //! the GIL and looks at signals in between.
 //!
 //! **Forks.** `multiprocessing` forks without exec, in the middle of anything. All state of ours that threads share is
@@ -12,6 +12,7 @@
 
 mod array;
 mod broadcast;
+mod channel;
 mod descriptor;
 mod dict;
 mod errors;
@@ -25,7 +26,6 @@ mod mutex;
 mod numpy;
 mod opening;
 mod queue;
-mod ring;
 mod standard;
 mod txn;
 mod view;

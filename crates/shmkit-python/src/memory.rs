@@ -114,7 +114,7 @@ impl SharedMemory {
     #[pyo3(signature = (*, read_only = false, timeout = None))]
     pub(crate) fn txn(&self, py: Python<'_>, read_only: bool, timeout: Option<f64>) -> PyResult<Txn> {
         let segment = self.segment(py)?;
-        let lock = Handle::beside(py, &segment, &segment)?;
+        let lock = Handle::sidecar(py, &segment, &segment)?;
         if let Some(open) = &mut *self.state() {
             open.lock = Some(Arc::clone(&lock));
         }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::ownership;
 use shmkit::segment::{Identity, Name};
-use shmkit::sync::{Left, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed, timed_out};
@@ -35,13 +35,13 @@ impl SharedMutex {
     fn acquire(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Guard>> {
         let handle = self.handle().clone();
         let handle = handle.ok_or_else(|| closed(py, self.name.as_str()))?;
-        Ok(handle.acquire(py, Want::Write, deadline)?.map(Guard::new))
+        Ok(handle.acquire(py, LockAccess::Write, deadline)?.map(Guard::new))
     }
 }
 
 #[pymethods]
 impl SharedMutex {
-    /// The mutex of this name, made where there is none.
+    /// The mutex of this name, created if it does not exist.
     #[staticmethod]
     #[pyo3(signature = (name, *, mode = 0o600, track = true))]
     fn create_or_attach(py: Python<'_>, name: &str, mode: u32, track: bool) -> PyResult<Self> {
@@ -128,8 +128,8 @@ impl Guard {
         Guard { owner_died: hold.inconsistent(), hold: Mutex::new(hold) }
     }
 
-    fn release(&self, py: Python<'_>, left: Left) -> PyResult<()> {
-        let released = self.hold.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).release(left);
+    fn release(&self, py: Python<'_>, state: ReleaseState) -> PyResult<()> {
+        let released = self.hold.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).release(state);
         released.raise(py)
     }
 }
@@ -138,7 +138,7 @@ impl Guard {
 impl Guard {
     /// Lets go of the mutex, all being well. Nothing the second time.
     fn unlock(&self, py: Python<'_>) -> PyResult<()> {
-        self.release(py, Left::Consistent)
+        self.release(py, ReleaseState::Consistent)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -152,6 +152,6 @@ impl Guard {
         _value: &Bound<'_, PyAny>,
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.release(py, if kind.is_none() { Left::Consistent } else { Left::Inconsistent })
+        self.release(py, if kind.is_none() { ReleaseState::Consistent } else { ReleaseState::Inconsistent })
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn shape_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
     }
 }
 
-/// How many elements there are; `None` where that is more than can be counted.
+/// How many elements there are; `None` if that is more than can be counted.
 pub(crate) fn elements_of(shape: &[usize]) -> Option<usize> {
     if shape.contains(&0) {
         Some(0)

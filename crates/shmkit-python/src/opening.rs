@@ -13,8 +13,8 @@ use shmkit::segment::{CreateOptions, Name, Owner};
 use crate::errors::{Raise, to_py};
 use crate::forks;
 
-/// How long others may keep one from looking at what the dead left.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long to wait for the ledgers' lock before segments of dead processes are left to others.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The engine's options for these arguments.
 pub(crate) fn create_options(
@@ -33,10 +33,10 @@ pub(crate) fn create_options(
 pub(crate) fn ledger(py: Python<'_>) -> shmkit::Result<Arc<Ledger>> {
     static LOOKED: AtomicU32 = AtomicU32::new(u32::MAX);
     // With the GIL: a child that is forked before the descriptor is noted would keep it, and this process seem to live.
-    let ledger = ownership::process()?;
+    let ledger = ownership::current()?;
     let forks = forks::count();
     if LOOKED.swap(forks, Ordering::AcqRel) != forks {
-        let _ = py.detach(|| ownership::reap(ledger.ledgers(), PATIENCE)); // the next one will
+        let _ = py.detach(|| ownership::reap(ledger.ledgers(), LOCK_TIMEOUT)); // the next one will
     }
     Ok(ledger)
 }

@@ -26,7 +26,7 @@ pub(crate) fn txn(shm: &Bound<'_, PyAny>, read_only: bool, timeout: Option<f64>)
     let py = shm.py();
     if let Ok(name) = shm.extract::<String>() {
         let segment = attach(py, &name, &AttachOptions::default())?;
-        let lock = Handle::beside(py, &segment, &segment)?;
+        let lock = Handle::sidecar(py, &segment, &segment)?;
         return Txn::new(py, segment, lock, read_only, timeout);
     }
     let lies_in = shm.getattr_opt("shm")?;
@@ -63,7 +63,7 @@ fn locked<'py>(shm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Locked>> {
     // Its user has opened it already, and writes by a mapping of his own.
     let options = AttachOptions { foreign: true, reserve: false, expect, ..AttachOptions::default() };
     let segment = attach(py, &name, &options)?;
-    let lock = Handle::beside(py, &segment, &segment)?;
+    let lock = Handle::sidecar(py, &segment, &segment)?;
     let locked = Bound::new(py, Locked { segment, lock })?;
     known.set_item(shm, &locked)?;
     Ok(locked)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use shmkit::segment::{Access, Mapping, Segment};
-use shmkit::sync::{Left, Want};
+use shmkit::sync::{LockAccess, ReleaseState};
 
 use crate::errors::{Raise, timed_out, to_py};
 use crate::handle::{Handle, Hold};
@@ -23,14 +23,14 @@ pub(crate) struct Txn {
     read_only: bool,
     timeout: Option<f64>,
     owner_died: AtomicBool,
-    stage: Mutex<Stage>,
+    state: Mutex<TxnState>,
 }
 
-enum Stage {
-    Fresh,
-    Begun,
-    Held(Hold),
-    Over,
+enum TxnState {
+    New,
+    Entering,
+    Active(Hold),
+    Ended,
 }
 
 impl Txn {
@@ -46,16 +46,16 @@ impl Txn {
             let message = "this handle is read-only, and so must be its transactions: txn(read_only=True)";
             return Err(error(py, "ERR_SHM_READ_ONLY", message, &segment));
         }
-        let stage = Mutex::new(Stage::Fresh);
-        Ok(Txn { segment, lock, read_only, timeout, owner_died: AtomicBool::new(false), stage })
+        let state = Mutex::new(TxnState::New);
+        Ok(Txn { segment, lock, read_only, timeout, owner_died: AtomicBool::new(false), state })
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn state(&self) -> MutexGuard<'_, TxnState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn mapping(&self, py: Python<'_>) -> PyResult<&Arc<Mapping>> {
-        let held = matches!(&*self.stage(), Stage::Held(hold) if hold.is_ours());
+        let held = matches!(&*self.state(), TxnState::Active(hold) if hold.is_ours());
         if !held {
             let message = "the transaction is not running: its bytes are for the inside of its `with` alone";
             return Err(error(py, "ERR_SHM_TXN_ENDED", message, &self.segment));
@@ -85,25 +85,25 @@ impl Txn {
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let (py, txn) = (slf.py(), slf.get());
-        if !matches!(*txn.stage(), Stage::Fresh) {
+        if !matches!(*txn.state(), TxnState::New) {
             let message = "a transaction runs once; begin another one by txn()";
             return Err(error(py, "ERR_SHM_TXN_ENDED", message, &txn.segment));
         }
         let deadline = Deadline::after(txn.timeout)?;
-        *txn.stage() = Stage::Begun;
-        let want = if txn.read_only { Want::Read } else { Want::Write };
-        let stage = match txn.lock.acquire(py, want, deadline) {
+        *txn.state() = TxnState::Entering;
+        let access = if txn.read_only { LockAccess::Read } else { LockAccess::Write };
+        let state = match txn.lock.acquire(py, access, deadline) {
             Ok(Some(hold)) => {
                 txn.owner_died.store(hold.inconsistent(), Ordering::Relaxed);
-                Ok(Stage::Held(hold))
+                Ok(TxnState::Active(hold))
             }
             Ok(None) => Err(timed_out(py, txn.lock.name())),
             Err(error) => Err(error),
         };
-        match stage {
-            Ok(held) => *txn.stage() = held,
+        match state {
+            Ok(held) => *txn.state() = held,
             Err(error) => {
-                *txn.stage() = Stage::Fresh;
+                *txn.state() = TxnState::New;
                 return Err(error);
             }
         }
@@ -117,9 +117,10 @@ impl Txn {
         _value: &Bound<'_, PyAny>,
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
-        let Stage::Held(mut hold) = stage else { return Ok(()) };
-        hold.release(if kind.is_none() { Left::Consistent } else { Left::Inconsistent }).raise(py)
+        let state = std::mem::replace(&mut *self.state(), TxnState::Ended);
+        let TxnState::Active(mut hold) = state else { return Ok(()) };
+        hold.release(if kind.is_none() { ReleaseState::Consistent } else { ReleaseState::Inconsistent })
+            .raise(py)
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -69,7 +69,7 @@ pub(crate) fn write(bytes: SharedBytes<'_>, value: &Bound<'_, PyAny>, offset: us
     bytes.store(offset, &contents(value)?).ok_or_else(outside)
 }
 
-/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` where they are not all
+/// Copies `len` bytes from `at` on to `offset` of a bytearray that only its caller knows; `None` if they are not all
 /// inside of both.
 pub(crate) fn copy_into(
     bytes: SharedBytes<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn copy_into(
     if fits { unsafe { bytes.copy_to(at, target.data().add(offset), len) } } else { None }
 }
 
-/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` where they are not all inside.
+/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` if they are not all inside.
 pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<Option<Vec<u8>>> {
     let mut copy = vec![0; len.min(segment.size())];
     // SAFETY: the target is a vector of this frame, as long as what is asked for, or else there is nothing.
@@ -93,13 +93,13 @@ pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<O
 }
 
 /// A memoryview of these bytes of a mapping, which are inside of it. What numpy makes of it has it for its base, and so
-/// `kept` lives as long as the last array: the handle may be closed, and is not kept alive.
+/// `keep_alive` lives as long as the last array: the handle may be closed, and is not kept alive.
 pub(crate) fn memory<'py>(
     py: Python<'py>,
     mapping: &Mapping,
     range: Range<usize>,
     read_only: bool,
-    kept: impl Any + Send + Sync,
+    keep_alive: impl Any + Send + Sync,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (start, len) = mapping.raw();
     if range.start > range.end || range.end > len {
@@ -108,7 +108,7 @@ pub(crate) fn memory<'py>(
     // The stable ABI of Python 3.9 has no way to be a buffer, and an address alone would have the handle for its base.
     let kind = py.import("ctypes")?.getattr("c_ubyte")?.mul(range.len())?;
     let bytes = kind.call_method1("from_address", (start as usize + range.start,))?;
-    bytes.setattr("_kept", Kept { _kept: Box::new(kept) })?;
+    bytes.setattr("_keep_alive", KeepAlive { _keep_alive: Box::new(keep_alive) })?;
     // Theirs has a byte order, which nothing can index.
     let view = PyMemoryView::from(&bytes)?.call_method1("cast", ("B",))?;
     if read_only { view.call_method0("toreadonly") } else { Ok(view) }
@@ -140,10 +140,10 @@ pub(crate) fn bytes_interface<'py>(
     interface(&memory, &[len], "|u1")
 }
 
-/// What lives as long as a memoryview.
+/// An object that lives as long as a memoryview.
 #[pyclass(frozen, module = "shmkit")]
-struct Kept {
-    _kept: Box<dyn Any + Send + Sync>,
+struct KeepAlive {
+    _keep_alive: Box<dyn Any + Send + Sync>,
 }
 
 fn position(bytes: &SharedBytes<'_>, index: &Bound<'_, PyAny>) -> PyResult<usize> {

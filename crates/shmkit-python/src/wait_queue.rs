@@ -1,4 +1,4 @@
-//! The threads of one process in front of a lock: first come, first served.
+//! The threads of one process that wait for a lock: first come, first served.
 //!
 //! Its state is only touched by who holds the GIL, so a fork finds it whole; what it says is then the parent's.
 
@@ -8,51 +8,51 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread::{ThreadId, current};
 
 use pyo3::prelude::*;
-use shmkit::sync::Want;
+use shmkit::sync::LockAccess;
 use shmkit::sync::word::Word;
 
 use crate::forks;
 use crate::waiting::Deadline;
 
-/// The queue, and who is through.
+/// The waiting threads, and those that have the lock.
 #[derive(Debug, Default)]
 pub(crate) struct WaitQueue {
     state: Mutex<State>,
-    /// Changed when somebody goes; slept on.
+    /// The wake word of the waiting threads; changed when a thread leaves.
     wake_word: AtomicU32,
 }
 
 #[derive(Debug, Default)]
 struct State {
     forks: u32,
-    inside: Inside,
+    holders: Holders,
     queue: VecDeque<(u64, ThreadId)>,
     last_ticket: u64,
 }
 
 #[derive(Debug, Default)]
-enum Inside {
+enum Holders {
     #[default]
-    Nobody,
+    None,
     /// It has the lock for writing, or is about to get it.
-    One(ThreadId),
-    /// They read; whether what they read is inconsistent.
+    Exclusive(ThreadId),
+    /// They read. The flag says whether what they read is inconsistent.
     Readers(Vec<ThreadId>, bool),
 }
 
-/// How one got through.
+/// How a thread got through.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Turn {
-    /// Alone, and is to take the process's lock.
+    /// Alone: it must take the process's lock.
     First,
-    /// Beside others who read: the lock is had.
-    Beside {
-        /// What they found.
+    /// With other readers: the process has the lock already.
+    Shared {
+        /// Whether what they read is inconsistent.
         inconsistent: bool,
     },
 }
 
-/// Why one did not get through.
+/// Why a thread did not get through.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// It took too long.
@@ -64,30 +64,30 @@ pub(crate) enum Stop {
 }
 
 impl State {
-    /// Whether this thread would wait for itself. One who reads may do so twice.
-    fn is_deadlock(&self, me: ThreadId, want: Want) -> bool {
-        let inside = match &self.inside {
-            Inside::Nobody => false,
-            Inside::One(thread) => *thread == me,
-            Inside::Readers(threads, _) => want == Want::Write && threads.contains(&me),
+    /// Whether this thread would wait for itself. A reader may read twice.
+    fn is_deadlock(&self, me: ThreadId, access: LockAccess) -> bool {
+        let is_holder = match &self.holders {
+            Holders::None => false,
+            Holders::Exclusive(thread) => *thread == me,
+            Holders::Readers(threads, _) => access == LockAccess::Write && threads.contains(&me),
         };
         // In the queue: this is a signal's handler, on top of a wait.
-        inside || self.queue.iter().any(|(_, thread)| *thread == me)
+        is_holder || self.queue.iter().any(|(_, thread)| *thread == me)
     }
 
-    /// Lets one in, if it is its turn: those who came later let those who wait go first.
-    fn admit(&mut self, me: ThreadId, want: Want, ticket: Option<u64>) -> Option<Turn> {
+    /// Lets a thread through if it is its turn: waiting threads go before newcomers.
+    fn admit(&mut self, me: ThreadId, access: LockAccess, ticket: Option<u64>) -> Option<Turn> {
         let first = self.queue.front().is_none_or(|(front, _)| Some(*front) == ticket);
-        let turn = match &mut self.inside {
-            Inside::Nobody if first => {
-                self.inside = Inside::One(me);
+        let turn = match &mut self.holders {
+            Holders::None if first => {
+                self.holders = Holders::Exclusive(me);
                 Turn::First
             }
-            Inside::Readers(threads, inconsistent)
-                if want == Want::Read && (first || threads.contains(&me)) =>
+            Holders::Readers(threads, inconsistent)
+                if access == LockAccess::Read && (first || threads.contains(&me)) =>
             {
                 threads.push(me);
-                Turn::Beside { inconsistent: *inconsistent }
+                Turn::Shared { inconsistent: *inconsistent }
             }
             _ => return None,
         };
@@ -106,7 +106,7 @@ impl WaitQueue {
     }
 
     /// Goes through; waits until the deadline.
-    pub(crate) fn enter(&self, py: Python<'_>, want: Want, deadline: Deadline) -> Result<Turn, Stop> {
+    pub(crate) fn enter(&self, py: Python<'_>, access: LockAccess, deadline: Deadline) -> Result<Turn, Stop> {
         let me = current().id();
         let mut mine = None;
         let stop = loop {
@@ -118,12 +118,12 @@ impl WaitQueue {
             }
             {
                 let mut state = self.state();
-                if mine.is_none() && state.is_deadlock(me, want) {
+                if mine.is_none() && state.is_deadlock(me, access) {
                     break Stop::Deadlock;
                 }
-                if let Some(turn) = state.admit(me, want, mine.map(|(_, ticket)| ticket)) {
+                if let Some(turn) = state.admit(me, access, mine.map(|(_, ticket)| ticket)) {
                     drop(state);
-                    self.wake_all(); // the next may read beside us
+                    self.wake_all(); // the next one may read at the same time
                     return Ok(turn);
                 }
                 if deadline.is_over() {
@@ -150,16 +150,16 @@ impl WaitQueue {
         Err(stop)
     }
 
-    /// Others may read beside this thread, which is through alone and has the lock for reading.
+    /// Lets other readers through. This thread has the lock for reading, and got through alone.
     pub(crate) fn share(&self, inconsistent: bool) {
-        self.state().inside = Inside::Readers(vec![current().id()], inconsistent);
+        self.state().holders = Holders::Readers(vec![current().id()], inconsistent);
         self.wake_all();
     }
 
-    /// One goes, who got through as this thread; says whether it was the last.
+    /// Ends the turn of the thread `who`; returns whether it was the last one.
     pub(crate) fn leave(&self, who: ThreadId) -> bool {
         let mut state = self.state();
-        if let Inside::Readers(threads, _) = &mut state.inside {
+        if let Holders::Readers(threads, _) = &mut state.holders {
             if let Some(at) = threads.iter().position(|thread| *thread == who) {
                 threads.swap_remove(at);
             }
@@ -167,13 +167,13 @@ impl WaitQueue {
                 return false;
             }
         }
-        state.inside = Inside::Nobody;
+        state.holders = Holders::None;
         drop(state);
         self.wake_all();
         true
     }
 
-    /// Wakes those who wait, to look whose turn it is.
+    /// Wakes the waiting threads, each of which checks whether it is next.
     fn wake_all(&self) {
         self.wake_word.fetch_add(1, Ordering::SeqCst);
         if !self.state().queue.is_empty() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use shmkit::ownership::{Ledger, LedgerDirectory, PreparedLedger, orphans, reap, survey};
 use shmkit::segment::{Identity, Name, Owner};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A shared-memory directory that goes with the test.
 struct Place {
@@ -56,7 +56,7 @@ impl Place {
     }
 
     fn reap(&self) -> Vec<String> {
-        let reaped = reap(&self.ledgers, PATIENCE).expect("reaped");
+        let reaped = reap(&self.ledgers, TIMEOUT).expect("reaped");
         reaped.removed.iter().map(|name| name.as_str().to_owned()).collect()
     }
 }
@@ -96,12 +96,12 @@ fn what_the_dead_owned_goes_and_what_the_living_own_stays() {
 #[test]
 fn what_is_handed_over_is_at_every_moment_somebodys() {
     let place = Place::new();
-    let (giver, heir) = (place.ledger(), place.ledger());
+    let (giver, new_owner) = (place.ledger(), place.ledger());
     let (name, id) = place.owned(&giver, "handed-over");
-    heir.adopt(&name, id).expect("adopted");
-    // The heir is dead, and nobody has found out.
-    let token = heir.token();
-    drop(heir);
+    new_owner.adopt(&name, id).expect("adopted");
+    // The new owner is dead, and no process has found out.
+    let token = new_owner.token();
+    drop(new_owner);
     assert!(giver.hand_over(&name, id, Some(token)).expect("handed over"));
     assert!(!giver.owns(id).expect("asked"));
     assert_eq!(place.reap(), ["handed-over"]);
@@ -137,7 +137,7 @@ fn the_socket_of_a_dead_manager_goes_with_its_ledger() {
 fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() {
     let place = Place::new();
     let prepare = || {
-        let prepared = PreparedLedger::new(&place.ledgers, PATIENCE).expect("prepared");
+        let prepared = PreparedLedger::new(&place.ledgers, TIMEOUT).expect("prepared");
         let socket = place.ledgers.manager_socket(prepared.token());
         fs::write(&socket, "").expect("written");
         (prepared, socket)
@@ -155,14 +155,14 @@ fn a_prepared_ledger_lives_for_as_long_as_who_prepared_it_or_who_took_it_over() 
     drop(prepared);
     place.reap();
     assert!(socket.exists(), "who has it handed over has it");
-    let heir = Ledger::take_over(place.ledgers.clone(), token, handed).expect("taken over");
+    let new_owner = Ledger::take_over(place.ledgers.clone(), token, handed).expect("taken over");
     let survey = survey(&place.ledgers).expect("surveyed");
     assert_eq!(survey.ledgers.len(), 1);
     assert!(survey.ledgers[0].alive && survey.ledgers[0].owner.started != 0, "and it says whose it is");
-    let (_, id) = place.owned(&heir, "owned");
-    assert!(heir.owns(id).expect("asked"));
+    let (_, id) = place.owned(&new_owner, "owned");
+    assert!(new_owner.owns(id).expect("asked"));
     assert!(place.reap().is_empty() && socket.exists());
-    drop(heir);
+    drop(new_owner);
     assert_eq!(place.reap(), ["owned"]);
     assert!(!socket.exists() && !place.ledgers.path().exists());
 }
@@ -172,7 +172,7 @@ fn what_was_prepared_for_nobody_is_taken_away() {
     let place = Place::new();
     let prepared = PreparedLedger::new(&place.ledgers, Duration::ZERO).expect("prepared");
     let other = place.ledger();
-    place.ledgers.forget(prepared.token(), PATIENCE);
+    place.ledgers.forget(prepared.token(), TIMEOUT);
     assert_eq!(survey(&place.ledgers).expect("surveyed").ledgers.len(), 1);
     drop(other);
     place.reap();
@@ -229,12 +229,12 @@ fn leaving_takes_along_what_nobody_else_owns() {
     place.owned(&leaving, "mine");
     let (name, id) = place.owned(&leaving, "ours");
     staying.adopt(&name, id).expect("adopted");
-    leaving.leave(PATIENCE);
+    leaving.leave(TIMEOUT);
     assert!(!place.has("mine") && place.has("ours"));
     assert_eq!(survey(&place.ledgers).expect("survey").ledgers.len(), 1);
     // A worker that creates while its process ends begins a new one.
     place.owned(&leaving, "late");
-    leaving.leave(PATIENCE);
+    leaving.leave(TIMEOUT);
     assert!(!place.has("late"));
 }
 
@@ -265,7 +265,7 @@ fn a_directory_that_others_can_write_to_is_refused() {
     for mode in [0o722, 0o770, 0o702] {
         fs::set_permissions(place.ledgers.path(), fs::Permissions::from_mode(mode)).expect("chmod");
         assert_eq!(
-            reap(&place.ledgers, PATIENCE).expect_err("refused").code,
+            reap(&place.ledgers, TIMEOUT).expect_err("refused").code,
             "ERR_SHM_UNSAFE_LEDGERS",
             "{mode:o}"
         );
@@ -436,10 +436,10 @@ fn a_segment_that_is_about_to_be_published_is_not_left_to_nobody() {
     let ledger = place.ledger();
     let (name, id) = place.segment("pending");
     ledger.claim(&name, id).expect("claimed");
-    ledger.leave(PATIENCE);
+    ledger.leave(TIMEOUT);
     assert!(place.has("pending") && survey(&place.ledgers).expect("survey").ledgers[0].alive);
     ledger.published(&name, id);
-    ledger.leave(PATIENCE);
+    ledger.leave(TIMEOUT);
     assert!(!place.has("pending"));
 }
 

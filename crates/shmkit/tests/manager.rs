@@ -5,7 +5,8 @@
 use proptest::prelude::*;
 use shmkit::manager::pickle::{self, Value};
 use shmkit::manager::{
-    Answer, Conversation, Instructions, REQUEST_MAX, Reply, Request, Session, SocketFile, UNKNOWN_MAX, frame,
+    ClientSession, Instructions, REQUEST_MAX, Request, Response, ReturnValue, ServerSession, SocketFile,
+    UNKNOWN_MAX, frame,
 };
 use shmkit::ownership::Token;
 
@@ -32,7 +33,7 @@ fn names(names: &[&str]) -> Value {
 fn what_python_writes_is_read() {
     assert_eq!(Request::read(TRACK).expect("a request"), Request::Track("psm_1".into()));
     for pickle in [NAMES, NAMES_2] {
-        assert_eq!(Reply::read(pickle).expect("a reply"), Reply::Returned(names(&["a", "b", "a"])));
+        assert_eq!(Response::read(pickle).expect("a reply"), Response::Returned(names(&["a", "b", "a"])));
     }
     for (pickle, value) in [
         (&b"\x80\x04K\xff."[..], Value::Int(255)),
@@ -210,26 +211,26 @@ fn requests_are_told_apart() {
     }
 }
 
-/// A conversation with a server in memory, its bytes cut into pieces; what the server was asked for.
-fn converse(step: usize, asked: &[(&str, &[&str])], reply: &Reply) -> (Vec<Answer>, Vec<Request>) {
-    let (mut session, mut to_client) = Session::new().expect("random");
-    let mut conversation = Conversation::new(b"key".to_vec());
+/// Requests to a server in memory, over a connection that cuts bytes into pieces; what was returned, and what was asked for.
+fn exchange(step: usize, asked: &[(&str, &[&str])], response: &Response) -> (Vec<ReturnValue>, Vec<Request>) {
+    let (mut session, mut to_client) = ServerSession::new().expect("random");
+    let mut client = ClientSession::new(b"key".to_vec());
     let (mut answers, mut requests) = (Vec::new(), Vec::new());
     let mut to_server: Vec<u8> =
-        asked.iter().flat_map(|(method, arguments)| conversation.ask(method, arguments)).collect();
+        asked.iter().flat_map(|(method, arguments)| client.request(method, arguments)).collect();
     assert!(to_server.is_empty(), "nothing is asked of a stranger");
     while !(to_client.is_empty() && to_server.is_empty()) {
         for piece in std::mem::take(&mut to_client).chunks(step) {
-            let mut answer = conversation.receive(piece, &mut to_server).expect("all is well");
+            let mut answer = client.receive(piece, &mut to_server).expect("all is well");
             while let Some(this) = answer {
                 answers.push(this);
-                answer = conversation.receive(&[], &mut to_server).expect("all is well");
+                answer = client.receive(&[], &mut to_server).expect("all is well");
             }
         }
         for piece in std::mem::take(&mut to_server).chunks(step) {
             let answer = |request| {
                 requests.push(request);
-                reply.clone()
+                response.clone()
             };
             session.receive(piece, b"key", &mut to_client, answer).expect("all is well");
         }
@@ -243,25 +244,25 @@ fn both_ends_understand_each_other_however_the_bytes_are_cut() {
     let asked: &[(&str, &[&str])] = &[("dummy", &[]), ("track_segment", &["psm_1"])];
     let wanted = vec![Request::Dummy, Request::Track("psm_1".into())];
     for step in [1, 2, 3, 7, 64, 10_000] {
-        let reply = Reply::Returned(names(&["a", "b"]));
-        let (answers, requests) = converse(step, asked, &reply);
+        let response = Response::Returned(names(&["a", "b"]));
+        let (answers, requests) = exchange(step, asked, &response);
         assert_eq!(requests, wanted, "in pieces of {step}");
-        assert_eq!(answers, vec![Answer::Names(vec!["a".into(), "b".into()]); 2]);
+        assert_eq!(answers, vec![ReturnValue::Names(vec!["a".into(), "b".into()]); 2]);
     }
-    assert_eq!(converse(5, asked, &Reply::Returned(Value::None)).0, vec![Answer::Nothing; 2]);
-    assert_eq!(converse(5, asked, &Reply::Returned("t".into())).0, vec![Answer::Text("t".into()); 2]);
+    assert_eq!(exchange(5, asked, &Response::Returned(Value::None)).0, vec![ReturnValue::Nothing; 2]);
+    assert_eq!(exchange(5, asked, &Response::Returned("t".into())).0, vec![ReturnValue::Text("t".into()); 2]);
 }
 
 #[test]
 fn what_the_manager_says_about_a_failure_is_passed_on() {
     let asked = || {
-        let (_, mut conversation) = introduced();
-        conversation.ask("dummy", &[]);
-        conversation
+        let (_, mut client) = introduced();
+        client.request("dummy", &[]);
+        client
     };
-    let mut conversation = asked();
-    let reply = Reply::Failed("Traceback (most recent call last):\n  File\nKeyError: 'x'".into());
-    let error = conversation.receive(&frame(&reply.write()), &mut Vec::new()).expect_err("a failure");
+    let mut client = asked();
+    let response = Response::Failed("Traceback (most recent call last):\n  File\nKeyError: 'x'".into());
+    let error = client.receive(&frame(&response.write()), &mut Vec::new()).expect_err("a failure");
     assert_eq!((error.code, error.message.as_str()), ("ERR_SHM_MANAGER", "the manager says: KeyError: 'x'"));
     // CPython sends exceptions as objects, in places where none are asked for; and a number is no answer either.
     for strange in
@@ -271,21 +272,21 @@ fn what_the_manager_says_about_a_failure_is_passed_on() {
         assert_eq!(error.code, "ERR_SHM_PROTOCOL");
     }
     // Two answers to one request, and one to none.
-    let reply = frame(&Reply::Returned(Value::None).write());
-    let mut conversation = asked();
-    let answer = conversation.receive(&reply.repeat(2), &mut Vec::new()).expect("CPython's at its end");
-    assert_eq!(answer, Some(Answer::Nothing));
-    conversation.ask("dummy", &[]);
-    let error = conversation.receive(&reply, &mut Vec::new()).expect_err("whose is it?");
+    let response = frame(&Response::Returned(Value::None).write());
+    let mut client = asked();
+    let answer = client.receive(&response.repeat(2), &mut Vec::new()).expect("CPython's at its end");
+    assert_eq!(answer, Some(ReturnValue::Nothing));
+    client.request("dummy", &[]);
+    let error = client.receive(&response, &mut Vec::new()).expect_err("whose is it?");
     assert_eq!(error.code, "ERR_SHM_PROTOCOL");
-    let error = introduced().1.receive(&reply, &mut Vec::new()).expect_err("one too many");
+    let error = introduced().1.receive(&response, &mut Vec::new()).expect_err("one too many");
     assert_eq!(error.code, "ERR_SHM_PROTOCOL");
 }
 
 #[test]
 fn a_server_refuses_who_does_not_know_the_key() {
     for answer in [&b"something bogus"[..], b"", &[0; 16], &[b"{sha256}", &[0; 32][..]].concat()] {
-        let (mut session, greeting) = Session::new().expect("random");
+        let (mut session, greeting) = ServerSession::new().expect("random");
         assert!(greeting.starts_with(&[0, 0, 0, 59]) && greeting[4..].starts_with(b"#CHALLENGE#{sha256}"));
         let mut out = Vec::new();
         // A request right behind it is not even looked at.
@@ -294,7 +295,7 @@ fn a_server_refuses_who_does_not_know_the_key() {
         assert_eq!((error.code, out), ("ERR_SHM_AUTH", frame(b"#FAILURE#")));
     }
     // And nothing is as long as this before that.
-    let (mut session, _) = Session::new().expect("random");
+    let (mut session, _) = ServerSession::new().expect("random");
     let long = frame(&[0; UNKNOWN_MAX + 1]);
     let error = session.receive(&long, b"key", &mut Vec::new(), |_| panic!("answered")).expect_err("refused");
     assert_eq!(error.code, "ERR_SHM_PROTOCOL");
@@ -304,11 +305,11 @@ fn a_server_refuses_who_does_not_know_the_key() {
 fn a_client_refuses_who_does_not_know_the_key() {
     let challenge = frame(&[b"#CHALLENGE#{sha256}", &[7; 40][..]].concat());
     let heard = |messages: &[&[u8]]| {
-        let mut conversation = Conversation::new(b"key".to_vec());
-        conversation.ask("track_segment", &["secret"]);
+        let mut client = ClientSession::new(b"key".to_vec());
+        client.request("track_segment", &["secret"]);
         let mut out = Vec::new();
         let bytes: Vec<u8> = messages.iter().flat_map(|message| frame(message)).collect();
-        let error = conversation.receive(&[&challenge[..], &bytes].concat(), &mut out).expect_err("refused");
+        let error = client.receive(&[&challenge[..], &bytes].concat(), &mut out).expect_err("refused");
         assert!(!String::from_utf8_lossy(&out).contains("secret"), "nothing is asked of a stranger");
         error.code
     };
@@ -316,8 +317,8 @@ fn a_client_refuses_who_does_not_know_the_key() {
     assert_eq!(heard(&[b"#WELCOME#", b"something bogus"]), "ERR_SHM_AUTH");
     assert_eq!(heard(&[b"#WELCOME#", &[0; 16]]), "ERR_SHM_AUTH");
     assert_eq!(heard(&[b"something bogus"]), "ERR_SHM_PROTOCOL");
-    let mut conversation = Conversation::new(b"key".to_vec());
-    let error = conversation.receive(&frame(b"something bogus"), &mut Vec::new()).expect_err("refused");
+    let mut client = ClientSession::new(b"key".to_vec());
+    let error = client.receive(&frame(b"something bogus"), &mut Vec::new()).expect_err("refused");
     assert_eq!(error.code, "ERR_SHM_PROTOCOL");
 }
 
@@ -326,7 +327,7 @@ fn who_asks_and_does_not_read_is_not_answered_without_an_end() {
     let (mut session, _) = introduced();
     let many = frame(TRACK).repeat(1000);
     let mut out = Vec::new();
-    let long = || Reply::Returned(Value::from("x".repeat(REQUEST_MAX / 2).as_str()));
+    let long = || Response::Returned(Value::from("x".repeat(REQUEST_MAX / 2).as_str()));
     let mut answered = 0;
     session
         .receive(&many, b"key", &mut out, |_| {

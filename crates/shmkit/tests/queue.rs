@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use locks::{Named, PATIENCE, Watchdog};
+use locks::{Named, TIMEOUT, Watchdog};
 use shmkit::array::DType;
 use shmkit::ring::items::Items;
 use shmkit::ring::queue::protocol::Side;
@@ -153,15 +153,14 @@ fn who_waits_elsewhere_is_woken_and_may_call_it_off() {
     let _watchdog = Watchdog::new(60);
     let named = Named::new();
     let (queue, other) = (create(&named, 1, false), attach(&named));
-    let mut sleepers = WaiterThreads::default();
+    let mut threads = WaiterThreads::default();
     let (told, tells) = std::sync::mpsc::channel();
     let waiting =
-        sleepers.wait(queue.wait(Side::Items), move || told.send(()).expect("heard")).expect("a thread");
-    let called_off =
-        sleepers.wait(queue.wait(Side::Items), || panic!("it was called off")).expect("a thread");
+        threads.wait(queue.wait(Side::Items), move || told.send(()).expect("heard")).expect("a thread");
+    let called_off = threads.wait(queue.wait(Side::Items), || panic!("it was called off")).expect("a thread");
     assert!(called_off.settle().is_none());
     assert!(push(&other, 7));
-    tells.recv_timeout(PATIENCE).expect("woken");
+    tells.recv_timeout(TIMEOUT).expect("woken");
     assert!(waiting.settle().is_some_and(|outcome| outcome.is_ok()));
     assert_eq!(pop(&queue), Some(7));
 }

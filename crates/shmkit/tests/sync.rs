@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Blocking, Named, PATIENCE, Watchdog, take};
+use locks::{Blocking, Named, TIMEOUT, Watchdog, take};
 use shmkit::sync::word::{Word, event, lock, reading};
-use shmkit::sync::{Left, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
 /// Two counts that are the same to whoever has the lock, and lose something where two write at once.
 #[derive(Default)]
@@ -56,9 +56,9 @@ fn a_count_that_is_raised_under_the_lock_loses_nothing() {
             let counts = &counts;
             scope.spawn(move || {
                 for _ in 0..1_000 {
-                    assert!(!take(&lock, Want::Write));
+                    assert!(!take(&lock, LockAccess::Write));
                     counts.raise();
-                    lock.unlock(Left::Consistent).expect("it had it");
+                    lock.unlock(ReleaseState::Consistent).expect("it had it");
                 }
             });
         }
@@ -77,11 +77,11 @@ fn who_reads_sees_no_half_of_what_is_written() {
             scope.spawn(move || {
                 for round in 0..800 {
                     if number < 2 || round % 50 == 0 {
-                        take(&lock, Want::Write);
+                        take(&lock, LockAccess::Write);
                         counts.raise();
-                        lock.unlock(Left::Consistent).expect("it had it");
+                        lock.unlock(ReleaseState::Consistent).expect("it had it");
                     } else {
-                        take(&lock, Want::Read);
+                        take(&lock, LockAccess::Read);
                         counts.read();
                         lock.unlock_read().expect("it had it");
                     }
@@ -114,7 +114,7 @@ fn take_word(word: &AtomicU32, me: u32) {
     let mut attempt = lock::Attempt::default();
     while let lock::Step::Sleep(seen) = lock::attempt(word, me, &attempt) {
         attempt.slept = true;
-        Word::wait(word, seen, PATIENCE);
+        Word::wait(word, seen, TIMEOUT);
     }
 }
 
@@ -133,7 +133,7 @@ fn words_order_what_is_done_to_plain_memory() {
                         if !reading::enter(mine, word) {
                             take_word(word, me);
                             reading::begin(mine);
-                            assert!(lock::unlock(word, me, Left::AsFound));
+                            assert!(lock::unlock(word, me, ReleaseState::AsFound));
                         }
                         assert!(plain.get() <= 4_000);
                         reading::leave(mine);
@@ -142,11 +142,11 @@ fn words_order_what_is_done_to_plain_memory() {
                     take_word(word, me);
                     for reading in readings {
                         while let Some(seen) = reading::attempt(reading) {
-                            reading.wait(seen, PATIENCE);
+                            reading.wait(seen, TIMEOUT);
                         }
                     }
                     plain.raise();
-                    assert!(lock::unlock(word, me, Left::Consistent));
+                    assert!(lock::unlock(word, me, ReleaseState::Consistent));
                 }
             });
         }
@@ -163,7 +163,7 @@ fn an_event_orders_what_is_done_to_plain_memory() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while let Some(seen) = event::attempt(&word, generation) {
-                    Word::wait(&word, seen, PATIENCE);
+                    Word::wait(&word, seen, TIMEOUT);
                 }
                 assert_eq!(plain.get(), round);
             });
@@ -179,32 +179,32 @@ fn many_read_at_once_and_one_writes_alone() {
     let _watchdog = Watchdog::new(60);
     let name = Named::new();
     let [one, two, three] = std::array::from_fn(|_| name.mutex());
-    let try_lock = |lock: &SharedLock, want| lock.try_lock(want).expect("no error");
-    assert_eq!(try_lock(&one, Want::Read), Some(false));
-    assert_eq!(try_lock(&two, Want::Read), Some(false));
-    assert_eq!(try_lock(&three, Want::Write), None);
-    assert_eq!(try_lock(&three, Want::Read), Some(false), "one who could not write is not in the way");
+    let try_lock = |lock: &SharedLock, access| lock.try_lock(access).expect("no error");
+    assert_eq!(try_lock(&one, LockAccess::Read), Some(false));
+    assert_eq!(try_lock(&two, LockAccess::Read), Some(false));
+    assert_eq!(try_lock(&three, LockAccess::Write), None);
+    assert_eq!(try_lock(&three, LockAccess::Read), Some(false), "one who could not write is not in the way");
     for lock in [&one, &two, &three] {
         lock.unlock_read().expect("it read");
     }
-    assert_eq!(try_lock(&three, Want::Write), Some(false));
-    assert_eq!(try_lock(&one, Want::Read), None);
-    assert_eq!(try_lock(&two, Want::Write), None);
-    assert_eq!(two.unlock(Left::Consistent).expect_err("not its own").code, "ERR_SHM_LOCK_LOST");
-    three.unlock(Left::Inconsistent).expect("it had it");
-    assert_eq!(try_lock(&one, Want::Read), Some(true), "who reads is told");
-    assert_eq!(try_lock(&two, Want::Read), Some(true), "all of them are");
+    assert_eq!(try_lock(&three, LockAccess::Write), Some(false));
+    assert_eq!(try_lock(&one, LockAccess::Read), None);
+    assert_eq!(try_lock(&two, LockAccess::Write), None);
+    assert_eq!(two.unlock(ReleaseState::Consistent).expect_err("not its own").code, "ERR_SHM_LOCK_LOST");
+    three.unlock(ReleaseState::Inconsistent).expect("it had it");
+    assert_eq!(try_lock(&one, LockAccess::Read), Some(true), "who reads is told");
+    assert_eq!(try_lock(&two, LockAccess::Read), Some(true), "all of them are");
     one.unlock_read().expect("it read");
     two.unlock_read().expect("it read");
-    assert_eq!(try_lock(&two, Want::Write), Some(true), "and whoever writes");
-    two.unlock(Left::AsFound).expect("it had it");
-    assert_eq!(try_lock(&one, Want::Write), Some(true));
-    one.unlock(Left::Consistent).expect("it had it");
-    assert_eq!(try_lock(&one, Want::Write), Some(false));
+    assert_eq!(try_lock(&two, LockAccess::Write), Some(true), "and whoever writes");
+    two.unlock(ReleaseState::AsFound).expect("it had it");
+    assert_eq!(try_lock(&one, LockAccess::Write), Some(true));
+    one.unlock(ReleaseState::Consistent).expect("it had it");
+    assert_eq!(try_lock(&one, LockAccess::Write), Some(false));
 }
 
 /// Those who have the lock over and over let others have it too.
-fn gets_in_between(others: Want, mine: Want) {
+fn gets_in_between(others: LockAccess, mine: LockAccess) {
     let _watchdog = Watchdog::new(120);
     let (name, done) = (Named::new(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -216,8 +216,8 @@ fn gets_in_between(others: Want, mine: Want) {
                     take(&lock, others);
                     std::hint::black_box(lock.file().name());
                     match others {
-                        Want::Write => lock.unlock(Left::Consistent).expect("it had it"),
-                        Want::Read => lock.unlock_read().expect("it had it"),
+                        LockAccess::Write => lock.unlock(ReleaseState::Consistent).expect("it had it"),
+                        LockAccess::Read => lock.unlock_read().expect("it had it"),
                     }
                 }
             });
@@ -227,8 +227,8 @@ fn gets_in_between(others: Want, mine: Want) {
             let began = Instant::now();
             take(&lock, mine);
             match mine {
-                Want::Write => lock.unlock(Left::Consistent).expect("it had it"),
-                Want::Read => lock.unlock_read().expect("it had it"),
+                LockAccess::Write => lock.unlock(ReleaseState::Consistent).expect("it had it"),
+                LockAccess::Read => lock.unlock_read().expect("it had it"),
             }
             assert!(began.elapsed() < Duration::from_secs(5), "it starved for {:?}", began.elapsed());
         }
@@ -237,17 +237,17 @@ fn gets_in_between(others: Want, mine: Want) {
 
 #[test]
 fn writers_who_never_stop_starve_no_writer() {
-    gets_in_between(Want::Write, Want::Write);
+    gets_in_between(LockAccess::Write, LockAccess::Write);
 }
 
 #[test]
 fn writers_who_never_stop_starve_no_reader() {
-    gets_in_between(Want::Write, Want::Read);
+    gets_in_between(LockAccess::Write, LockAccess::Read);
 }
 
 #[test]
 fn readers_who_never_stop_starve_no_writer() {
-    gets_in_between(Want::Read, Want::Write);
+    gets_in_between(LockAccess::Read, LockAccess::Write);
 }
 
 #[test]
@@ -255,25 +255,25 @@ fn who_closes_a_lock_that_he_has_leaves_it_inconsistent() {
     let _watchdog = Watchdog::new(60);
     let name = Named::new();
     let (one, two) = (name.mutex(), name.mutex());
-    take(&one, Want::Write);
+    take(&one, LockAccess::Write);
     let second = Blocking::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             second.announce();
-            assert!(take(&two, Want::Write));
+            assert!(take(&two, LockAccess::Write));
         });
         second.until_asleep();
         one.leave();
     });
     assert_eq!(one.me().expect_err("closed").code, "ERR_SHM_CLOSED");
-    two.unlock(Left::Consistent).expect("it had it");
+    two.unlock(ReleaseState::Consistent).expect("it had it");
     let one = name.mutex();
-    take(&one, Want::Read);
+    take(&one, LockAccess::Read);
     let third = Blocking::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             third.announce();
-            assert!(!take(&two, Want::Write), "a reader breaks nothing");
+            assert!(!take(&two, LockAccess::Write), "a reader breaks nothing");
         });
         third.until_asleep();
         drop(one);

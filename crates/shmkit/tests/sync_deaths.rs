@@ -15,10 +15,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use locks::{Blocking, Named, Numbers, PATIENCE, Watchdog, take, take_from_the_dead, until};
+use locks::{Blocking, Named, Numbers, TIMEOUT, Watchdog, take, take_from_the_dead, until};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{AttachOptions, Name, Segment};
-use shmkit::sync::{Left, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
 /// What a child of this program does, and to which segment.
 const ROLE: &str = "SHMKIT_TEST_ROLE";
@@ -68,28 +68,28 @@ fn child() {
     let done = DONE + 8 * place.parse::<usize>().expect("a number");
     let bytes = bytes(&segment);
     match role {
-        "reads" => drop(take_from_the_dead(&lock, Want::Read)),
-        "writes" => drop(take_from_the_dead(&lock, Want::Write)),
+        "reads" => drop(take_from_the_dead(&lock, LockAccess::Read)),
+        "writes" => drop(take_from_the_dead(&lock, LockAccess::Write)),
         "execs" => {
-            take_from_the_dead(&lock, Want::Write);
+            take_from_the_dead(&lock, LockAccess::Write);
             let mut next = Command::new(env::current_exe().expect("this program"));
             next.args(["--exact", "child", "--test-threads=1"]).env(ROLE, format!("writes {place}"));
             panic!("{}", next.exec());
         }
         "waits" => {
             add(bytes, done);
-            take(&lock, Want::Write);
+            take(&lock, LockAccess::Write);
         }
         _ => loop {
-            let told = take_from_the_dead(&lock, Want::Write);
+            let told = take_from_the_dead(&lock, LockAccess::Write);
             check(bytes, told);
             add(bytes, ONE);
             (0..200).for_each(|_| std::hint::spin_loop());
             add(bytes, TWO);
             add(bytes, done);
-            lock.unlock(Left::Consistent).expect("it had it");
+            lock.unlock(ReleaseState::Consistent).expect("it had it");
             if load(bytes, done).is_multiple_of(4) {
-                if !take_from_the_dead(&lock, Want::Read) && load(bytes, ONE) != load(bytes, TWO) {
+                if !take_from_the_dead(&lock, LockAccess::Read) && load(bytes, ONE) != load(bytes, TWO) {
                     add(bytes, BROKEN);
                 }
                 lock.unlock_read().expect("it read");
@@ -98,7 +98,7 @@ fn child() {
     }
     add(bytes, done);
     loop {
-        thread::sleep(PATIENCE); // until it is killed
+        thread::sleep(TIMEOUT); // until it is killed
     }
 }
 
@@ -170,9 +170,9 @@ fn processes_that_are_killed_at_any_moment_keep_nobody_out_and_nobody_in_the_dar
         let before: Vec<_> = (0..3).map(|place| theatre.done(place)).collect();
         actors[place].signal(libc::SIGKILL);
         if round % 5 == 0 {
-            let told = take_from_the_dead(&theatre.lock, Want::Write);
+            let told = take_from_the_dead(&theatre.lock, LockAccess::Write);
             check(theatre.bytes(), told);
-            theatre.lock.unlock(Left::Consistent).expect("it had it");
+            theatre.lock.unlock(ReleaseState::Consistent).expect("it had it");
         }
         for other in (0..3).filter(|other| *other != place) {
             until("the others go on", || theatre.done(other) > before[other]);
@@ -180,7 +180,7 @@ fn processes_that_are_killed_at_any_moment_keep_nobody_out_and_nobody_in_the_dar
         actors[place] = theatre.actor("locks", place);
     }
     drop(actors);
-    let told = take_from_the_dead(&theatre.lock, Want::Write);
+    let told = take_from_the_dead(&theatre.lock, LockAccess::Write);
     check(theatre.bytes(), told);
     let count = |at| load(theatre.bytes(), at);
     assert_eq!(count(BROKEN), 0, "of {} times", count(ONE));
@@ -193,13 +193,13 @@ fn whoever_is_killed_with_the_lock_is_taken_it_from_and_one_is_told() {
     let theatre = Theatre::new();
     for _ in 0..5 {
         drop(theatre.actor("writes", 0));
-        assert!(take_from_the_dead(&theatre.lock, Want::Write));
-        theatre.lock.unlock(Left::Consistent).expect("it had it");
+        assert!(take_from_the_dead(&theatre.lock, LockAccess::Write));
+        theatre.lock.unlock(ReleaseState::Consistent).expect("it had it");
         drop(theatre.actor("writes", 0));
-        assert_eq!(theatre.lock.try_lock(Want::Read), Ok(Some(true)));
+        assert_eq!(theatre.lock.try_lock(LockAccess::Read), Ok(Some(true)));
         theatre.lock.unlock_read().expect("it read");
-        assert!(take_from_the_dead(&theatre.lock, Want::Write), "who reads repairs nothing");
-        theatre.lock.unlock(Left::Consistent).expect("it had it");
+        assert!(take_from_the_dead(&theatre.lock, LockAccess::Write), "who reads repairs nothing");
+        theatre.lock.unlock(ReleaseState::Consistent).expect("it had it");
     }
 }
 
@@ -209,14 +209,14 @@ fn those_who_are_killed_while_they_read_are_not_waited_for() {
     let theatre = Theatre::new();
     for _ in 0..5 {
         let readers: Vec<_> = (0..3).map(|place| theatre.actor("reads", place)).collect();
-        assert_eq!(theatre.lock.try_lock(Want::Write), Ok(None));
+        assert_eq!(theatre.lock.try_lock(LockAccess::Write), Ok(None));
         drop(readers);
-        assert!(!take_from_the_dead(&theatre.lock, Want::Write), "who only read broke nothing");
-        theatre.lock.unlock(Left::Consistent).expect("it had it");
+        assert!(!take_from_the_dead(&theatre.lock, LockAccess::Write), "who only read broke nothing");
+        theatre.lock.unlock(ReleaseState::Consistent).expect("it had it");
     }
     let readers: Vec<_> = (0..3).map(|place| theatre.actor("reads", place)).collect();
     drop(readers);
-    assert_eq!(theatre.lock.try_lock(Want::Write), Ok(Some(false)), "at the first try too");
+    assert_eq!(theatre.lock.try_lock(LockAccess::Write), Ok(Some(false)), "at the first try too");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn whoever_is_stopped_keeps_what_he_has() {
         let theatre = Theatre::new();
         let actor = theatre.actor(role, 0);
         actor.signal(libc::SIGSTOP);
-        let mut wait = theatre.lock.wait(Want::Write);
+        let mut wait = theatre.lock.wait(LockAccess::Write);
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(300) {
             let outcome = shmkit::sync::sleep(&mut wait, Duration::from_millis(20));
@@ -246,17 +246,17 @@ fn whoever_is_killed_as_he_waits_keeps_nobody_waiting() {
     let theatre = Theatre::new();
     let second = Arc::new(SharedLock::sidecar(&theatre.segment).expect("a lock"));
     for _ in 0..10 {
-        take(&theatre.lock, Want::Write);
+        take(&theatre.lock, LockAccess::Write);
         let actor = theatre.actor("waits", 0);
         let waiter = Blocking::default();
         thread::scope(|scope| {
             scope.spawn(|| {
                 waiter.announce();
-                take_from_the_dead(&second, Want::Write);
-                second.unlock(Left::Consistent).expect("it had it");
+                take_from_the_dead(&second, LockAccess::Write);
+                second.unlock(ReleaseState::Consistent).expect("it had it");
             });
             waiter.until_asleep();
-            theatre.lock.unlock(Left::Consistent).expect("it had it");
+            theatre.lock.unlock(ReleaseState::Consistent).expect("it had it");
             drop(actor);
         });
     }
@@ -293,23 +293,23 @@ fn a_forked_child_takes_part_for_itself_and_its_end_takes_nothing_from_the_paren
     let (lock, other) = (name.mutex(), name.mutex());
     let me = lock.me().expect("open");
     for _ in 0..20 {
-        take(&lock, Want::Write);
+        take(&lock, LockAccess::Write);
         assert!(forked(|| {
             lock.me().is_ok_and(|mine| mine != me)
-                && lock.try_lock(Want::Write) == Ok(None)
-                && lock.unlock(Left::Consistent).is_err_and(|error| error.code == "ERR_SHM_LOCK_LOST")
+                && lock.try_lock(LockAccess::Write) == Ok(None)
+                && lock.unlock(ReleaseState::Consistent).is_err_and(|error| error.code == "ERR_SHM_LOCK_LOST")
         }));
-        assert_eq!(other.try_lock(Want::Write), Ok(None), "the parent has it still");
-        lock.unlock(Left::Consistent).expect("it had it");
-        assert!(forked(|| lock.try_lock(Want::Write) == Ok(Some(false))), "and ends with it");
-        assert_eq!(other.try_lock(Want::Write), Ok(Some(true)));
-        other.unlock(Left::Consistent).expect("it had it");
-        assert!(forked(|| lock.try_lock(Want::Read) == Ok(Some(false))), "and ends as it reads");
-        assert_eq!(other.try_lock(Want::Write), Ok(Some(false)));
-        other.unlock(Left::Consistent).expect("it had it");
-        assert!(forked(|| forked(|| lock.try_lock(Want::Write) == Ok(Some(false)))), "a grandchild");
-        assert_eq!(other.try_lock(Want::Write), Ok(Some(true)));
-        other.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(other.try_lock(LockAccess::Write), Ok(None), "the parent has it still");
+        lock.unlock(ReleaseState::Consistent).expect("it had it");
+        assert!(forked(|| lock.try_lock(LockAccess::Write) == Ok(Some(false))), "and ends with it");
+        assert_eq!(other.try_lock(LockAccess::Write), Ok(Some(true)));
+        other.unlock(ReleaseState::Consistent).expect("it had it");
+        assert!(forked(|| lock.try_lock(LockAccess::Read) == Ok(Some(false))), "and ends as it reads");
+        assert_eq!(other.try_lock(LockAccess::Write), Ok(Some(false)));
+        other.unlock(ReleaseState::Consistent).expect("it had it");
+        assert!(forked(|| forked(|| lock.try_lock(LockAccess::Write) == Ok(Some(false)))), "a grandchild");
+        assert_eq!(other.try_lock(LockAccess::Write), Ok(Some(true)));
+        other.unlock(ReleaseState::Consistent).expect("it had it");
     }
     assert_eq!(lock.me(), Ok(me));
 }
@@ -327,7 +327,7 @@ fn whoever_lives_and_has_lost_his_descriptor_keeps_the_lock() {
         .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
         .filter(ours)
         .collect();
-    take(&lock, Want::Write);
+    take(&lock, LockAccess::Write);
     // The lower number is the first one's. Nothing that the other one closes later may be somebody else's.
     let first = numbers.iter().min().copied().expect("a number");
     // SAFETY: the number becomes that of no file that could be locked, and is closed by its handle.
@@ -336,12 +336,12 @@ fn whoever_lives_and_has_lost_his_descriptor_keeps_the_lock() {
         libc::dup3(null, first, libc::O_CLOEXEC);
         libc::close(null);
     }
-    let mut wait = other.wait(Want::Write);
+    let mut wait = other.wait(LockAccess::Write);
     for _ in 0..10 {
         assert_eq!(shmkit::sync::sleep(&mut wait, Duration::from_millis(20)), Ok(None));
     }
     let third = name.mutex();
     assert_ne!(third.me(), lock.me(), "nor is its slot given to another one");
-    lock.unlock(Left::Consistent).expect("it had it");
-    assert!(!locks::wait_in_slices(wait, PATIENCE));
+    lock.unlock(ReleaseState::Consistent).expect("it had it");
+    assert!(!locks::wait_in_slices(wait, TIMEOUT));
 }

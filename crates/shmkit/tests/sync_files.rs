@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use locks::{Blocking, Named, PATIENCE, Watchdog, take, take_from_the_dead};
+use locks::{Blocking, Named, TIMEOUT, Watchdog, take, take_from_the_dead};
 use shmkit::ownership::{Ledger, LedgerDirectory, reap};
 use shmkit::segment::lock_header::{Kind, PAGE, PARTICIPANTS, READ, USED, WORD};
 use shmkit::segment::{AttachOptions, CreateOptions, Identity, Name, Owner, Segment};
 use shmkit::sync::word::lock;
-use shmkit::sync::{Left, SharedEvent, SharedLock, Want};
+use shmkit::sync::{LockAccess, ReleaseState, SharedEvent, SharedLock};
 
 fn slot(lock: &SharedLock) -> u32 {
     lock::slot(lock.me().expect("open")).expect("it has a slot")
@@ -55,19 +55,19 @@ fn the_file_grows_with_those_who_take_part() {
     assert!(len(&name.path()) >= (PARTICIPANTS + 200 * 64) as u64, "more than three pages");
     for (number, lock) in locks.iter().enumerate() {
         assert_eq!(slot(lock) as usize, number);
-        assert_eq!(lock.try_lock(Want::Write), Ok(Some(false)));
-        lock.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(lock.try_lock(LockAccess::Write), Ok(Some(false)));
+        lock.unlock(ReleaseState::Consistent).expect("it had it");
     }
     // Those beyond the first page are waited for like everybody, also by those who joined before.
     for reader in [&locks[61], &locks[62], &locks[63], &locks[199]] {
-        take(reader, Want::Read);
-        assert_eq!(locks[0].try_lock(Want::Write), Ok(None));
+        take(reader, LockAccess::Read);
+        assert_eq!(locks[0].try_lock(LockAccess::Write), Ok(None));
         let writer = Blocking::default();
         thread::scope(|scope| {
             scope.spawn(|| {
                 writer.announce();
-                take(&locks[0], Want::Write);
-                locks[0].unlock(Left::Consistent).expect("it had it");
+                take(&locks[0], LockAccess::Write);
+                locks[0].unlock(ReleaseState::Consistent).expect("it had it");
             });
             writer.until_asleep();
             reader.unlock_read().expect("it read");
@@ -91,7 +91,7 @@ fn one_more_than_can_take_part_is_refused_and_leaves_the_others_alone() {
     assert_eq!(held, 0, "all other slots are held");
     let error = SharedLock::attach(&name.0, false, None).expect_err("no slot is left");
     assert_eq!(error.code, "ERR_SHM_TOO_MANY");
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
     drop(file);
     assert_eq!(slot(&name.mutex()), 1);
 }
@@ -137,21 +137,21 @@ fn random_words_in_the_file_cost_the_lock_nothing_but_time() {
     let no_slot = 5 << 12;
     for owner in [nobodys, earlier, no_slot, nobodys | lock::WAITERS | lock::STARVING] {
         word(&one, WORD).store(owner, Ordering::SeqCst);
-        assert!(take_from_the_dead(&one, Want::Write), "{owner:#x}");
-        one.unlock(Left::Consistent).expect("it had it");
+        assert!(take_from_the_dead(&one, LockAccess::Write), "{owner:#x}");
+        one.unlock(ReleaseState::Consistent).expect("it had it");
         word(&one, WORD).store(owner, Ordering::SeqCst);
-        assert_eq!(two.try_lock(Want::Write), Ok(Some(true)), "{owner:#x}");
-        two.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(two.try_lock(LockAccess::Write), Ok(Some(true)), "{owner:#x}");
+        two.unlock(ReleaseState::Consistent).expect("it had it");
     }
     for used in [u32::MAX, 4095, 63] {
         word(&one, USED).store(used, Ordering::SeqCst);
         word(&one, READ).store(77, Ordering::SeqCst);
-        assert_eq!(two.try_lock(Want::Write), Ok(Some(false)), "{used}");
-        two.unlock(Left::Consistent).expect("it had it");
+        assert_eq!(two.try_lock(LockAccess::Write), Ok(Some(false)), "{used}");
+        two.unlock(ReleaseState::Consistent).expect("it had it");
     }
     // A word that says that somebody reads whom there is not.
     word(&one, PARTICIPANTS + 64 * 30).store(u32::MAX, Ordering::SeqCst);
-    assert!(!take_from_the_dead(&one, Want::Write));
+    assert!(!take_from_the_dead(&one, LockAccess::Write));
 }
 
 fn segment(name: &Named) -> Segment {
@@ -162,7 +162,7 @@ fn attach(name: &Named) -> Segment {
     Segment::attach(&name.0, &AttachOptions::default()).expect("attached")
 }
 
-fn beside(segment: &Segment) -> Arc<SharedLock> {
+fn sidecar(segment: &Segment) -> Arc<SharedLock> {
     Arc::new(SharedLock::sidecar(segment).expect("a lock"))
 }
 
@@ -170,57 +170,57 @@ fn beside(segment: &Segment) -> Arc<SharedLock> {
 fn all_who_have_a_segment_share_its_lock_and_nothing_of_it_is_in_its_bytes() {
     let name = Named::new();
     let (one, two) = (segment(&name), attach(&name));
-    let (first, second) = (beside(&one), beside(&two));
+    let (first, second) = (sidecar(&one), sidecar(&two));
     assert_eq!(first.file().kind(), Kind::Sidecar(one.id()));
     assert_eq!(first.file().id(), second.file().id());
     assert!(first.file().created() && !second.file().created());
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
-    assert_eq!(second.try_lock(Want::Write), Ok(None));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(None));
     assert_eq!(fs::read(name.path()).expect("read"), [0; 100]);
     shmkit::ownership::unlink(&name.0, one.id()).expect("unlinked");
     assert!(!name.sidecar_path().exists(), "it goes with its segment");
-    assert_eq!(second.try_lock(Want::Write), Ok(None), "and is a lock to those who have it");
-    first.unlock(Left::Consistent).expect("it had it");
-    assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(None), "and is a lock to those who have it");
+    first.unlock(ReleaseState::Consistent).expect("it had it");
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(Some(false)));
 }
 
 #[test]
 fn two_segments_of_one_name_never_share_a_lock() {
     let name = Named::new();
     let (old, never_locked) = (segment(&name), attach(&name));
-    let first = beside(&old);
+    let first = sidecar(&old);
     shmkit::ownership::unlink(&name.0, old.id()).expect("unlinked");
     assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     let new = segment(&name);
-    let second = beside(&new);
+    let second = sidecar(&new);
     assert_ne!(first.file().id(), second.file().id());
-    assert_eq!(first.try_lock(Want::Write), Ok(Some(false)));
-    assert_eq!(second.try_lock(Want::Write), Ok(Some(false)));
+    assert_eq!(first.try_lock(LockAccess::Write), Ok(Some(false)));
+    assert_eq!(second.try_lock(LockAccess::Write), Ok(Some(false)));
     assert_eq!(SharedLock::sidecar(&never_locked).expect_err("no name").code, "ERR_SHM_UNLINKED");
     drop(first);
     assert!(name.sidecar_path().exists(), "whoever leaves the old one leaves the new one alone");
-    assert_eq!(beside(&attach(&name)).file().id(), second.file().id());
+    assert_eq!(sidecar(&attach(&name)).file().id(), second.file().id());
 }
 
 #[test]
 fn a_lock_that_an_earlier_segment_left_is_replaced() {
     let name = Named::new();
     let old = segment(&name);
-    let first = beside(&old);
+    let first = sidecar(&old);
     fs::remove_file(name.path()).expect("removed by somebody who knows of no locks");
     let new = segment(&name);
-    let second = beside(&new);
+    let second = sidecar(&new);
     assert_ne!(first.file().id(), second.file().id());
     assert_eq!(second.file().kind(), Kind::Sidecar(new.id()));
     drop(first);
-    assert_eq!(beside(&attach(&name)).file().id(), second.file().id());
+    assert_eq!(sidecar(&attach(&name)).file().id(), second.file().id());
 }
 
 #[test]
 fn a_lock_whose_segment_somebody_removed_goes_with_who_leaves_it() {
     let name = Named::new();
     let segment = segment(&name);
-    let (first, second) = (beside(&segment), beside(&segment));
+    let (first, second) = (sidecar(&segment), sidecar(&segment));
     drop(first);
     assert!(name.sidecar_path().exists(), "its segment is there");
     fs::remove_file(name.path()).expect("removed by somebody who knows of no locks");
@@ -255,7 +255,7 @@ fn nobody_gets_a_lock_of_his_own_while_its_segment_is_unlinked() {
     let name = Named::new();
     for round in 0..300 {
         let segment = segment(&name);
-        let early = beside(&segment);
+        let early = sidecar(&segment);
         let handles: Vec<_> = (0..3).map(|_| attach(&name)).collect();
         thread::scope(|scope| {
             let late: Vec<_> =
@@ -299,7 +299,7 @@ fn what_the_dead_owned_takes_its_lock_along() {
         fs::write(path.join(format!("{name}.lk")), sidecar_of(of)).expect("written");
     }
     drop(ledger);
-    let removed = reap(&ledgers, PATIENCE).expect("reaped").removed;
+    let removed = reap(&ledgers, TIMEOUT).expect("reaped").removed;
     assert_eq!(removed.len(), 2);
     let left = |name: &str| path.join(name).exists();
     let found = (left("mine"), left("mine.lk"), left("strange"), left("strange.lk"));

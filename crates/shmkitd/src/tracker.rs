@@ -1,19 +1,18 @@
-//! The tracker: sockets are doorbells, ledgers are the truth.
+//! The tracker: the end of a socket tells it to look at the ledgers, and only what they say counts.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use shmkit::ownership::tracker::{GREETING, LOCK, READY, SOCKET};
 use shmkit::ownership::{LedgerDirectory, Liveness, Token, if_no_ledger_is_alive, reap};
+use shmkit::sys::descriptors::{AsRawFd, OwnedFd, raise_limit};
+use shmkit::sys::file::{File, FileKind};
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::process::user;
-use shmkit::sys::{Errno, daemon, descriptors, file, lock, signal, socket};
+use shmkit::sys::socket::{LocalListener, LocalStream};
+use shmkit::sys::{self, Errno, daemon, dir, file, lock, signal, socket};
 
 /// With nobody left it stays so long: the next process of a shell loop finds it running.
 const LINGER: Duration = Duration::from_secs(1);
@@ -22,9 +21,9 @@ const ROUND: Duration = Duration::from_secs(1);
 /// and while there are some whose processes are not connected: not yet, or not able to.
 const QUICK_ROUND: Duration = Duration::from_millis(100);
 /// The longest wait for the ledgers' lock; there is another try after it.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// At its end.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+/// The same when the tracker ends.
+const LAST_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A process's socket ends a moment before its ledger's lock does.
 const FIRST_TRY: Duration = Duration::from_millis(1);
 const LONGEST_TRY: Duration = Duration::from_millis(50);
@@ -39,34 +38,34 @@ const TERMINATION: u64 = u64::MAX - 1;
 
 /// Runs until the last process has gone, or SIGTERM comes. Returns at once where there is a tracker already.
 pub(crate) fn run() -> io::Result<()> {
-    daemon::detach(daemon::Kept::Nothing)?;
+    daemon::detach(daemon::KeptDescriptors::Nothing)?;
     let termination = signal::terminations()?;
     let ledgers = LedgerDirectory::default();
-    let Some(place) = TrackerLock::take(&ledgers)? else { return Ok(()) };
-    let served = serve(&ledgers, &place, &termination);
-    place.leave();
+    let Some(role) = TrackerRole::take(&ledgers)? else { return Ok(()) };
+    let served = serve(&ledgers, &role, &termination);
+    role.leave();
     // This removes the directory too, where nothing is left in it.
-    let _ = reap(&ledgers, LAST_PATIENCE);
+    let _ = reap(&ledgers, LAST_LOCK_TIMEOUT);
     served
 }
 
-fn serve(ledgers: &LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<()> {
-    let mut tracker = Tracker::new(ledgers.clone(), place, termination)?;
+fn serve(ledgers: &LedgerDirectory, role: &TrackerRole, termination: &OwnedFd) -> io::Result<()> {
+    let mut tracker = Tracker::new(ledgers.clone(), role, termination)?;
     daemon::report(READY)?;
-    tracker.serve(place)
+    tracker.serve(role)
 }
 
 /// Being the one tracker: its locked file and its socket.
-struct TrackerLock {
+struct TrackerRole {
     directory: PathBuf,
     lock: File,
-    listener: UnixListener,
+    listener: LocalListener,
     /// The socket's inode.
     socket: u64,
 }
 
-impl TrackerLock {
-    /// `None` where another tracker is at it.
+impl TrackerRole {
+    /// `None` if another tracker is at it.
     fn take(ledgers: &LedgerDirectory) -> io::Result<Option<Self>> {
         let error = |error: shmkit::Error| io::Error::other(error.to_string());
         // Whoever starts a tracker has a ledger there, unless somebody removed it.
@@ -76,42 +75,47 @@ impl TrackerLock {
         loop {
             let Some(lock) = lock(&path)? else { return Ok(None) };
             // The one before us may have removed it at its end, just before we had the lock.
-            if std::fs::symlink_metadata(&path).is_ok_and(|it| it.ino() == inode(&lock)) {
+            if has_inode(&path, inode(&lock)) {
                 let socket = directory.join(SOCKET);
-                let listening =
-                    listen(&socket).and_then(|it| Ok((it, std::fs::symlink_metadata(&socket)?.ino())));
-                let (listener, socket) = listening.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
-                return Ok(Some(TrackerLock { directory, lock, listener, socket }));
+                let listening = listen(&socket).and_then(|it| Ok((it, file::stat_path(&socket)?.id.inode)));
+                let (listener, socket) = listening.inspect_err(|_| {
+                    let _ = file::unlink(&path);
+                })?;
+                return Ok(Some(TrackerRole { directory, lock, listener, socket }));
             }
         }
     }
 
     /// Whether others can still find it: a session manager may have removed the files.
     fn is_there(&self) -> bool {
-        self.has_lock()
-            && std::fs::symlink_metadata(self.directory.join(SOCKET)).is_ok_and(|it| it.ino() == self.socket)
+        self.has_lock() && has_inode(&self.directory.join(SOCKET), self.socket)
     }
 
     fn has_lock(&self) -> bool {
-        std::fs::symlink_metadata(self.directory.join(LOCK)).is_ok_and(|it| it.ino() == inode(&self.lock))
+        has_inode(&self.directory.join(LOCK), inode(&self.lock))
     }
 
     /// The socket goes first: without the lock it could be another tracker's.
     fn leave(&self) {
         if self.has_lock() {
-            let _ = std::fs::remove_file(self.directory.join(SOCKET));
-            let _ = std::fs::remove_file(self.directory.join(LOCK));
+            let _ = file::unlink(&self.directory.join(SOCKET));
+            let _ = file::unlink(&self.directory.join(LOCK));
         }
     }
 }
 
 fn inode(file: &File) -> u64 {
-    file.metadata().map_or(0, |it| it.ino())
+    file::stat(file).map_or(0, |it| it.id.inode)
+}
+
+fn has_inode(path: &Path, inode: u64) -> bool {
+    file::stat_path(path).is_ok_and(|it| it.id.inode == inode)
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let open = || file::open_or_create_untrusted(path);
-    let usable = |file: &File| file.metadata().is_ok_and(|it| it.is_file() && it.uid() == user());
+    let usable =
+        |file: &File| file::stat(file).is_ok_and(|it| it.kind == FileKind::Regular && it.uid == user());
     let file = match open() {
         Ok(file) if usable(&file) => file,
         Err(error)
@@ -133,24 +137,24 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Takes the socket's place over from a dead tracker, or from something that is none.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<LocalListener> {
     remove(path)?;
-    let listener = UnixListener::bind(path)?;
+    let listener = LocalListener::bind(path)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => std::fs::remove_dir(path),
+fn remove(path: &Path) -> sys::Result<()> {
+    match file::unlink(path) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::ISDIR) => dir::remove(path),
         result => result,
     }
 }
 
 /// A process's socket.
 struct Client {
-    stream: UnixStream,
+    stream: LocalStream,
     token: Vec<u8>,
 }
 
@@ -177,13 +181,13 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn new(ledgers: LedgerDirectory, place: &TrackerLock, termination: &OwnedFd) -> io::Result<Self> {
+    fn new(ledgers: LedgerDirectory, role: &TrackerRole, termination: &OwnedFd) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(&place.listener, LISTENER, Interest::Read)?;
+        poller.add(&role.listener, LISTENER, Interest::Read)?;
         poller.add(termination, TERMINATION, Interest::Read)?;
         let round = Instant::now();
         // A descriptor for each process: as many as are allowed.
-        let most_clients = descriptors::raise_limit().saturating_sub(SPARE_DESCRIPTORS);
+        let most_clients = raise_limit().saturating_sub(SPARE_DESCRIPTORS);
         Ok(Tracker {
             most_clients,
             accepting: true,
@@ -196,28 +200,28 @@ impl Tracker {
         })
     }
 
-    fn serve(&mut self, place: &TrackerLock) -> io::Result<()> {
+    fn serve(&mut self, role: &TrackerRole) -> io::Result<()> {
         let mut ready = Vec::with_capacity(64);
         loop {
             let wait = self.next_time().saturating_duration_since(Instant::now());
             self.poller.wait(&mut ready, Some(wait))?;
             for key in ready.drain(..) {
                 match key {
-                    LISTENER => self.accept(&place.listener),
+                    LISTENER => self.accept(&role.listener),
                     TERMINATION => return Ok(()), // its clients start another
                     client => self.read_token(client),
                 }
             }
             self.check_dying();
             if Instant::now() >= self.round {
-                if !place.is_there() {
+                if !role.is_there() {
                     return Ok(()); // nobody can find it any more
                 }
                 self.check_all();
-                self.accept_again(&place.listener);
+                self.accept_again(&role.listener);
             }
             if self.alone_since.is_some_and(|since| since.elapsed() >= LINGER) {
-                if if_no_ledger_is_alive(&self.ledgers, PATIENCE, || place.leave()).unwrap_or(false) {
+                if if_no_ledger_is_alive(&self.ledgers, LOCK_TIMEOUT, || role.leave()).unwrap_or(false) {
                     return Ok(());
                 }
                 self.alone_since = None;
@@ -231,7 +235,7 @@ impl Tracker {
         dying.chain(end).fold(self.round, Instant::min)
     }
 
-    fn accept(&mut self, listener: &UnixListener) {
+    fn accept(&mut self, listener: &LocalListener) {
         while self.clients.len() < self.most_clients {
             match listener.accept() {
                 Ok((stream, _)) => drop(self.add_client(stream)),
@@ -246,13 +250,13 @@ impl Tracker {
         self.accepting = false;
     }
 
-    fn accept_again(&mut self, listener: &UnixListener) {
+    fn accept_again(&mut self, listener: &LocalListener) {
         if !self.accepting && self.clients.len() < self.most_clients {
             self.accepting = self.poller.add(listener, LISTENER, Interest::Read).is_ok();
         }
     }
 
-    fn add_client(&mut self, mut stream: UnixStream) -> io::Result<()> {
+    fn add_client(&mut self, mut stream: LocalStream) -> io::Result<()> {
         if socket::peer_user(&stream)? != user() {
             return Ok(());
         }
@@ -320,13 +324,13 @@ impl Tracker {
             it.pause = LONGEST_TRY.min(it.pause * 2);
             true
         });
-        if dead && reap(&self.ledgers, PATIENCE).is_ok() {
+        if dead && reap(&self.ledgers, LOCK_TIMEOUT).is_ok() {
             self.dying.retain(|it| directory.liveness(it.token) != Liveness::Missing);
         }
     }
 
     fn check_all(&mut self) {
-        let alive = reap(&self.ledgers, PATIENCE).ok().map(|reaped| reaped.alive);
+        let alive = reap(&self.ledgers, LOCK_TIMEOUT).ok().map(|reaped| reaped.alive);
         let connected: HashSet<&[u8]> = self.clients.values().map(|client| &client.token[..]).collect();
         let unconnected = alive.iter().flatten().any(|token| !connected.contains(&token.as_bytes()[..]));
         let now = Instant::now();

@@ -98,7 +98,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     this.#id = ring.id;
     this.#memory = new Memory(native, facts, checkType(ring.dtype).Class as ItemClass<D>);
     this.#publisher = new Publisher(this.#memory);
-    this.#room = new WaitQueue(this.name, (sleepers, id) => binding.startBroadcastWait(sleepers, id, native));
+    this.#room = new WaitQueue(this.name, (threads, id) => binding.startBroadcastWait(threads, id, native));
   }
 
   /**

@@ -103,8 +103,8 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.#mark = memory.markOf(this.#index);
     this.#cursor = CURSORS + this.#entry.index * CURSOR;
     this.#blocks = memory.blocks;
-    this.#waitQueue = new WaitQueue(memory.name, (sleepers, id) =>
-      binding.startBroadcastWait(sleepers, id, memory.native, this.#next),
+    this.#waitQueue = new WaitQueue(memory.name, (threads, id) =>
+      binding.startBroadcastWait(threads, id, memory.native, this.#next),
     );
   }
 

@@ -111,7 +111,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     const waitQueue = (items: boolean): WaitQueue =>
       new WaitQueue(
         this.name,
-        (sleepers, id) => binding.startQueueWait(sleepers, id, native, items),
+        (threads, id) => binding.startQueueWait(threads, id, native, items),
         () => binding.queuePassOn(native, items),
       );
     this.#items = waitQueue(true);

@@ -1,4 +1,4 @@
-//! The steps of a broadcast, in every order that few preemptions allow. WaiterThreads never wake by themselves here, so a
+//! The steps of a broadcast, in every order that few preemptions allow. Waiters never wake by themselves here, so a
 //! wake-up that is lost is a deadlock. An item is two words, which a reader that is not told of the writer finds torn.
 
 use std::sync::Arc;
@@ -107,12 +107,12 @@ impl Broadcast {
         enlisted.expect("whole").expect("there is no other writer")
     }
 
-    /// Nobody needs to be told of a bell that is rung for nothing, so a sleep ends by it or never.
+    /// A wake word that changes without a reason need not wake a reader, so a sleep ends by a real one or never.
     fn sleep(&self, side: Side, announced: u32) {
         self.word(side.wake_word()).expect("a word").wait(announced, LONG);
     }
 
-    /// False where it has ended.
+    /// False if it has ended.
     fn publish(&self, writer: &mut Writer, item: u32, dead: &[u32]) -> bool {
         loop {
             match protocol::claim(self, writer).expect("whole") {
@@ -130,7 +130,7 @@ impl Broadcast {
     /// As `BroadcastWait` has it.
     fn wait_for_room(&self, dead: &[u32]) {
         let announced = protocol::announce(self, Side::Room).expect("whole");
-        let Some(entry) = protocol::look_for_room(self).expect("whole") else { return };
+        let Some(entry) = protocol::find_blocking_reader(self).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
         if !protocol::recover::<_, Damaged>(self, entry, is_dead).expect("whole") {
             self.sleep(Side::Room, announced);
@@ -142,7 +142,7 @@ impl Broadcast {
         reader.expect("whole").expect("room for a reader")
     }
 
-    /// The next item as its two halves; `None` where it has ended.
+    /// The next item as its two halves; `None` if it has ended.
     fn next(&self, reader: &mut Reader, me: u32, dead: &[u32]) -> Option<[u32; 2]> {
         loop {
             match protocol::next(self, reader).expect("whole") {
@@ -165,7 +165,7 @@ impl Broadcast {
 
     fn wait_for_item(&self, item: i64, me: u32, dead: &[u32]) {
         let announced = protocol::announce(self, Side::Items).expect("whole");
-        let Ready::Nothing { in_doubt } = protocol::look(self, item).expect("whole") else { return };
+        let Ready::Nothing { in_doubt } = protocol::peek(self, item).expect("whole") else { return };
         let is_dead = |owner| Ok(dead.contains(&owner));
         if !(in_doubt && protocol::settle::<_, Damaged>(self, me, is_dead).expect("whole")) {
             self.sleep(Side::Items, announced);
@@ -380,17 +380,17 @@ fn the_next_one_of_a_dead_ones_number_is_not_taken_for_it() {
         let recovers = {
             let lives = Arc::clone(&lives);
             run(&broadcast, move |broadcast| {
-                let Some(entry) = protocol::look_for_room(broadcast).expect("whole") else { return };
+                let Some(entry) = protocol::find_blocking_reader(broadcast).expect("whole") else { return };
                 let is_dead = |owner| Ok(owner == 9 && !lives.load(Ordering::SeqCst));
                 protocol::recover::<_, Damaged>(broadcast, entry, is_dead).expect("whole");
             })
         };
         lives.store(true, Ordering::SeqCst);
-        protocol::clear_away(&*broadcast, 9).expect("whole");
+        protocol::clear_participant(&*broadcast, 9).expect("whole");
         let reader = broadcast.subscribe(9, true);
         joined(recovers);
         assert_eq!(protocol::is_known(&*broadcast, reader.entry()), Ok(true));
-        assert_eq!(protocol::look_for_room(&*broadcast), Ok(Some(reader.entry())));
+        assert_eq!(protocol::find_blocking_reader(&*broadcast), Ok(Some(reader.entry())));
     });
 }
 

@@ -6,7 +6,7 @@ use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use loom::thread;
 
 use crate::model::{Guarded, LONG, Model, explore, me, release, take};
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 use shmkit::sync::word::lock::{INCONSISTENT, OWNER, STARVING, Step};
 use shmkit::sync::word::{Word, lock};
 
@@ -20,7 +20,7 @@ fn lockers(times: &'static [u32], starving: &'static [bool]) -> impl Fn() + Sync
                 for _ in 0..times[slot] {
                     assert!(!take(&word, me(slot as u32), starving[slot]));
                     guarded.write();
-                    release(&word, me(slot as u32), Left::Consistent);
+                    release(&word, me(slot as u32), ReleaseState::Consistent);
                 }
             }
         };
@@ -60,14 +60,14 @@ fn who_only_tries_takes_nobodys_wake_up() {
                     for _ in 0..2 {
                         take(&word, me(1), starving);
                         guarded.write();
-                        release(&word, me(1), Left::Consistent);
+                        release(&word, me(1), ReleaseState::Consistent);
                     }
                 })
             };
             for _ in 0..2 {
                 if let Step::Taken { .. } = lock::try_once(&*word, me(0)) {
                     guarded.write();
-                    release(&word, me(0), Left::Consistent);
+                    release(&word, me(0), ReleaseState::Consistent);
                 }
             }
             other.join().expect("it went well");
@@ -84,7 +84,7 @@ fn one_gives_up(starving: bool) -> impl Fn() + Sync + Send + 'static {
             thread::spawn(move || {
                 take(&word, me(1), false);
                 guarded.write();
-                release(&word, me(1), Left::Consistent);
+                release(&word, me(1), ReleaseState::Consistent);
             })
         };
         let gives_up = {
@@ -92,7 +92,7 @@ fn one_gives_up(starving: bool) -> impl Fn() + Sync + Send + 'static {
             thread::spawn(move || {
                 let mut attempt = lock::Attempt { slept: false, starving };
                 match lock::attempt(&*word, me(2), &attempt) {
-                    Step::Taken { .. } => release(&word, me(2), Left::Consistent),
+                    Step::Taken { .. } => release(&word, me(2), ReleaseState::Consistent),
                     Step::Sleep(seen) => {
                         attempt.slept = true;
                         word.wait_for_a_while(seen);
@@ -103,7 +103,7 @@ fn one_gives_up(starving: bool) -> impl Fn() + Sync + Send + 'static {
         };
         for again in [true, false] {
             guarded.write();
-            release(&word, me(0), Left::Consistent);
+            release(&word, me(0), ReleaseState::Consistent);
             if again {
                 take(&word, me(0), false); // without a mark that others sleep, as one who has just come
             }
@@ -132,10 +132,10 @@ fn one_who_starved_and_was_killed_is_not_waited_for() {
             let word = Arc::clone(&word);
             thread::spawn(move || {
                 take(&word, me(1), false);
-                release(&word, me(1), Left::Consistent);
+                release(&word, me(1), ReleaseState::Consistent);
             })
         };
-        release(&word, me(0), Left::Consistent);
+        release(&word, me(0), ReleaseState::Consistent);
         newcomer.join().expect("it went well");
     });
 }
@@ -150,10 +150,10 @@ fn a_lock_that_is_let_go_of_without_anybody_asleep_is_anybodys() {
             let word = Arc::clone(&word);
             thread::spawn(move || {
                 take(&word, me(1), false);
-                release(&word, me(1), Left::Consistent);
+                release(&word, me(1), ReleaseState::Consistent);
             })
         };
-        release(&word, me(0), Left::Consistent);
+        release(&word, me(0), ReleaseState::Consistent);
         newcomer.join().expect("it went well");
     });
 }
@@ -171,7 +171,7 @@ fn take_from_the_dead(word: &Model, dead: &AtomicBool, me: u32) -> (bool, bool) 
             word.wait(seen, LONG);
         } else if !dead.load(Ordering::Acquire) {
             word.wait_for_a_while(seen); // and asks again, as those do who look once in a while
-        } else if lock::take_over(word, seen, me, Left::Inconsistent) {
+        } else if lock::take_over(word, seen, me, ReleaseState::Inconsistent) {
             return (true, true);
         }
     }
@@ -199,7 +199,7 @@ fn of_two_who_find_the_owner_dead_exactly_one_takes_over() {
                 assert!(inconsistent, "the first one does not repair it");
                 overtaken.fetch_add(u32::from(over), Ordering::Relaxed);
                 guarded.write();
-                release(&word, me(slot), Left::AsFound);
+                release(&word, me(slot), ReleaseState::AsFound);
             }
         };
         let other = thread::spawn(one(1));
@@ -218,11 +218,11 @@ fn who_takes_over_wakes_those_who_slept_for_the_dead() {
             let word = Arc::clone(&word);
             thread::spawn(move || {
                 take(&word, me(1), false);
-                release(&word, me(1), Left::Consistent);
+                release(&word, me(1), ReleaseState::Consistent);
             })
         };
         take_from_the_dead(&word, &AtomicBool::new(true), me(2));
-        release(&word, me(2), Left::Consistent);
+        release(&word, me(2), ReleaseState::Consistent);
         sleeps.join().expect("it went well");
     });
 }
@@ -237,7 +237,7 @@ fn an_owner_who_dies_is_found_dead_by_one_who_waits() {
             thread::spawn(move || {
                 assert_eq!(take_from_the_dead(&word, &dead, me(1)), (true, true));
                 guarded.write();
-                release(&word, me(1), Left::Inconsistent);
+                release(&word, me(1), ReleaseState::Inconsistent);
             })
         };
         guarded.write();
@@ -255,18 +255,18 @@ fn who_gets_a_dead_owners_slot_and_who_takes_over_are_not_both_its_owner() {
         let joins = {
             let (word, guarded) = (Arc::clone(&word), Arc::clone(&guarded));
             thread::spawn(move || {
-                let freed = lock::unlock(&*word, me(0), Left::Inconsistent);
+                let freed = lock::unlock(&*word, me(0), ReleaseState::Inconsistent);
                 let newest = lock::owner(0, 2);
                 let inconsistent = take(&word, newest, false);
                 guarded.write();
-                release(&word, newest, Left::AsFound);
+                release(&word, newest, ReleaseState::AsFound);
                 (freed, inconsistent)
             })
         };
         let dead = AtomicBool::new(true);
         let (over, inconsistent) = take_from_the_dead(&word, &dead, me(1));
         guarded.write();
-        release(&word, me(1), Left::Consistent);
+        release(&word, me(1), ReleaseState::Consistent);
         let (freed, seen) = joins.join().expect("it went well");
         assert!(freed != over, "one of the two did it");
         assert!(seen || inconsistent, "whoever was first is told");

@@ -1,6 +1,6 @@
 //! A word of loom's, and what is done to it in the models.
 //!
-//! It has a futex beside it whose sleepers never wake by themselves: a wake-up that is lost is a deadlock, which loom
+//! It has a futex beside it whose waiters never wake by themselves: a wake-up that is lost is a deadlock, which loom
 //! reports. (The real ones look again every few hundredths of a second, which is for those who are killed, and would
 //! hide it.)
 
@@ -13,14 +13,14 @@ use loom::sync::atomic::{AtomicU32, Ordering, fence};
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use loom::thread;
 
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 use shmkit::sync::word::lock::Step;
 use shmkit::sync::word::{Word, lock};
 
 /// Who sleeps, those first that have slept longest.
 #[derive(Default)]
 pub struct Queue {
-    sleepers: Vec<u32>,
+    waiters: Vec<u32>,
     last: u32,
 }
 
@@ -45,7 +45,7 @@ impl Model {
         }
         queue.last += 1;
         let id = queue.last;
-        queue.sleepers.push(id);
+        queue.waiters.push(id);
         Some((queue, id))
     }
 
@@ -54,7 +54,7 @@ impl Model {
         if let Some((queue, id)) = self.queued(expected) {
             drop(queue);
             thread::yield_now();
-            self.queue.lock().expect("no panic").sleepers.retain(|sleeper| *sleeper != id);
+            self.queue.lock().expect("no panic").waiters.retain(|waiter| *waiter != id);
         }
     }
 }
@@ -70,15 +70,15 @@ impl Word for Model {
 
     fn wait(&self, expected: u32, _: Duration) {
         let Some((mut queue, id)) = self.queued(expected) else { return };
-        while queue.sleepers.contains(&id) {
+        while queue.waiters.contains(&id) {
             queue = self.woken.wait(queue).expect("no panic");
         }
     }
 
     fn wake(&self, count: u32) -> u32 {
         let mut queue = self.queue.lock().expect("no panic");
-        let woken = queue.sleepers.len().min(count as usize);
-        queue.sleepers.drain(..woken);
+        let woken = queue.waiters.len().min(count as usize);
+        queue.waiters.drain(..woken);
         drop(queue);
         if woken > 0 {
             self.woken.notify_all();
@@ -143,6 +143,6 @@ pub fn take(word: &Model, me: u32, starving: bool) -> bool {
     }
 }
 
-pub fn release(word: &Model, me: u32, left: Left) {
-    assert!(lock::unlock(word, me, left), "it had the lock");
+pub fn release(word: &Model, me: u32, state: ReleaseState) {
+    assert!(lock::unlock(word, me, state), "it had the lock");
 }

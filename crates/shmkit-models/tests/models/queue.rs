@@ -1,4 +1,4 @@
-//! The ring of a queue, run through every order of its steps that few preemptions allow. WaiterThreads never wake by
+//! The ring of a queue, run through every order of its steps that few preemptions allow. Waiters never wake by
 //! themselves here, so a wake-up that is lost is a deadlock, and whoever touches an item beside another one is reported.
 
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl Queue {
     /// Until there is something to be done at that side, as `QueueWait` has it; of numbers in `dead` nobody lives.
     fn wait(&self, side: Side, me: u32, dead: &[u32]) {
         let announced = protocol::announce(self, side).expect("whole");
-        if let Found::Nothing(in_the_way) = protocol::look(self, side).expect("whole") {
+        if let Found::Nothing(in_the_way) = protocol::peek(self, side).expect("whole") {
             if let Some(seen) = in_the_way
                 && self.recover(me, seen, dead)
             {
@@ -124,7 +124,7 @@ impl Queue {
         }
     }
 
-    /// False where it has ended.
+    /// False if it has ended.
     fn push(&self, me: u32, item: u32, dead: &[u32]) -> bool {
         let Some(position) = self.claim(me, dead) else { return false };
         // SAFETY: the slot is claimed; loom checks that nobody else is here.
@@ -181,7 +181,7 @@ fn two_producers_and_a_consumer_lose_nothing_on_a_ring_of_two() {
         items.sort_unstable();
         assert_eq!(items, [1, 2]);
         let _ = producers.map(joined);
-        assert_eq!(protocol::look(&*queue, Side::Items), Ok(Found::Nothing(None)));
+        assert_eq!(protocol::peek(&*queue, Side::Items), Ok(Found::Nothing(None)));
     });
 }
 
@@ -210,7 +210,7 @@ fn two_consumers_who_sleep_both_get_one() {
     });
 }
 
-/// The second slot is full before the first one: the bell for it wakes somebody for nothing.
+/// The second slot is full before the first one: its wake-up is given in vain.
 #[test]
 fn items_that_are_there_in_another_order_wake_all_who_wait_for_them() {
     explore(2, || {
@@ -250,7 +250,7 @@ fn who_wants_no_more_hands_his_wake_up_on() {
         let queue = Queue::new(2);
         let gives_up = run(&queue, |queue| {
             let announced = protocol::announce(queue, Side::Items).expect("whole");
-            if let Ok(Found::Nothing(_)) = protocol::look(queue, Side::Items) {
+            if let Ok(Found::Nothing(_)) = protocol::peek(queue, Side::Items) {
                 queue.word(Field::Items).expect("a word").wait_for_a_while(announced);
             }
             protocol::pass_on(queue, Side::Items).expect("whole");
@@ -406,7 +406,7 @@ fn a_dead_ones_slots_are_cleared_away_before_his_number_is_used_again() {
             run(&queue, move |queue| recover(queue, 1, 0, &lives))
         };
         lives.store(true, Ordering::SeqCst);
-        // `clear_away` would wait for who is at it just now.
+        // `clear_participant` would wait for who is at it just now.
         let mine = [0, 1].map(|index| recover(&queue, 9, index, &lives));
         let theirs = joined(recovers);
         let many = [mine[0], mine[1], theirs].iter().filter(|it| **it).count();

@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::model::{Guarded, LONG, Model, explore, me, release, take};
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 use shmkit::sync::word::{Word, event, lock, reading};
 
 /// Reads under the lock, as `LockWait` does.
@@ -15,7 +15,7 @@ fn read(lock_word: &Model, reading: &Model, guarded: &Guarded, me: u32) {
     if !reading::enter(reading, lock_word) {
         take(lock_word, me, false);
         reading::begin(reading);
-        release(lock_word, me, Left::AsFound);
+        release(lock_word, me, ReleaseState::AsFound);
     }
     guarded.read();
     reading::leave(reading);
@@ -30,7 +30,7 @@ fn write(lock_word: &Model, readings: &[Arc<Model>], guarded: &Guarded, me: u32)
         }
     }
     guarded.write();
-    release(lock_word, me, Left::Consistent);
+    release(lock_word, me, ReleaseState::Consistent);
 }
 
 fn readers_and_writers(readers: u32, writers: u32, times: u32) -> impl Fn() + Sync + Send + 'static {
@@ -132,7 +132,8 @@ fn a_generation_that_was_seen_after_a_clear_is_released_by_the_next_set() {
     });
 }
 
-/// How `WaiterThreads` hands work to a thread (`Desk::work` and `Desk::tell`), with these steps in this order.
+/// How `WaiterThreads` hands work to a thread (`WaitQueue::run` and `WaitQueue::wake_thread`), with these steps in
+/// this order.
 #[test]
 fn a_thread_that_is_told_of_work_sleeps_through_none_and_leaves_none_behind() {
     explore(4, || {

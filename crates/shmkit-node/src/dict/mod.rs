@@ -6,7 +6,8 @@ mod value;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::dict::{
-    BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT, rooms,
+    BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT,
+    class_sizes,
 };
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 use shmkit::sync::SharedLock;
@@ -35,7 +36,7 @@ impl NativeDict {
     fn handle(dict: SharedDict) -> Outcome<DictHandle> {
         let (name, id) = (dict.segment().name().clone(), dict.segment().id());
         let most = dict.mapping().raw().1;
-        let number = raw::note(raw::Open { dict, batch: Batch::default(), views: None })?;
+        let number = raw::register(raw::Open { dict, batch: Batch::default(), views: None })?;
         Ok(External::new(NativeDict { number, name, id, most }))
     }
 }
@@ -121,7 +122,7 @@ pub struct DictLayout {
     /// The first place that a block can be at, in bytes.
     pub blocks: u32,
     /// Bytes of the blocks of each size class.
-    pub rooms: Vec<f64>,
+    pub class_sizes: Vec<f64>,
     /// The longest key whose hash is made of its words, in bytes.
     pub hashed: u32,
     /// The longest buffer, in bytes.
@@ -139,7 +140,7 @@ pub fn dict_layout() -> DictLayout {
         limit: word(LIMIT_AT),
         free: word(FREE_AT),
         blocks: BLOCKS_AT as u32,
-        rooms: rooms().map(|room| room as f64).collect(),
+        class_sizes: class_sizes().map(|size| size as f64).collect(),
         hashed: HASHED_AS_WORDS as u32,
         most: LOOKED_AT as u32,
     }

@@ -22,32 +22,33 @@ pub(super) struct Open {
     pub(super) views: Option<Arc<Mapping>>,
 }
 
-/// A place in the list, and how often it was given away: a number that was given back never means another dict.
+/// An open dict, if the index is in use. `generation` counts the uses of the index, so the number of a closed dict never
+/// belongs to another one.
 #[derive(Default)]
-struct Entry {
-    turn: u32,
+struct Registration {
+    generation: u32,
     open: Option<Open>,
 }
 
-/// Of a number the bits that say where it is in the list.
-const PLACE_BITS: u32 = 12;
-const PLACE: u32 = (1 << PLACE_BITS) - 1;
+/// The bits of a number that are the index in the list of open dicts.
+const INDEX_BITS: u32 = 12;
+const INDEX: u32 = (1 << INDEX_BITS) - 1;
 
 #[derive(Default)]
-struct All {
-    open: Vec<Entry>,
+struct EnvironmentState {
+    open: Vec<Registration>,
     key: Vec<u8>,
     value: Vec<u8>,
     other: Vec<u8>,
 }
 
-/// So much memory is kept for the next call.
-const KEPT: usize = 1 << 20;
+/// Buffers of at most this many bytes are kept for the next call.
+const RETAINED_MAX: usize = 1 << 20;
 
-impl All {
+impl EnvironmentState {
     fn forget_large(&mut self) {
         for bytes in [&mut self.value, &mut self.other] {
-            if bytes.capacity() > KEPT {
+            if bytes.capacity() > RETAINED_MAX {
                 *bytes = Vec::new();
             }
         }
@@ -56,47 +57,48 @@ impl All {
 
 thread_local! {
     /// Of this thread, which is an environment's.
-    static ALL: RefCell<All> = RefCell::default();
+    static STATE: RefCell<EnvironmentState> = RefCell::default();
 }
 
-/// Notes an open dict; its number.
-pub(super) fn note(open: Open) -> Outcome<u32> {
-    ALL.with_borrow_mut(|all| {
-        let free = all.open.iter().position(|entry| entry.open.is_none());
+/// Registers an open dict and returns its number.
+pub(super) fn register(open: Open) -> Outcome<u32> {
+    STATE.with_borrow_mut(|state| {
+        let free = state.open.iter().position(|entry| entry.open.is_none());
         let at = free.unwrap_or_else(|| {
-            all.open.push(Entry::default());
-            all.open.len() - 1
+            state.open.push(Registration::default());
+            state.open.len() - 1
         });
-        if at > PLACE as usize {
+        if at > INDEX as usize {
             let message = format!("this thread has {at} dicts open, which is as many as can");
             return Err(shmkit::Error::own("ERR_SHM_TOO_MANY", message));
         }
-        let entry = &mut all.open[at];
-        entry.turn = entry.turn.wrapping_add(1) & (u32::MAX >> PLACE_BITS);
+        let entry = &mut state.open[at];
+        entry.generation = entry.generation.wrapping_add(1) & (u32::MAX >> INDEX_BITS);
         entry.open = Some(open);
-        Ok(entry.turn << PLACE_BITS | at as u32)
+        Ok(entry.generation << INDEX_BITS | at as u32)
     })
 }
 
 /// The dict of a number.
-fn dict(all: &mut [Entry], number: u32) -> Outcome<&mut Open> {
-    let entry = all.get_mut((number & PLACE) as usize).filter(|entry| entry.turn == number >> PLACE_BITS);
+fn dict(state: &mut [Registration], number: u32) -> Outcome<&mut Open> {
+    let entry =
+        state.get_mut((number & INDEX) as usize).filter(|entry| entry.generation == number >> INDEX_BITS);
     entry.and_then(|entry| entry.open.as_mut()).ok_or_else(|| closed("the dict"))
 }
 
 /// Takes it out; nothing once the thread is at its end.
 pub(super) fn take(number: u32) -> Option<Open> {
-    let take = |all: &RefCell<All>| {
-        let mut all = all.try_borrow_mut().ok()?;
-        let entry = all.open.get_mut((number & PLACE) as usize)?;
-        if entry.turn == number >> PLACE_BITS { entry.open.take() } else { None }
+    let take = |state: &RefCell<EnvironmentState>| {
+        let mut state = state.try_borrow_mut().ok()?;
+        let entry = state.open.get_mut((number & INDEX) as usize)?;
+        if entry.generation == number >> INDEX_BITS { entry.open.take() } else { None }
     };
-    ALL.try_with(take).ok().flatten()
+    STATE.try_with(take).ok().flatten()
 }
 
 pub(super) fn with<T>(number: u32, use_it: impl FnOnce(&mut Open) -> Outcome<T>) -> Outcome<T> {
-    ALL.with_borrow_mut(|all| {
-        let open = dict(&mut all.open, number)?;
+    STATE.with_borrow_mut(|state| {
+        let open = dict(&mut state.open, number)?;
         use_it(open).map_err(|error| error.about(open.dict.segment().name().as_str()))
     })
 }
@@ -231,43 +233,43 @@ impl Call {
     }
 }
 
-type Raw = fn(&Call, &mut All) -> std::result::Result<sys::napi_value, Ended>;
+type Raw = fn(&Call, &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended>;
 
 /// `get(dict, key, scratch)`: undefined where there is none. What is the facade's to make is put into the scratch, a
 /// Uint8Array, and that is returned: 4 bytes of length, 4 of kind, and so many bytes. Where it does not fit it comes as
 /// a Buffer, with the kind behind the bytes.
-fn get(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    match open.dict.get(&all.key, &mut all.value)? {
-        Lookup::Found(kind) if kind >= FACADE && call.to_scratch(kind, &all.value) => Ok(call.arguments[2]),
+fn get(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    match open.dict.get(&state.key, &mut state.value)? {
+        Lookup::Found(kind) if kind >= FACADE && call.to_scratch(kind, &state.value) => Ok(call.arguments[2]),
         // SAFETY: the call's environment.
-        Lookup::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut all.value) }?),
+        Lookup::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut state.value) }?),
         Lookup::Missing => Ok(call.undefined()),
         Lookup::Busy => call.busy(),
     }
 }
 
 /// `has(dict, key)`
-fn has(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    match open.dict.has(&all.key)? {
+fn has(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    match open.dict.has(&state.key)? {
         Lookup::Busy => call.busy(),
         look => call.boolean(look != Lookup::Missing),
     }
 }
 
 /// `set(dict, key, value, kind?)`, with the lock: whether the key is new.
-fn set(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    let kind = call.value(&mut all.value)?;
-    call.boolean(open.dict.set(&all.key, kind, &all.value)?)
+fn set(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    let kind = call.value(&mut state.value)?;
+    call.boolean(open.dict.set(&state.key, kind, &state.value)?)
 }
 
-/// Where JavaScript lays what some calls take, which makes them as cheap as a call can be. Of one facade, whose thread alone
-/// uses it.
+/// A buffer in which JavaScript puts the arguments of some calls, which makes them as cheap as a call can be. Of one
+/// facade, whose thread alone uses it.
 #[repr(C)]
 struct CallBuffer {
     number: u32,
@@ -316,21 +318,21 @@ unsafe fn run_from_call_buffer(
     unsafe {
         sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut data);
     }
-    // SAFETY: the data are the call buffer's address, or null: its buffer is never collected nor detached, and JavaScript, which
-    // writes to it, waits for this call.
+    // SAFETY: the data are the call buffer's address, or null: its buffer is never collected nor detached, and
+    // JavaScript, which writes to it, waits for this call.
     let Some(call_buffer) = (unsafe { data.cast::<CallBuffer>().cast_const().as_ref() }) else {
         return ptr::null_mut();
     };
-    let act = |all: &mut All| -> Outcome<()> {
+    let run = |state: &mut EnvironmentState| -> Outcome<()> {
         let key = call_buffer.key.get(..(call_buffer.key_len as usize).min(CALL_KEY)).unwrap_or_default();
         let value = call_buffer.values.get(call_buffer.value_at as usize..).unwrap_or_default();
         let value = value.get(..call_buffer.value_len as usize).unwrap_or_default();
-        let open = dict(&mut all.open, call_buffer.number)?;
+        let open = dict(&mut state.open, call_buffer.number)?;
         let kind = u8::try_from(call_buffer.kind).unwrap_or(FACADE);
         function(open, key, kind, value::normal(kind, value))
     };
-    let done = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => act(&mut all),
+    let done = STATE.with(|state| match state.try_borrow_mut() {
+        Ok(mut state) => run(&mut state),
         Err(_) => Err(shmkit::Error::own("ERR_SHM_REFUSED", "the runtime refused the call")),
     });
     if let Err(error) = done {
@@ -340,37 +342,37 @@ unsafe fn run_from_call_buffer(
 }
 
 /// `delete(dict, key)`, with the lock: whether it was there.
-fn delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    call.boolean(open.dict.delete(&all.key)?)
+fn delete(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    call.boolean(open.dict.delete(&state.key)?)
 }
 
 /// `add(dict, key, value, kind?)`, with the lock: adds a change for `dict_commit`.
-fn add(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    let kind = call.value(&mut all.value)?;
-    open.dict.stage(&mut open.batch, &all.key, kind, &all.value)?;
+fn add(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    let kind = call.value(&mut state.value)?;
+    open.dict.stage(&mut open.batch, &state.key, kind, &state.value)?;
     Ok(call.undefined())
 }
 
 /// `add_delete(dict, key)`, with the lock: adds a deletion for `dict_commit`.
-fn add_delete(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    open.dict.stage_delete(&mut open.batch, &all.key);
+fn add_delete(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    open.dict.stage_delete(&mut open.batch, &state.key);
     Ok(call.undefined())
 }
 
 /// `matches(dict, key, value, kind?)`, with the lock: whether the key has that very value.
-fn matches(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, Ended> {
-    let open = dict(&mut all.open, call.number(0)?)?;
-    call.key(&mut all.key)?;
-    let kind = call.value(&mut all.value)?;
-    let found = open.dict.get(&all.key, &mut all.other)?;
+fn matches(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended> {
+    let open = dict(&mut state.open, call.number(0)?)?;
+    call.key(&mut state.key)?;
+    let kind = call.value(&mut state.value)?;
+    let found = open.dict.get(&state.key, &mut state.other)?;
     let is_same = matches!(found, Lookup::Found(found) if value::is_same(found, kind));
-    call.boolean(is_same && all.other == all.value)
+    call.boolean(is_same && state.other == state.value)
 }
 
 /// Runs a call, and throws what it ends with.
@@ -380,10 +382,10 @@ fn matches(call: &Call, all: &mut All) -> std::result::Result<sys::napi_value, E
 unsafe fn run(env: sys::napi_env, info: sys::napi_callback_info, raw: Raw) -> sys::napi_value {
     // SAFETY: the caller's promise.
     let Ok(call) = (unsafe { Call::new(env, info) }) else { return ptr::null_mut() };
-    let ended = ALL.with(|all| match all.try_borrow_mut() {
-        Ok(mut all) => {
-            let ended = raw(&call, &mut all);
-            all.forget_large();
+    let ended = STATE.with(|state| match state.try_borrow_mut() {
+        Ok(mut state) => {
+            let ended = raw(&call, &mut state);
+            state.forget_large();
             ended
         }
         Err(_) => Err(Ended::Failed), // none of these calls runs JavaScript
@@ -417,7 +419,7 @@ macro_rules! callbacks {
             unsafe { $run(env, info, $raw) }
         })*
 
-        /// Their names, and what they do.
+        /// The functions by their names in JavaScript, which are those of the Rust functions in `callbacks!`.
         const CALLBACKS: &[(&std::ffi::CStr, unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value)] =
             &[$((name_of(concat!(stringify!($raw), "\0")), $name)),*];
     };

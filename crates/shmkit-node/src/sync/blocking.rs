@@ -5,25 +5,25 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::sync::{self, Left, LockWait, SharedLock, Want};
+use shmkit::sync::{self, LockAccess, LockWait, SharedLock};
 
 use super::LockHandle;
 use crate::errors::to_js;
 
-/// What is to be had of a lock.
+/// What an environment takes a lock for.
 #[napi(string_enum = "kebab-case")]
 pub enum Access {
-    /// All of it.
+    /// To write.
     Write,
-    /// Beside others.
+    /// To read, at the same time as other readers.
     Read,
-    /// All of it, by one who has the word and waits for those who read.
+    /// To write, by an owner of the word that waits for the readers.
     Readers,
 }
 
-/// In which state what a lock guards is left.
+/// The state in which an owner leaves what a lock guards.
 #[napi(string_enum = "kebab-case")]
-pub enum Leave {
+pub enum ReleaseState {
     /// All is well.
     Consistent,
     /// It was interrupted.
@@ -44,8 +44,8 @@ pub fn try_lock(
     lock: &LockHandle,
     #[napi(ts_arg_type = "'write' | 'read' | 'readers'")] access: Access,
 ) -> Result<u32> {
-    let want = if matches!(access, Access::Read) { Want::Read } else { Want::Write };
-    lock.lock().and_then(|lock| lock.try_lock(want)).map(status).map_err(|error| to_js(&env, error))
+    let access = if matches!(access, Access::Read) { LockAccess::Read } else { LockAccess::Write };
+    lock.lock().and_then(|lock| lock.try_lock(access)).map(status).map_err(|error| to_js(&env, error))
 }
 
 /// Sleeps for the lock, for a part of the time that the caller has; answers as `tryLock`. What has begun goes on at the
@@ -75,8 +75,8 @@ pub fn wait_lock(
 
 pub(super) fn begin(lock: &Arc<SharedLock>, access: Access) -> LockWait {
     match access {
-        Access::Write => lock.wait(Want::Write),
-        Access::Read => lock.wait(Want::Read),
+        Access::Write => lock.wait(LockAccess::Write),
+        Access::Read => lock.wait(LockAccess::Read),
         // The word was 0 before, which says that all is well.
         Access::Readers => lock.wait_for_readers(false),
     }
@@ -95,19 +95,19 @@ pub fn stop_waiting(lock: &mut LockHandle) {
     }
 }
 
-/// Lets go of the lock, and wakes whoever sleeps for it.
+/// Releases the lock and wakes a waiter.
 #[napi]
 pub fn unlock(
     env: Env,
     lock: &LockHandle,
-    #[napi(ts_arg_type = "'consistent' | 'inconsistent' | 'as-found'")] leave: Leave,
+    #[napi(ts_arg_type = "'consistent' | 'inconsistent' | 'as-found'")] state: ReleaseState,
 ) -> Result<()> {
-    let left = match leave {
-        Leave::Consistent => Left::Consistent,
-        Leave::Inconsistent => Left::Inconsistent,
-        Leave::AsFound => Left::AsFound,
+    let state = match state {
+        ReleaseState::Consistent => sync::ReleaseState::Consistent,
+        ReleaseState::Inconsistent => sync::ReleaseState::Inconsistent,
+        ReleaseState::AsFound => sync::ReleaseState::AsFound,
     };
-    lock.lock().and_then(|lock| lock.unlock(left)).map_err(|error| to_js(&env, error))
+    lock.lock().and_then(|lock| lock.unlock(state)).map_err(|error| to_js(&env, error))
 }
 
 /// Reads no more.

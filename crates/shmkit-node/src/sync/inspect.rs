@@ -1,4 +1,4 @@
-//! A lock, seen without taking part in it.
+//! The state of a lock, read without taking part in it.
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -7,16 +7,16 @@ use shmkit::sync;
 
 use crate::errors::to_js;
 
-/// A lock or an event as it can be seen without taking part in it.
+/// The state of a lock or an event at one moment.
 #[napi(object)]
-pub struct LockLook {
+pub struct LockState {
     /// `mutex`, `event`, or `sidecar`.
     pub what: String,
     /// Of an event.
     pub set: bool,
     /// Somebody has it.
     pub held: bool,
-    /// That one's process, 0 where nobody knows.
+    /// That one's process, 0 if nobody knows.
     pub holder: u32,
     /// That one is dead.
     pub holder_died: bool,
@@ -30,12 +30,12 @@ pub struct LockLook {
     pub participants: Vec<u32>,
 }
 
-/// Looks at a lock.
+/// Reads the state of a lock or an event.
 #[napi]
-pub fn look_at_lock(env: Env, name: String) -> Result<LockLook> {
-    let look = || sync::inspect(&Name::new(&name)?);
-    let state = look().map_err(|error| to_js(&env, error))?;
-    Ok(LockLook {
+pub fn inspect_lock(env: Env, name: String) -> Result<LockState> {
+    let inspect = || sync::inspect(&Name::new(&name)?);
+    let state = inspect().map_err(|error| to_js(&env, error))?;
+    Ok(LockState {
         what: state.kind.as_str().to_owned(),
         set: state.set,
         held: state.holder.is_some(),

@@ -14,7 +14,7 @@ use shmkit::segment::lock_header::PAGE;
 use shmkit::segment::{CreateOptions, Identity, Name};
 use shmkit::sync::{LockFile, LockWait, SharedEvent, SharedLock};
 
-pub use waiter_threads::SleepersHandle;
+pub use waiter_threads::WaiterThreadsHandle;
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
@@ -22,8 +22,8 @@ use crate::ledger;
 use crate::segment::{Handle, create_options, id_text, identity_from};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
-/// So long a `close` waits at most for who waited for the lock to be gone.
-const HANDING_ON: Duration = Duration::from_millis(5);
+/// How long `close` waits for a thread that waited for the lock to end.
+const PASS_ON_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// A lock or an event, and what is known of it, until it is closed.
 pub struct NativeLock {
@@ -120,7 +120,7 @@ pub fn attach_mutex(env: Env, name: String, foreign: bool, id: Option<String>) -
 
 /// Opens the lock of a segment, or makes it.
 #[napi]
-pub fn lock_beside(env: Env, segment: &Handle) -> Result<LockHandle> {
+pub fn sidecar_lock(env: Env, segment: &Handle) -> Result<LockHandle> {
     let open = || Ok(Open::Lock(Arc::new(SharedLock::sidecar(segment.open()?)?)));
     open().map(NativeLock::handle).map_err(|error| to_js(&env, segment.about(error)))
 }
@@ -191,7 +191,7 @@ pub fn close_lock(env: Env, lock: &mut LockHandle, buffer: Unknown<'_>) -> Resul
     if let Open::Lock(lock) = &open {
         lock.leave();
         // A thread that waited for it hands a wake-up that it may have had on, which has to reach the memory of all.
-        let until = Instant::now() + HANDING_ON;
+        let until = Instant::now() + PASS_ON_TIMEOUT;
         while Arc::strong_count(lock) > 1 && Instant::now() < until {
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Where in a segment the elements of an array are: what its header says, what its descriptor does, and what the caller.
+//! Where the elements of an array lie in a segment: by its header, its descriptor or the caller.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::numpy::{dtype_of, elements_of, out_of_range, shape_of, shown};
 use crate::view;
 
-/// A type, and where its elements are.
+/// The type of an array, and the location of its elements in a segment.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
     pub(super) dtype: DType,
@@ -25,7 +25,7 @@ pub(super) struct Location {
     pub(super) start: usize,
 }
 
-/// What somebody who attaches says of the array.
+/// What a caller of `attach` expects of the array.
 pub(super) struct Expectation {
     pub(super) kind: TypeExpectation,
     pub(super) fortran: Option<bool>,
@@ -108,7 +108,7 @@ impl Location {
         Ok(self)
     }
 
-    /// Refuses it where it is not what the caller takes it for.
+    /// Fails with `ERR_SHM_MISMATCH` if it is not what the caller expects.
     fn check_matches(self, name: &str, expectation: &Expectation) -> Result<Self> {
         let mut differences = Vec::new();
         if expectation.header == Some(false) {
@@ -189,7 +189,7 @@ pub(super) fn locate(
     Location::dense(dtype, shape, expectation.fortran.unwrap_or(false), start).within(segment).raise(py)
 }
 
-/// What a descriptor says; `None` where it says nothing.
+/// What a descriptor says; `None` if it says nothing.
 fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Location>> {
     let Some(shape) = target.get::<Bound<'_, PyAny>>("shape")? else { return Ok(None) };
     let shape = shape_of(&shape)?;
@@ -209,7 +209,7 @@ fn described(py: Python<'_>, target: &Target<'_>) -> PyResult<Option<Location>> 
     Ok(Some(Location { dtype, shape, strides, offset, start }))
 }
 
-/// What its header says; `None` where it has none.
+/// What its header says; `None` if it has none.
 fn header_of(segment: &Segment) -> Result<Option<Location>> {
     let name = segment.name().as_str();
     let own = |code, message: String| Error::own(code, message).about(name);

@@ -1,4 +1,4 @@
-//! An array that Node and numpy have too, in location.
+//! An array that Node and numpy have too, in place.
 
 mod location;
 
@@ -20,7 +20,7 @@ use crate::opening::create_options;
 use crate::view;
 use location::{Expectation, Location, locate};
 
-/// An n-dimensional array of numbers in shared memory: any process reads and writes its elements in location.
+/// An n-dimensional array of numbers in shared memory: any process reads and writes its elements in place.
 #[pyclass(frozen, module = "shmkit", weakref)]
 pub(crate) struct SharedArray {
     /// The segment that it lies in.

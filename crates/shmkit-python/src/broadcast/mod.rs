@@ -1,6 +1,6 @@
 //! A broadcast that Node has too.
 //!
-//! `subscription`: one who reads. What an item is to Python is in `items`, waiting in `ring`.
+//! `subscription`: one who reads. What an item is to Python is in `items`, waiting in `channel`.
 //!
 //! A forked child has no number here, and everything says so: what its parent has published, and where it is reading, cannot
 //! be both's.
@@ -16,13 +16,13 @@ use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
+use crate::channel::{Channel, Found, ended, find, items_of, late, locked};
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many};
 use crate::numpy::{out_of_range, shown, tuple};
 use crate::opening::{create_options, ledger};
-use crate::ring::{Found, Ring, ended, find, items_of, late, locked};
 use crate::waiting::Deadline;
 pub(crate) use subscription::Subscription;
 
@@ -38,7 +38,7 @@ pub(crate) struct SharedBroadcast {
     suspect: Mutex<Suspect>,
 }
 
-impl Ring for Broadcast {
+impl Channel for Broadcast {
     type Awaited = Awaited;
     type Suspect = Suspect;
 
@@ -92,7 +92,7 @@ impl SharedBroadcast {
         &self.layout.items
     }
 
-    /// Publishes the item; false where there was no room in time.
+    /// Publishes the item; false if there was no room in time.
     fn publish_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
         let broadcast = self.broadcast(py)?;
         let attempt = || broadcast.try_publish(item);
@@ -239,7 +239,7 @@ impl SharedBroadcast {
         if self.publish_within(py, bytes.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
     }
 
-    /// Publishes a copy of the item; False where the slowest reader has not read what it would overwrite.
+    /// Publishes a copy of the item; False if the slowest reader has not read what it would overwrite.
     fn try_publish(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
         let bytes = bytes_of(self.items(), item)?;
         self.publish_within(item.py(), bytes.as_bytes(), Deadline::now())

@@ -8,9 +8,9 @@ use pyo3::types::PyByteArray;
 use shmkit::ring::broadcast::{Awaited, Got, Reader, SharedBroadcast as Broadcast, Suspect};
 use shmkit::ring::items::Items;
 
+use crate::channel::{BATCH, Found, ItemIterator, checked_max, find, locked, many};
 use crate::errors::{Raise, closed};
 use crate::items::{item_from, items_from, room_for};
-use crate::ring::{BATCH, Found, ItemIterator, checked_max, find, locked, many};
 use crate::view;
 use crate::waiting::Deadline;
 

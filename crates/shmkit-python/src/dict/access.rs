@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use shmkit::dict::{Batch, Lookup, SharedDict as Dict};
 use shmkit::segment::{Access, Identity, Name};
-use shmkit::sync::{Left, Want};
+use shmkit::sync::{LockAccess, ReleaseState};
 
 use super::entries::{Changes, Entries};
 use super::value::Encoded;
@@ -27,7 +27,7 @@ pub(super) struct Opened {
     pub(super) read_only: bool,
     pub(super) foreign: bool,
     /// How long it waits for others who write.
-    pub(super) patience: Option<f64>,
+    pub(super) timeout: Option<f64>,
     state: Mutex<Option<State>>,
 }
 
@@ -38,14 +38,14 @@ struct State {
 }
 
 impl Opened {
-    pub(super) fn new(dict: Dict, foreign: bool, patience: Option<f64>) -> Self {
+    pub(super) fn new(dict: Dict, foreign: bool, timeout: Option<f64>) -> Self {
         let segment = dict.segment();
         Opened {
             name: segment.name().clone(),
             id: segment.id(),
             read_only: segment.access() == Access::ReadOnly,
             foreign,
-            patience,
+            timeout,
             state: Mutex::new(Some(State { dict: Arc::new(dict), lock: None })),
         }
     }
@@ -82,7 +82,7 @@ impl Opened {
         let known = self.state().as_ref().and_then(|state| state.lock.clone());
         let lock = match known {
             Some(lock) => lock,
-            None => Handle::beside(py, dict.segment(), &dict)?,
+            None => Handle::sidecar(py, dict.segment(), &dict)?,
         };
         if let Some(state) = &mut *self.state() {
             state.lock = Some(Arc::clone(&lock));
@@ -90,11 +90,11 @@ impl Opened {
         Ok((dict, lock))
     }
 
-    pub(super) fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+    pub(super) fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
         let dict = self.dict(py)?;
-        match look(&dict, key).raise(py)? {
+        match look_up(&dict, key).raise(py)? {
             Some(found) => Ok(found),
-            None => self.insist(py, &dict, |dict| look(dict, key)),
+            None => self.read_or_lock(py, &dict, |dict| look_up(dict, key)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Opened {
         let dict = self.dict(py)?;
         match has(&dict, key).raise(py)? {
             Some(there) => Ok(there),
-            None => self.insist(py, &dict, |dict| has(dict, key)),
+            None => self.read_or_lock(py, &dict, |dict| has(dict, key)),
         }
     }
 
@@ -114,42 +114,46 @@ impl Opened {
                 return Ok(all);
             }
         }
-        self.insist(py, &dict, all)
+        self.read_or_lock(py, &dict, all)
     }
 
-    /// What others have kept from its end by writing: with the lock, or where there is none again and again.
-    fn insist<T>(
+    /// Reads again what concurrent writes have prevented: with the lock, or repeatedly if the handle is read-only.
+    fn read_or_lock<T>(
         &self,
         py: Python<'_>,
         dict: &Dict,
         attempt: impl Fn(&Dict) -> shmkit::Result<Option<T>>,
     ) -> PyResult<T> {
         if self.read_only {
-            return retry(py, dict, Deadline::after(self.patience)?, attempt);
+            return retry(py, dict, Deadline::after(self.timeout)?, attempt);
         }
         self.locked(py, |locked| attempt(&locked.dict).raise(py)?.ok_or_else(|| busy(py, &self.name)))
     }
 
     /// With the lock.
-    pub(super) fn locked<T>(&self, py: Python<'_>, act: impl FnOnce(&Locked) -> PyResult<T>) -> PyResult<T> {
+    pub(super) fn locked<T>(
+        &self,
+        py: Python<'_>,
+        operation: impl FnOnce(&Locked) -> PyResult<T>,
+    ) -> PyResult<T> {
         let (dict, lock) = self.writable(py)?;
-        let hold = begin(py, &dict, &lock, Deadline::after(self.patience)?)?;
+        let hold = begin(py, &dict, &lock, Deadline::after(self.timeout)?)?;
         let mut locked = Locked { dict, hold };
-        let result = act(&locked);
-        let released = locked.hold.release(Left::Consistent).raise(py);
+        let result = operation(&locked);
+        let released = locked.hold.release(ReleaseState::Consistent).raise(py);
         result.and_then(|value| released.map(|()| value))
     }
 }
 
 /// Takes the lock, and puts in order what a writer left who died.
 pub(super) fn begin(py: Python<'_>, dict: &Dict, lock: &Arc<Handle>, deadline: Deadline) -> PyResult<Hold> {
-    let Some(mut hold) = lock.acquire(py, Want::Write, deadline)? else {
+    let Some(mut hold) = lock.acquire(py, LockAccess::Write, deadline)? else {
         return Err(timed_out(py, lock.name()));
     };
     if hold.inconsistent()
         && let Err(error) = dict.recover()
     {
-        hold.release(Left::AsFound).raise(py)?; // the next one has to
+        hold.release(ReleaseState::AsFound).raise(py)?; // the next one has to
         return Err(to_py(py, error));
     }
     Ok(hold)
@@ -185,7 +189,7 @@ pub(super) fn error(py: Python<'_>, name: &Name, code: &'static str, message: &s
 }
 
 /// The value of a key; None where others wrote all the time.
-pub(super) fn look(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
+pub(super) fn look_up(dict: &Dict, key: &str) -> shmkit::Result<Option<Option<Encoded>>> {
     let mut bytes = Vec::new();
     Ok(match dict.get(key.as_bytes(), &mut bytes)? {
         Lookup::Found(kind) => Some(Some(Encoded { kind, bytes })),
@@ -226,7 +230,7 @@ pub(super) fn all(dict: &Dict) -> shmkit::Result<Option<Changes>> {
     let read = || {
         let mut all = Changes::new();
         for name in names(dict)? {
-            let value = look(dict, &name)?.flatten().ok_or_else(|| corrupt("a key has no value"))?;
+            let value = look_up(dict, &name)?.flatten().ok_or_else(|| corrupt("a key has no value"))?;
             all.insert(name, Some(value));
         }
         Ok(all)
@@ -290,8 +294,8 @@ impl Locked {
 }
 
 impl Entries for Locked {
-    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
-        look(&self.dict, key).raise(py)?.ok_or_else(|| busy(py, self.dict.segment().name()))
+    fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        look_up(&self.dict, key).raise(py)?.ok_or_else(|| busy(py, self.dict.segment().name()))
     }
 
     fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()> {

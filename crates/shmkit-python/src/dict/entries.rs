@@ -17,7 +17,7 @@ pub(super) type Changes = BTreeMap<String, Option<Encoded>>;
 
 pub(super) trait Entries {
     /// The value of a key.
-    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>>;
+    fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>>;
     /// Gives a key a value, or none.
     fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()>;
     /// The keys.
@@ -99,7 +99,7 @@ pub(super) fn increment<'py>(
     by: &Encoded,
 ) -> PyResult<Bound<'py, PyAny>> {
     let by = decode(py, by, key)?;
-    let sum = match entries.look(py, key)? {
+    let sum = match entries.look_up(py, key)? {
         None => by,
         Some(old) if is_number(&old) => decode(py, &old, key)?.add(by)?,
         Some(old) => {
@@ -122,7 +122,7 @@ pub(super) fn compare_and_set(
     expected: &Option<Encoded>,
     value: Option<Encoded>,
 ) -> PyResult<bool> {
-    let equal = match (entries.look(py, key)?, expected) {
+    let equal = match (entries.look_up(py, key)?, expected) {
         (Some(stored), Some(expected)) => is_same(py, &stored, expected, key)?,
         (stored, expected) => stored.is_none() && expected.is_none(),
     };
@@ -138,7 +138,7 @@ pub(super) fn modify<'py>(
     function: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
-    let old = match entries.look(py, key)? {
+    let old = match entries.look_up(py, key)? {
         Some(old) => decode(py, &old, key)?,
         None => super::missing(py)?,
     };
@@ -154,7 +154,7 @@ pub(super) fn get_or_set<'py>(
     key: &str,
     value: Encoded,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match entries.look(py, key)? {
+    match entries.look_up(py, key)? {
         Some(stored) => decode(py, &stored, key).map(Some),
         None => entries.change(py, key, Some(value)).map(|()| None),
     }
@@ -179,7 +179,7 @@ pub(super) fn take<'py>(
     py: Python<'py>,
     key: &str,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some(stored) = entries.look(py, key)? else { return Ok(None) };
+    let Some(stored) = entries.look_up(py, key)? else { return Ok(None) };
     let value = decode(py, &stored, key)?;
     entries.change(py, key, None)?;
     Ok(Some(value))
@@ -200,7 +200,7 @@ pub(super) fn take_any<'py>(
 
 /// Whether a key was there, which is not any more.
 pub(super) fn remove(entries: &impl Entries, py: Python<'_>, key: &str) -> PyResult<bool> {
-    let there = entries.look(py, key)?.is_some();
+    let there = entries.look_up(py, key)?.is_some();
     if there {
         entries.change(py, key, None)?;
     }

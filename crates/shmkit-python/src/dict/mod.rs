@@ -43,14 +43,14 @@ impl SharedDict {
         read_only: bool,
         foreign: bool,
         expect: Option<Identity>,
-        patience: Option<f64>,
+        timeout: Option<f64>,
     ) -> PyResult<Self> {
-        Deadline::after(patience)?;
+        Deadline::after(timeout)?;
         let name = Name::new(name).raise(py)?;
         let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
         let options = AttachOptions { access, foreign, expect, ..AttachOptions::default() };
         let dict = py.detach(|| Dict::attach(&name, &options)).raise(py)?;
-        Ok(SharedDict(Opened::new(dict, foreign, patience)))
+        Ok(SharedDict(Opened::new(dict, foreign, timeout)))
     }
 
     /// All entries of one moment.
@@ -114,7 +114,7 @@ impl SharedDict {
         Making { name, mode, track, byte_length, max_byte_length, lock_timeout }.make(py, false)
     }
 
-    /// The dict of this name, made where there is none.
+    /// The dict of this name, created if it does not exist.
     #[staticmethod]
     #[pyo3(signature = (
         name, *, mode = 0o600, track = true,
@@ -178,7 +178,7 @@ impl SharedDict {
         let opened = &slf.get().0;
         opened.dict(slf.py())?;
         let id = (opened.id.device, opened.id.inode);
-        let facts = (opened.name.as_str().to_owned(), id, opened.read_only, opened.foreign, opened.patience);
+        let facts = (opened.name.as_str().to_owned(), id, opened.read_only, opened.foreign, opened.timeout);
         Ok((slf.get_type().getattr("_attach_again")?, facts))
     }
 
@@ -247,7 +247,7 @@ impl SharedDict {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         let Some(key) = known_key(key) else { return Ok(default) };
-        match self.0.look(py, &key)? {
+        match self.0.look_up(py, &key)? {
             Some(stored) => decode(py, &stored, &key).map(Some),
             None => Ok(default),
         }
@@ -313,7 +313,7 @@ impl SharedDict {
         self.copy(py)
     }
 
-    /// Adds to a number, from 0 where there is none, while nobody else writes; returns the sum.
+    /// Adds to a number, from 0 if there is none, while nobody else writes; returns the sum.
     #[pyo3(signature = (key, by = Given::Not))]
     fn increment<'py>(&self, key: &Bound<'py, PyAny>, by: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();
@@ -347,8 +347,8 @@ impl SharedDict {
     #[pyo3(signature = (*, read_only = false, timeout = None))]
     fn txn(&self, py: Python<'_>, read_only: bool, timeout: Option<f64>) -> PyResult<DictTxn> {
         if self.0.read_only && read_only {
-            let patience = [timeout, self.0.patience].into_iter().flatten().reduce(f64::min);
-            return DictTxn::new(self.0.dict(py)?, None, true, patience);
+            let timeout = [timeout, self.0.timeout].into_iter().flatten().reduce(f64::min);
+            return DictTxn::new(self.0.dict(py)?, None, true, timeout);
         }
         let (dict, lock) = self.0.writable(py)?;
         DictTxn::new(dict, Some(lock), read_only, timeout)

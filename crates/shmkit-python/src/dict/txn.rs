@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use shmkit::dict::SharedDict as Dict;
-use shmkit::sync::Left;
+use shmkit::sync::ReleaseState;
 
-use super::access::{all, begin, commit, error, has, look, names, retry};
+use super::access::{all, begin, commit, error, has, look_up, names, retry};
 use super::entries::{
     self, Changes, Entries, addend, changes_of, encode_or_missing, known_key, new_key, no_key,
 };
@@ -27,14 +27,14 @@ pub(crate) struct DictTxn {
     #[pyo3(get)]
     read_only: bool,
     timeout: Option<f64>,
-    stage: Mutex<Stage>,
+    state: Mutex<TxnState>,
 }
 
-enum Stage {
-    Fresh,
-    Begun,
-    Running(Body),
-    Over,
+enum TxnState {
+    New,
+    Entering,
+    Active(Body),
+    Ended,
 }
 
 /// The changes, over what the dict has; without a lock all that it had, and nothing under that.
@@ -46,10 +46,10 @@ struct Body {
 }
 
 impl Body {
-    fn look(&self, key: &str) -> shmkit::Result<Option<Encoded>> {
+    fn look_up(&self, key: &str) -> shmkit::Result<Option<Encoded>> {
         match (self.changes.get(key), &self.under) {
             (Some(change), _) => Ok(change.clone()),
-            (None, Some(dict)) => Ok(look(dict, key)?.flatten()), // nobody writes
+            (None, Some(dict)) => Ok(look_up(dict, key)?.flatten()), // nobody writes
             (None, None) => Ok(None),
         }
     }
@@ -85,17 +85,17 @@ impl DictTxn {
         timeout: Option<f64>,
     ) -> PyResult<Self> {
         Deadline::after(timeout)?;
-        Ok(DictTxn { dict, lock, read_only, timeout, stage: Mutex::new(Stage::Fresh) })
+        Ok(DictTxn { dict, lock, read_only, timeout, state: Mutex::new(TxnState::New) })
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn state(&self) -> MutexGuard<'_, TxnState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// While it is running. What is done there runs no Python, which could come back here.
-    fn with<T>(&self, py: Python<'_>, act: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
-        let result = match &mut *self.stage() {
-            Stage::Running(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(act(body)),
+    fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&mut Body) -> shmkit::Result<T>) -> PyResult<T> {
+        let result = match &mut *self.state() {
+            TxnState::Active(body) if body.hold.as_ref().is_none_or(Hold::is_ours) => Some(operation(body)),
             _ => None,
         };
         let message = "the transaction is not running: it is for the inside of its `with` alone";
@@ -134,7 +134,7 @@ impl DictTxn {
     pub(super) fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let copy = PyDict::new(py);
         for key in self.names(py)? {
-            if let Some(value) = self.look(py, &key)? {
+            if let Some(value) = self.look_up(py, &key)? {
                 let value = decode(py, &value, &key)?;
                 copy.set_item(key, value)?;
             }
@@ -144,8 +144,8 @@ impl DictTxn {
 }
 
 impl Entries for DictTxn {
-    fn look(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
-        self.with(py, |body| body.look(key))
+    fn look_up(&self, py: Python<'_>, key: &str) -> PyResult<Option<Encoded>> {
+        self.with(py, |body| body.look_up(key))
     }
 
     fn change(&self, py: Python<'_>, key: &str, to: Option<Encoded>) -> PyResult<()> {
@@ -163,20 +163,20 @@ impl DictTxn {
     /// Takes the lock, and waits for it as long as the timeout allows (else TimeoutError).
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let (py, txn) = (slf.py(), slf.get());
-        if !matches!(*txn.stage(), Stage::Fresh) {
+        if !matches!(*txn.state(), TxnState::New) {
             return Err(txn.error(
                 py,
                 "ERR_SHM_TXN_ENDED",
                 "a transaction runs once; begin another one by txn()",
             ));
         }
-        *txn.stage() = Stage::Begun;
+        *txn.state() = TxnState::Entering;
         let begun = txn.begin(py);
-        let (stage, result) = match begun {
-            Ok(body) => (Stage::Running(body), Ok(())),
-            Err(error) => (Stage::Fresh, Err(error)),
+        let (state, result) = match begun {
+            Ok(body) => (TxnState::Active(body), Ok(())),
+            Err(error) => (TxnState::New, Err(error)),
         };
-        *txn.stage() = stage;
+        *txn.state() = state;
         result.map(|()| slf)
     }
 
@@ -188,13 +188,13 @@ impl DictTxn {
         _value: &Bound<'_, PyAny>,
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let stage = std::mem::replace(&mut *self.stage(), Stage::Over);
-        let Stage::Running(Body { hold: Some(mut hold), changes, .. }) = stage else { return Ok(()) };
+        let state = std::mem::replace(&mut *self.state(), TxnState::Ended);
+        let TxnState::Active(Body { hold: Some(mut hold), changes, .. }) = state else { return Ok(()) };
         if !hold.is_ours() {
             return Ok(());
         }
         let done = if kind.is_none() { commit(&self.dict, changes) } else { Ok(()) };
-        let released = hold.release(Left::Consistent);
+        let released = hold.release(ReleaseState::Consistent);
         done.and(released).raise(py)
     }
 
@@ -242,7 +242,7 @@ impl DictTxn {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
         let Some(key) = known_key(key) else { return Ok(default) };
-        match self.look(py, &key)? {
+        match self.look_up(py, &key)? {
             Some(stored) => decode(py, &stored, &key).map(Some),
             None => Ok(default),
         }
@@ -310,7 +310,7 @@ impl DictTxn {
         self.copy(py)
     }
 
-    /// Adds to a number, from 0 where there is none, and returns the sum.
+    /// Adds to a number, from 0 if there is none, and returns the sum.
     #[pyo3(signature = (key, by = Given::Not))]
     fn increment<'py>(&self, key: &Bound<'py, PyAny>, by: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();

@@ -1,6 +1,6 @@
 //! A queue that Node has too.
 //!
-//! `slot`: an item in place. What an item is to Python is in `items`, waiting in `ring`.
+//! `slot`: an item in place. What an item is to Python is in `items`, waiting in `channel`.
 
 mod slot;
 
@@ -14,13 +14,15 @@ use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
+use crate::channel::{
+    BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, locked, many,
+};
 use crate::descriptor::{Target, describe};
 use crate::errors::{Raise, closed};
 use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{shown, tuple};
 use crate::opening::{create_options, ledger};
-use crate::ring::{BATCH, Found, ItemIterator, Ring, checked_max, ended, find, items_of, late, locked, many};
 use crate::view;
 use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
@@ -38,7 +40,7 @@ pub(crate) struct SharedQueue {
     suspects: [Mutex<Suspect>; 2],
 }
 
-impl Ring for Queue {
+impl Channel for Queue {
     type Awaited = Side;
     type Suspect = Suspect;
 
@@ -113,7 +115,7 @@ impl SharedQueue {
         find(py, queue, suspect, deadline, || side, attempt)
     }
 
-    /// Pushes the item; false where there was no room in time.
+    /// Pushes the item; false if there was no room in time.
     fn push_within(&self, py: Python<'_>, item: &[u8], deadline: Deadline) -> PyResult<bool> {
         let queue = self.queue(py)?;
         match self.find(py, &queue, Side::Room, deadline, || queue.try_push(item))? {
@@ -290,7 +292,7 @@ impl SharedQueue {
         if self.push_within(py, item.as_bytes(), deadline)? { Ok(()) } else { Err(self.late(py)) }
     }
 
-    /// Pushes a copy of the item; False where the queue is full.
+    /// Pushes a copy of the item; False if the queue is full.
     fn try_push(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
         let bytes = bytes_of(&self.items, item)?;
         self.push_within(item.py(), bytes.as_bytes(), Deadline::now())

@@ -17,7 +17,7 @@ pub(super) unsafe trait Element: Copy + 'static {
     /// The element that holds `value`.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where the type has no such integer, `ERR_SHM_VALUE` for a fraction in integers.
+    /// `ERR_OUT_OF_RANGE` if the type has no such integer, `ERR_SHM_VALUE` for a fraction in integers.
     fn from_scalar(value: Scalar) -> Result<Self>;
 }
 

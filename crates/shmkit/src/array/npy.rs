@@ -24,7 +24,7 @@ pub struct Npy {
     pub shape: Vec<usize>,
 }
 
-/// Where the header's text is, and how long it is, in what begins so; `None` where that is no `.npy` of a version that
+/// Where the header's text is, and how long it is, in what begins so; `None` if that is no `.npy` of a version that
 /// there is.
 pub fn preamble(start: &[u8]) -> Option<(usize, usize)> {
     let rest = start.get(..PREAMBLE)?.strip_prefix(MAGIC)?;
@@ -36,7 +36,7 @@ pub fn preamble(start: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Reads the header of a segment or file of `size` bytes, of which `read` gets some; where the elements begin, too.
-/// `None` where it has none.
+/// `None` if it has none.
 ///
 /// # Errors
 /// What is wrong with it.

@@ -55,7 +55,7 @@ pub(super) struct Plan<const N: usize> {
 }
 
 impl<const N: usize> Plan<N> {
-    /// A plan for views that begin at `at` and go by `steps`; `None` where they have no elements.
+    /// A plan for views that begin at `at` and go by `steps`; `None` if they have no elements.
     pub(super) fn new(shape: &[usize], at: [isize; N], steps: [&[isize]; N], order: Order) -> Option<Self> {
         if shape.contains(&0) {
             return None;

@@ -29,7 +29,7 @@ impl<'a> View<'a> {
     /// No dimensions at all are one element; a dimension of 0 is none.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where not all elements lie inside of `bytes`, where there are more than 2^63 - 1 of them, or
+    /// `ERR_OUT_OF_RANGE` if not all elements lie inside of `bytes`, where there are more than 2^63 - 1 of them, or
     /// where `shape` and `strides` differ in length.
     pub fn new(
         bytes: SharedBytes<'a>,
@@ -157,7 +157,7 @@ fn refuse<T>(message: String) -> Result<T> {
     Err(Error::range("ERR_OUT_OF_RANGE", message))
 }
 
-/// The product of the shape. 0 where any dimension is, however long the others.
+/// The product of the shape. 0 if any dimension is, however long the others.
 fn count(shape: &[usize]) -> Result<usize> {
     if shape.contains(&0) {
         return Ok(0);

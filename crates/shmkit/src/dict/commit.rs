@@ -25,12 +25,12 @@ pub struct Batch {
 struct Change {
     key: Range<usize>,
     hash: u32,
-    becomes: Becomes,
+    new_value: NewValue,
 }
 
-/// What a key's value becomes.
+/// The value of a key after a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Becomes {
+enum NewValue {
     Nothing,
     Record(Block),
     /// One word, at this location.
@@ -38,10 +38,10 @@ enum Becomes {
 }
 
 impl Batch {
-    fn push(&mut self, key: &[u8], hash: u32, becomes: Becomes) {
+    fn push(&mut self, key: &[u8], hash: u32, new_value: NewValue) {
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
-        self.changes.push(Change { key: start..self.keys.len(), hash, becomes });
+        self.changes.push(Change { key: start..self.keys.len(), hash, new_value });
     }
 
     /// Each change with its key.
@@ -51,8 +51,8 @@ impl Batch {
 
     /// The records that no slot tells of yet.
     pub(super) fn blocks(&self) -> Vec<Block> {
-        let block = |change: &Change| match change.becomes {
-            Becomes::Record(block) => Some(block),
+        let block = |change: &Change| match change.new_value {
+            NewValue::Record(block) => Some(block),
             _ => None,
         };
         self.changes.iter().filter_map(block).collect()
@@ -66,18 +66,18 @@ impl SharedDict {
     /// As `set`; the batch is as it was.
     pub fn stage(&self, batch: &mut Batch, key: &[u8], kind: u8, value: &[u8]) -> Result<()> {
         let hash = Self::hash(key);
-        let becomes = match self.in_place(self.find(hash, key, |_| true)?, kind, value)? {
-            Some((at, word)) => Becomes::Word(at, word),
-            None => Becomes::Record(self.write_record(key, kind, value, batch)?),
+        let new_value = match self.in_place(self.find(hash, key, |_| true)?, kind, value)? {
+            Some((at, word)) => NewValue::Word(at, word),
+            None => NewValue::Record(self.write_record(key, kind, value, batch)?),
         };
         step("staged");
-        batch.push(key, hash, becomes);
+        batch.push(key, hash, new_value);
         Ok(())
     }
 
     /// Adds a deletion to the batch; each key once.
     pub fn stage_delete(&self, batch: &mut Batch, key: &[u8]) {
-        batch.push(key, Self::hash(key), Becomes::Nothing);
+        batch.push(key, Self::hash(key), NewValue::Nothing);
     }
 
     /// Drops a batch: nothing has changed.
@@ -108,8 +108,8 @@ impl SharedDict {
     /// Whether it deletes all that there is, and does nothing else.
     fn is_all(&self, batch: &Batch) -> Result<bool> {
         let mut there = 0;
-        for (key, Change { hash, becomes, .. }) in batch.iter() {
-            if *becomes != Becomes::Nothing {
+        for (key, Change { hash, new_value, .. }) in batch.iter() {
+            if *new_value != NewValue::Nothing {
                 return Ok(false);
             }
             there += u64::from(self.find(*hash, key, |_| true)?.record.is_some());
@@ -121,8 +121,8 @@ impl SharedDict {
         // Which are new is looked up only where there may be too many of them.
         if !self.has_room(batch.changes.len())? {
             let mut fresh = 0;
-            for (key, Change { hash, becomes, .. }) in batch.iter() {
-                let is_record = matches!(becomes, Becomes::Record(_));
+            for (key, Change { hash, new_value, .. }) in batch.iter() {
+                let is_record = matches!(new_value, NewValue::Record(_));
                 fresh += usize::from(is_record && self.find(*hash, key, |_| true)?.record.is_none());
             }
             self.make_room(fresh, batch)?;
@@ -131,8 +131,8 @@ impl SharedDict {
         let mut taken = HashSet::new();
         let (mut count, mut used) = (self.memory.load(COUNT)?, self.memory.load(USED)?);
         let version = self.version()? & !1;
-        for (key, Change { hash, becomes, .. }) in batch.iter() {
-            if let Becomes::Word(at, word) = becomes {
+        for (key, Change { hash, new_value, .. }) in batch.iter() {
+            if let NewValue::Word(at, word) = new_value {
                 plan.words.push((*at, *word));
                 continue;
             }
@@ -140,7 +140,7 @@ impl SharedDict {
             if let Some(old) = location.record {
                 plan.freed.push(self.block_of(old)?);
             }
-            if let Becomes::Record(record) = becomes {
+            if let NewValue::Record(record) = new_value {
                 if location.record.is_none() {
                     // Nobody looks at the hash of a slot that has no record.
                     self.memory.store(location.slot.at + 8, u64::from(*hash))?;

@@ -27,7 +27,7 @@ impl Memory {
     /// A block with room for so many bytes.
     ///
     /// # Errors
-    /// `ERR_SHM_FULL` where the dict may not grow any more, `ENOSPC` where the system has no memory: nothing is changed
+    /// `ERR_SHM_FULL` if the dict may not grow any more, `ENOSPC` if the system has no memory: nothing is changed
     /// then.
     pub(super) fn allocate(&self, size: usize) -> Result<Block> {
         let class = class_for(size).ok_or_else(|| full(size))?;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{Ordering, fence};
 
 use super::SharedDict;
-use super::layout::{RECORD, ROOT, class_room};
+use super::layout::{RECORD, ROOT, checked_class_size};
 use super::read::Slot;
 use crate::Result;
 
@@ -31,7 +31,7 @@ impl SharedDict {
     pub fn used(&self) -> Result<usize> {
         let table = self.table(self.memory.load(ROOT)?)?;
         let records = self.slots(table).map(|slot| {
-            let room = |record| Ok(class_room(self.head(record)?.class).unwrap_or(0));
+            let room = |record| Ok(checked_class_size(self.head(record)?.class).unwrap_or(0));
             slot?.record().map_or(Ok(0), room)
         });
         records.sum::<Result<usize>>().map(|records| records + table.bytes())

@@ -77,7 +77,7 @@ pub(super) const fn class_size(class: usize) -> usize {
 }
 
 /// The same, of what may be no class.
-pub(super) fn class_room(class: usize) -> Option<usize> {
+pub(super) fn checked_class_size(class: usize) -> Option<usize> {
     (class < CLASSES).then(|| class_size(class))
 }
 

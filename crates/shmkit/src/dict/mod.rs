@@ -53,7 +53,7 @@ pub const FREE_AT: usize = layout::FREE;
 pub const BLOCKS_AT: usize = layout::BLOCKS;
 
 /// Bytes of the blocks of each size class.
-pub fn rooms() -> impl Iterator<Item = usize> {
+pub fn class_sizes() -> impl Iterator<Item = usize> {
     (0..layout::CLASSES).map(layout::class_size)
 }
 
@@ -84,7 +84,7 @@ impl SharedDict {
         Self::over(Segment::attach(name, &AttachOptions { reserve: false, ..options.clone() })?)
     }
 
-    /// The one of the name in the options, made where there is none.
+    /// The one of the name in the options, created if it does not exist.
     ///
     /// # Errors
     /// As `create` and `attach`.
@@ -98,7 +98,7 @@ impl SharedDict {
     /// How long a dict may become where nobody says so: a quarter of what the filesystem has left.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn default_max() -> Result<usize> {
         let free = shm::free_space().map_err(system_error("statvfs"))?.unwrap_or(MOST as u64);
         Ok(usize::try_from(free / 4).unwrap_or(MOST).clamp(1 << 20, MOST))
@@ -159,7 +159,7 @@ impl SharedDict {
     /// Bytes of its mapping that may be touched.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn current_size(&self) -> Result<usize> {
         Ok(self.segment().current_size()?.min(self.mapping().raw().1))
     }

@@ -28,7 +28,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Where its record is; `None` where it has none.
+    /// Where its record is; `None` if it has none.
     pub(super) fn record(self) -> Option<usize> {
         let location = self.word & 0xffff_ffff;
         (location > DELETED).then_some(location as usize * 16)
@@ -48,7 +48,7 @@ impl SharedDict {
     /// Copies the value of a key into `value`. Takes no lock, and waits for nobody.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT` where another process damaged the dict.
+    /// `ERR_SHM_CORRUPT` if another process damaged the dict.
     pub fn get(&self, key: &[u8], value: &mut Vec<u8>) -> Result<Lookup> {
         self.look_up(key, Some(value))
     }
@@ -172,7 +172,8 @@ impl SharedDict {
     /// A record is within its block, and that within the file.
     #[inline]
     pub(super) fn check_head(&self, record: usize, head: Head) -> Result<usize> {
-        let room = super::layout::class_room(head.class).ok_or_else(|| corrupt("a record has no size"))?;
+        let room =
+            super::layout::checked_class_size(head.class).ok_or_else(|| corrupt("a record has no size"))?;
         match head.size() {
             Some(size) if size <= room => self.memory.check(record, room).map(|()| room),
             _ => Err(corrupt("a record is larger than its block")),

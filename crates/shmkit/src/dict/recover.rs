@@ -10,7 +10,7 @@ impl SharedDict {
     /// Puts in order what a writer left who died, for the one who has the lock after it.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT` where it is more than a death can explain.
+    /// `ERR_SHM_CORRUPT` if it is more than a death can explain.
     pub fn recover(&self) -> Result<()> {
         let version = self.memory.load(VERSION)? & !1;
         // Whoever has a value of before must look again, whatever happened.

@@ -29,10 +29,10 @@ pub(super) fn at(_name: &'static str) {
     });
 }
 
-/// Does it, and dies at this step of it; `None` where it died.
-fn dying<T>(step: u32, act: impl FnOnce() -> T) -> Option<T> {
+/// Does it, and dies at this step of it; `None` if it died.
+fn dying<T>(step: u32, operation: impl FnOnce() -> T) -> Option<T> {
     LEFT.with(|left| left.set(step));
-    let outcome = catch_unwind(AssertUnwindSafe(act));
+    let outcome = catch_unwind(AssertUnwindSafe(operation));
     LEFT.with(|left| left.set(0));
     match outcome {
         Ok(value) => Some(value),
@@ -214,10 +214,10 @@ fn it_is_a_hash_map() {
         let (own, keys) = (Own::new(max), all_keys());
         let (other, mut model, mut full) = (own.again(), Model::new(), 0);
         for round in 0..1500 {
-            let act = Operation::random(&mut random);
+            let operation = Operation::random(&mut random);
             let dict = if random.below(2) == 0 { &own.0 } else { &other };
-            match act.on(dict) {
-                Ok(()) => act.on_model(&mut model),
+            match operation.on(dict) {
+                Ok(()) => operation.on_model(&mut model),
                 Err(error) => {
                     assert_eq!(error.code, "ERR_SHM_FULL");
                     full += 1;
@@ -246,11 +246,11 @@ fn a_death_at_any_step_leaves_all_of_an_act_or_nothing_of_it() {
     let own = Own::new(4 << 20);
     let mut deaths = 0;
     for round in 0..250 {
-        let act = Operation::random(&mut random);
+        let operation = Operation::random(&mut random);
         let mut after = model.clone();
-        act.on_model(&mut after);
+        operation.on_model(&mut after);
         for step in 1.. {
-            let Some(outcome) = dying(step, || act.on(&own.0)) else {
+            let Some(outcome) = dying(step, || operation.on(&own.0)) else {
                 deaths += 1;
                 // Whoever comes next has never seen the dict before; it may die too, at any step.
                 let next = own.again();
@@ -263,7 +263,7 @@ fn a_death_at_any_step_leaves_all_of_an_act_or_nothing_of_it() {
                 }
                 check_accounts(&next);
                 let now = contents(&next, &keys);
-                assert!(now == model || now == after, "round {round}, step {step} of {act:?}");
+                assert!(now == model || now == after, "round {round}, step {step} of {operation:?}");
                 if now == after {
                     model = now;
                     break;

@@ -37,7 +37,7 @@ pub const CODE_NONE: u8 = 3;
 pub const MAX_SIZED: usize = 9_999_999;
 
 impl Format {
-    /// Reads a format word. `None` where it is none of CPython's.
+    /// Reads a format word. `None` if it is none of CPython's.
     pub fn from_word(word: u64) -> Option<Self> {
         match word {
             INT => Some(Format::Int),

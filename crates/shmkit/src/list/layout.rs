@@ -179,7 +179,7 @@ impl Layout {
     /// Writes a whole new list; `bytes` are zeros and have its size, and nobody else sees them yet.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT` where the bytes or the items are not those that the layout was made for.
+    /// `ERR_SHM_CORRUPT` if the bytes or the items are not those that the layout was made for.
     pub fn write(&self, bytes: SharedBytes<'_>, items: &[Item<'_>]) -> Result<()> {
         self.try_write(bytes, items).ok_or_else(outside)
     }
@@ -204,7 +204,7 @@ impl Layout {
     /// The struct format of the whole list, as CPython's `ShareableList.format`.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT` where another process wrote a format that is none.
+    /// `ERR_SHM_CORRUPT` if another process wrote a format that is none.
     pub fn format(&self, bytes: SharedBytes<'_>) -> Result<String> {
         let mut all = String::with_capacity(2 * self.len());
         for index in 0..self.len() {
@@ -219,7 +219,7 @@ impl Layout {
     /// The first index from `from` on whose item equals the needle.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT` where `bytes` are not this list's.
+    /// `ERR_SHM_CORRUPT` if `bytes` are not this list's.
     pub fn position(
         &self,
         bytes: SharedBytes<'_>,

@@ -66,7 +66,7 @@ impl Challenge {
 /// The answer to a challenge.
 ///
 /// # Errors
-/// `ERR_SHM_PROTOCOL` where it is none.
+/// `ERR_SHM_PROTOCOL` if it is none.
 pub(super) fn answer(message: &[u8], key: &[u8]) -> Result<Vec<u8>> {
     let challenge = message
         .strip_prefix(CHALLENGE)

@@ -3,20 +3,20 @@
 use super::auth::{self, Challenge};
 use super::frame::{Frames, frame};
 use super::pickle::Value;
-use super::request::{Reply, request};
-use super::{REPLY_MAX, UNKNOWN_MAX, protocol};
+use super::request::{Response, encode_request};
+use super::{RESPONSE_MAX, UNKNOWN_MAX, protocol};
 use crate::{Error, Result};
 
-/// A connection to a manager. Requests that are made before the two know each other wait until they do.
+/// A connection to a manager. Requests that are made during the handshake are sent after it.
 #[derive(Debug, Clone)]
-pub struct Conversation {
+pub struct ClientSession {
     key: Vec<u8>,
     frames: Frames,
     step: Step,
-    /// What is sent once the server is known.
+    /// Requests to be sent after the handshake.
     waiting: Vec<u8>,
-    /// Requests that have no answer yet.
-    asked: usize,
+    /// Number of requests without a response.
+    unanswered: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ enum Step {
     Answered(Challenge),
     /// It did, and is to answer ours.
     Welcomed(Challenge),
-    /// Replies.
+    /// Responses.
     Open,
     /// Nothing more.
     Over,
@@ -35,7 +35,7 @@ enum Step {
 
 /// What a manager's methods return.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ReturnValue {
     /// `None`
     Nothing,
     /// A `str`
@@ -44,38 +44,38 @@ pub enum Answer {
     Names(Vec<String>),
 }
 
-impl Conversation {
-    /// With the server at the other end of a connection that was just made.
+impl ClientSession {
+    /// A session with the server at the other end of a new connection.
     pub fn new(key: Vec<u8>) -> Self {
-        Conversation { key, frames: Frames::default(), step: Step::New, waiting: Vec::new(), asked: 0 }
+        ClientSession { key, frames: Frames::default(), step: Step::New, waiting: Vec::new(), unanswered: 0 }
     }
 
-    /// What is to be sent now to have this done.
-    pub fn ask(&mut self, method: &str, arguments: &[&str]) -> Vec<u8> {
-        self.asked += 1;
-        let asked = frame(&request(method, arguments));
+    /// Makes a request and returns the bytes to be sent now: none during the handshake.
+    pub fn request(&mut self, method: &str, arguments: &[&str]) -> Vec<u8> {
+        self.unanswered += 1;
+        let message = frame(&encode_request(method, arguments));
         if matches!(self.step, Step::Open) {
-            return asked;
+            return message;
         }
-        self.waiting.extend(asked);
+        self.waiting.extend(message);
         Vec::new()
     }
 
-    /// Whether nothing more can be asked: something came that was not asked for.
+    /// Whether no more requests can be made, because a response came without a request.
     pub fn is_over(&self) -> bool {
         matches!(self.step, Step::Over)
     }
 
-    /// Takes in what arrived, and adds what is to be sent to `out`. The answer to the first request that had none, once
-    /// it is there; call it again without bytes for the next one.
+    /// Processes received `bytes`, and appends what is to be sent to `out`. Returns the response to the oldest request without
+    /// one, if it is complete; call it again without bytes for the next one.
     ///
     /// # Errors
-    /// `ERR_SHM_AUTH`, `ERR_SHM_PROTOCOL`: the connection is of no use any more. `ERR_SHM_MANAGER`: the manager could not
-    /// do what was asked for, and says why.
-    pub fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<Answer>> {
+    /// `ERR_SHM_AUTH`, `ERR_SHM_PROTOCOL`: the connection cannot be used any more. `ERR_SHM_MANAGER`: the request failed, for
+    /// the reason in the message.
+    pub fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<ReturnValue>> {
         self.frames.push(bytes);
         loop {
-            let max = if matches!(self.step, Step::Open) { REPLY_MAX } else { UNKNOWN_MAX };
+            let max = if matches!(self.step, Step::Open) { RESPONSE_MAX } else { UNKNOWN_MAX };
             let Some(message) = self.frames.next(max)? else { return Ok(None) };
             match &self.step {
                 Step::Over => return Err(protocol("the manager answered what it was not asked")),
@@ -107,36 +107,36 @@ impl Conversation {
                     return Err(Error::own("ERR_SHM_AUTH", message));
                 }
                 Step::Open => {
-                    let reply = Reply::read(message)?;
-                    if self.asked == 0 {
+                    let response = Response::read(message)?;
+                    if self.unanswered == 0 {
                         return Err(protocol("the manager answers what it was not asked"));
                     }
-                    self.asked -= 1;
-                    // More would be taken for the answer to what is asked next. CPython answers twice when it ends.
-                    if self.asked == 0 && self.frames.is_within() {
+                    self.unanswered -= 1;
+                    // More would be taken for the response to the next request. CPython sends two when it ends.
+                    if self.unanswered == 0 && self.frames.is_within() {
                         self.step = Step::Over;
                     }
-                    return answer(reply).map(Some);
+                    return return_value(response).map(Some);
                 }
             }
         }
     }
 }
 
-fn answer(reply: Reply) -> Result<Answer> {
+fn return_value(response: Response) -> Result<ReturnValue> {
     let shape = || protocol("the manager returned something that none of its methods does");
-    match reply {
-        Reply::Failed(why) => {
+    match response {
+        Response::Failed(why) => {
             // Of a traceback the last line says what went wrong.
             let line = why.trim_end().lines().next_back().unwrap_or_default();
             Err(Error::own("ERR_SHM_MANAGER", format!("the manager says: {line}")))
         }
-        Reply::Returned(Value::None) => Ok(Answer::Nothing),
-        Reply::Returned(Value::Str(text)) => Ok(Answer::Text(text.to_string())),
-        Reply::Returned(Value::List(items)) => {
+        Response::Returned(Value::None) => Ok(ReturnValue::Nothing),
+        Response::Returned(Value::Str(text)) => Ok(ReturnValue::Text(text.to_string())),
+        Response::Returned(Value::List(items)) => {
             let names: Option<_> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-            names.map(Answer::Names).ok_or_else(shape)
+            names.map(ReturnValue::Names).ok_or_else(shape)
         }
-        Reply::Returned(_) => Err(shape()),
+        Response::Returned(_) => Err(shape()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::pickle::Value;
-use super::request::{Reply, Request};
+use super::request::{Request, Response};
 use crate::ownership::{self, Ledger};
 use crate::segment::{self, Identity, Name};
 use crate::{Error, Result};
@@ -31,7 +31,7 @@ impl Holdings {
     }
 
     /// Does what a client asks for.
-    pub fn answer(&mut self, request: Request) -> Reply {
+    pub fn answer(&mut self, request: Request) -> Response {
         let done = match request {
             // Whose ledger it will be on what is tracked; a client may go on with this connection.
             Request::Dummy => Ok(self.token()),
@@ -45,12 +45,12 @@ impl Holdings {
             }
             Request::Count => Ok(Value::Int(0)),
             Request::DebugInfo => Ok("".into()),
-            Request::Refused(why) => return Reply::Failed(why),
+            Request::Refused(why) => return Response::Failed(why),
         };
         match done {
-            Ok(value) => Reply::Returned(value),
-            Err(error) if error.errno.is_some() => Reply::Failed(format!("OSError: {error}")),
-            Err(error) => Reply::Failed(format!("{}: {error}", error.code)),
+            Ok(value) => Response::Returned(value),
+            Err(error) if error.errno.is_some() => Response::Failed(format!("OSError: {error}")),
+            Err(error) => Response::Failed(format!("{}: {error}", error.code)),
         }
     }
 

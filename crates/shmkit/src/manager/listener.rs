@@ -1,16 +1,15 @@
 //! Where a manager listens. The starter makes the socket, and the server has it handed over: who wants to connect
 //! meanwhile waits. Another kind of address, as Windows' named pipes, is one more here.
 
+use core::net::{IpAddr, Ipv4Addr};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::start::Address;
 use crate::ownership::{LedgerDirectory, Token};
+use crate::sys::descriptors::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::file::{self, FileKind, Stat};
 use crate::sys::process::user;
 use crate::sys::socket::{self, PATH_MAX};
 use crate::sys::{self, Errno};
@@ -21,6 +20,17 @@ const SECOND_LOOK: Duration = Duration::from_millis(20);
 
 /// So many may wait to be let in; the system has a limit of its own.
 const BACKLOG: i32 = 4096;
+
+/// Where a server listens. A named pipe, on Windows, will be one more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A path of its own, in the directory of the ledgers.
+    Default,
+    /// A socket at this path.
+    Path(String),
+    /// A port of this machine's loopback interface; 0 for one that is free.
+    Tcp(String, u16),
+}
 
 /// A socket that others connect to.
 #[derive(Debug)]
@@ -41,8 +51,8 @@ pub struct SocketFile {
 impl SocketFile {
     /// Takes it away, unless another one is there by now.
     pub fn remove(&self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.ino() == self.inode) {
-            let _ = std::fs::remove_file(&self.path);
+        if file::stat_path(&self.path).is_ok_and(|it| it.id.inode == self.inode) {
+            let _ = file::unlink(&self.path);
         }
     }
 }
@@ -52,27 +62,27 @@ impl Listener {
     ///
     /// # Errors
     /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by the address, `ERR_INVALID_ARG_VALUE` for a host that is not
-    /// this machine's own; `ERR_SHM_BUSY` where it would take longer than `patience`.
+    /// this machine's own; `ERR_SHM_BUSY` if it would take longer than `timeout`.
     pub(super) fn bind(
         address: &Address,
         ledgers: &LedgerDirectory,
         token: Token,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(Self, Address)> {
         match address {
             // Nobody else draws this name.
             Address::Default => Self::bind_path(&ledgers.manager_socket(token), bind_file),
             Address::Path(path) => Self::bind_path(Path::new(path), |path| {
                 // One after the other: of two that find a dead one's socket, the second must not remove the first one's.
-                ledgers.exclusively(patience, || match bind_file(path) {
+                ledgers.exclusively(timeout, || match bind_file(path) {
                     Err(error) if error.code == "EADDRINUSE" => {
-                        if patience < SECOND_LOOK {
+                        if timeout < SECOND_LOOK {
                             return Err(busy());
                         }
                         if !is_abandoned(path) {
                             return Err(error);
                         }
-                        std::fs::remove_file(path).map_err(|it| failed(&it, &path.display().to_string()))?;
+                        file::unlink(path).map_err(|it| failed(&it.into(), &path.display().to_string()))?;
                         bind_file(path)
                     }
                     result => result,
@@ -92,7 +102,7 @@ impl Listener {
             });
         }
         let socket = bind(path)?;
-        let inode = std::fs::symlink_metadata(path).map_err(|error| failed(&error, &shown))?.ino();
+        let inode = file::stat_path(path).map_err(|errno| failed(&errno.into(), &shown))?.id.inode;
         let file = Some(SocketFile { path: path.to_owned(), inode });
         Ok((Listener { socket, file }, Address::Path(shown)))
     }
@@ -145,10 +155,8 @@ fn bind_tcp(host: &str, port: u16) -> Result<(Listener, Address)> {
         );
         return Err(Error::own("ERR_INVALID_ARG_VALUE", message));
     };
-    let listener = TcpListener::bind(SocketAddr::new(ip, port)).map_err(refused)?;
-    listener.set_nonblocking(true).map_err(refused)?;
-    let port = listener.local_addr().map_err(refused)?.port();
-    Ok((Listener { socket: listener.into(), file: None }, Address::Tcp(ip.to_string(), port)))
+    let (socket, port) = socket::listen_tcp(ip, port).map_err(refused)?;
+    Ok((Listener { socket, file: None }, Address::Tcp(ip.to_string(), port)))
 }
 
 /// A socket at this path that nobody else can connect to. The mode is set before there is a file: its default goes by the
@@ -159,10 +167,10 @@ fn bind_file(path: &Path) -> Result<OwnedFd> {
 
 /// Whether it is a socket of this user's that nobody listens at: what a manager leaves that is killed.
 fn is_abandoned(path: &Path) -> bool {
-    let is_mine = |it: std::fs::Metadata| it.file_type().is_socket() && it.uid() == user();
+    let is_mine = |it: Stat| it.kind == FileKind::Socket && it.uid == user();
     // Without waiting: somebody may listen, and be stopped.
     let is_refused = || socket::connect(path).is_err_and(|errno| errno == Errno::CONNREFUSED);
-    let is_dead = || std::fs::symlink_metadata(path).is_ok_and(is_mine) && is_refused();
+    let is_dead = || file::stat_path(path).is_ok_and(is_mine) && is_refused();
     is_dead() && {
         sleep(SECOND_LOOK);
         is_dead()

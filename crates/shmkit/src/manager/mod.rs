@@ -31,22 +31,22 @@ mod start;
 use std::time::Duration;
 
 pub use auth::draw_key;
-pub use client::{Answer, Conversation};
+pub use client::{ClientSession, ReturnValue};
 pub use frame::{Frames, frame};
 pub use holdings::Holdings;
-pub use listener::{Listener, SocketFile};
-pub use request::{Reply, Request};
-pub use session::Session;
-pub use start::{Address, Instructions, Server, Settings, Watch, failure_message, started_message};
+pub use listener::{Address, Listener, SocketFile};
+pub use request::{Request, Response};
+pub use session::ServerSession;
+pub use start::{Instructions, Server, Settings, Watch, failure_message, started_message};
 
-/// The longest message of somebody who has not shown that he knows the key, as in CPython.
+/// The longest message from a peer that has not authenticated, as in CPython.
 pub const UNKNOWN_MAX: usize = 256;
 /// The longest request: a name has 255 bytes.
 pub const REQUEST_MAX: usize = 64 << 10;
-/// The longest reply: two million names.
-pub const REPLY_MAX: usize = 64 << 20;
-/// For so long somebody may leave a handshake, a message or the reading of a reply unfinished.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest response: two million names.
+pub const RESPONSE_MAX: usize = 64 << 20;
+/// How long a peer may leave a handshake, a message or the reading of a response unfinished.
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is no message of this protocol.
 fn protocol(message: impl Into<String>) -> crate::Error {

@@ -1,4 +1,4 @@
-//! What is asked, and what is answered.
+//! Requests and responses.
 
 use std::rc::Rc;
 
@@ -37,7 +37,7 @@ impl Request {
     /// What these bytes ask for.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where they are no request at all.
+    /// `ERR_SHM_PROTOCOL` if they are no request at all.
     pub fn read(pickle: &[u8]) -> Result<Self> {
         let shape = || protocol("this is no request: (object, method, arguments, keywords) is one");
         let Value::Tuple(parts) = pickle::read(pickle)? else { return Err(shape()) };
@@ -91,7 +91,7 @@ fn without_slash(name: &Rc<str>) -> String {
 }
 
 /// The bytes of a request.
-pub(super) fn request(method: &str, arguments: &[&str]) -> Vec<u8> {
+pub(super) fn encode_request(method: &str, arguments: &[&str]) -> Vec<u8> {
     let arguments = arguments.iter().map(|argument| Value::from(*argument)).collect();
     pickle::write(&Value::Tuple(vec![
         Value::None,
@@ -101,21 +101,21 @@ pub(super) fn request(method: &str, arguments: &[&str]) -> Vec<u8> {
     ]))
 }
 
-/// What a request ended with.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum Response {
     /// What the method returned.
     Returned(Value),
     /// In words, as the other side's exception will have them.
     Failed(String),
 }
 
-impl Reply {
+impl Response {
     /// Its bytes.
     pub fn write(&self) -> Vec<u8> {
         let (kind, value) = match self {
-            Reply::Returned(value) => (RETURN, value.clone()),
-            Reply::Failed(why) => (TRACEBACK, Value::from(format!("{why}\n").as_str())),
+            Response::Returned(value) => (RETURN, value.clone()),
+            Response::Failed(why) => (TRACEBACK, Value::from(format!("{why}\n").as_str())),
         };
         pickle::write(&Value::Tuple(vec![kind.into(), value]))
     }
@@ -123,14 +123,14 @@ impl Reply {
     /// What these bytes say.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where they are no reply.
+    /// `ERR_SHM_PROTOCOL` if they are no response.
     pub fn read(pickle: &[u8]) -> Result<Self> {
-        let shape = || protocol("this is no reply of a manager");
+        let shape = || protocol("this is no response of a manager");
         let Value::Tuple(parts) = pickle::read(pickle)? else { return Err(shape()) };
         let Ok([kind, value]) = <[Value; 2]>::try_from(parts) else { return Err(shape()) };
         match (kind.as_str(), value) {
-            (Some(RETURN), value) => Ok(Reply::Returned(value)),
-            (Some(TRACEBACK | "#UNSERIALIZABLE"), Value::Str(why)) => Ok(Reply::Failed(why.to_string())),
+            (Some(RETURN), value) => Ok(Response::Returned(value)),
+            (Some(TRACEBACK | "#UNSERIALIZABLE"), Value::Str(why)) => Ok(Response::Failed(why.to_string())),
             _ => Err(shape()),
         }
     }

@@ -2,16 +2,16 @@
 
 use super::auth::{self, Challenge};
 use super::frame::{Frames, frame};
-use super::request::{Reply, Request};
+use super::request::{Request, Response};
 use super::{REQUEST_MAX, UNKNOWN_MAX, protocol};
 use crate::{Error, Result};
 
-/// So many bytes of replies are made before the other side has read some: short requests have long replies.
-const REPLIES_MAX: usize = 64 << 10;
+/// At most this many bytes of responses wait to be read by the client: short requests have long responses.
+const RESPONSES_MAX: usize = 64 << 10;
 
-/// Somebody who connected.
+/// A connection from a client.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub struct ServerSession {
     frames: Frames,
     step: Step,
 }
@@ -28,7 +28,7 @@ enum Step {
     Open,
 }
 
-impl Session {
+impl ServerSession {
     /// A session, and what is sent first.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Session {
     pub fn new() -> Result<(Self, Vec<u8>)> {
         let challenge = Challenge::new()?;
         let greeting = frame(&challenge.message());
-        Ok((Session { frames: Frames::default(), step: Step::Challenged(challenge) }, greeting))
+        Ok((ServerSession { frames: Frames::default(), step: Step::Challenged(challenge) }, greeting))
     }
 
     /// Takes in what arrived, has requests answered, and adds what is to be sent to `out`. Beyond some length of that it
@@ -49,10 +49,10 @@ impl Session {
         bytes: &[u8],
         key: &[u8],
         out: &mut Vec<u8>,
-        mut answer: impl FnMut(Request) -> Reply,
+        mut answer: impl FnMut(Request) -> Response,
     ) -> Result<()> {
         self.frames.push(bytes);
-        while out.len() < REPLIES_MAX {
+        while out.len() < RESPONSES_MAX {
             let max = if self.is_known() { REQUEST_MAX } else { UNKNOWN_MAX };
             let Some(message) = self.frames.next(max)? else { return Ok(()) };
             match &self.step {
@@ -73,7 +73,7 @@ impl Session {
                 Step::Open => match Request::read(message) {
                     Ok(request) => out.extend(frame(&answer(request).write())),
                     Err(error) => {
-                        out.extend(frame(&Reply::Failed(format!("{}: {error}", error.code)).write()));
+                        out.extend(frame(&Response::Failed(format!("{}: {error}", error.code)).write()));
                         return Err(error);
                     }
                 },

@@ -10,26 +10,24 @@
 //!   … nothing more; the end of the socket says that the other one is gone
 //! ```
 //!
-//! So the key is in nobody's command socket or environment; and at every moment one of the two has the ledger, by whose
-//! death the socket beside it is found to be nobody's.
+//! So the key is in no command line or environment. At every moment one of the two has the ledger open; when both are dead,
+//! others find that nobody listens at the socket.
 
-use std::ffi::OsString;
 use std::io::{self, Read};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::frame::{Frames, frame};
-use super::listener::{Listener, SocketFile};
+use super::listener::{Address, Listener, SocketFile};
 use super::pickle::{self, Value};
 use super::{REQUEST_MAX, protocol};
-use crate::ownership::{LedgerDirectory, PATIENCE, PreparedLedger, Token};
+use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, PreparedLedger, Token};
+use crate::sys::descriptors::AsFd;
+use crate::sys::file::{path_from_bytes, path_to_bytes};
 use crate::sys::process::Killable;
+use crate::sys::socket::{LocalStream, end_sending};
 use crate::sys::spawn::{Child, spawn_with_socket};
 use crate::sys::{Errno, poll};
 use crate::{Error, Result};
@@ -38,17 +36,6 @@ use crate::{Error, Result};
 const START_WAIT: Duration = Duration::from_secs(20);
 /// And this long to end, once it has nothing to do any more.
 const END_WAIT: Duration = Duration::from_secs(5);
-
-/// Where a server listens. A named pipe, on Windows, will be one more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A path of its own, in the directory of the ledgers.
-    Default,
-    /// A socket at this path.
-    Path(String),
-    /// A port of this machine's loopback interface; 0 for one that is free.
-    Tcp(String, u16),
-}
 
 /// What a manager is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +48,7 @@ pub struct Settings {
     pub tracked: bool,
 }
 
-/// What a server is instructions.
+/// What a starter tells its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instructions {
     /// The file of its socket; `None` for a port.
@@ -78,7 +65,7 @@ impl Instructions {
     /// The bytes that a starter sends.
     pub fn message(&self) -> Vec<u8> {
         let file = self.file.as_ref().map_or(Value::None, |file| {
-            let path = Value::Bytes(file.path.as_os_str().as_bytes().into());
+            let path = Value::Bytes(path_to_bytes(&file.path).into());
             Value::Tuple(vec![path, Value::Int(file.inode.cast_signed())])
         });
         let token = Value::Bytes(self.token.as_bytes()[..].into());
@@ -89,7 +76,7 @@ impl Instructions {
     /// What the starter said on a server's standard input.
     ///
     /// # Errors
-    /// `ERR_SHM_PROTOCOL` where that is not it, or nothing.
+    /// `ERR_SHM_PROTOCOL` if that is not it, or nothing.
     pub fn read(stdin: &mut impl Read) -> Result<Self> {
         let mut frames = Frames::default();
         let mut chunk = [0; 1024];
@@ -114,7 +101,7 @@ impl Instructions {
             Value::None => None,
             Value::Tuple(parts) => match &parts[..] {
                 [Value::Bytes(path), Value::Int(inode)] => {
-                    let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+                    let path = path_from_bytes(path.to_vec());
                     Some(SocketFile { path, inode: inode.cast_unsigned() })
                 }
                 _ => return None,
@@ -126,12 +113,12 @@ impl Instructions {
     }
 }
 
-/// The bytes that tell the starter that the server serves.
+/// The message to the starter that the server serves.
 pub fn started_message() -> Vec<u8> {
     frame(&pickle::write(&Value::Bool(true)))
 }
 
-/// The bytes that tell him why it cannot.
+/// The message to the starter with the reason why it cannot.
 pub fn failure_message(error: &Error) -> Vec<u8> {
     let errno = error.errno.map_or(Value::None, |errno| Value::Int(errno.into()));
     frame(&pickle::write(&Value::Tuple(vec![error.code.into(), errno, error.message.as_str().into()])))
@@ -145,7 +132,7 @@ pub struct Server {
     /// Its id.
     pub pid: u32,
     /// The server ends when this does.
-    socket: Arc<UnixStream>,
+    socket: Arc<LocalStream>,
     /// It and no other process that is given its id later; older systems have no such thing.
     process: Option<Killable>,
 }
@@ -156,11 +143,11 @@ pub struct Watch {
     program: PathBuf,
     /// Until somebody has waited for it.
     child: Option<Child>,
-    socket: Arc<UnixStream>,
+    socket: Arc<LocalStream>,
     endpoint: Endpoint,
 }
 
-/// What was made for a server.
+/// The ledger and the socket of a server.
 #[derive(Debug)]
 struct Endpoint {
     ledgers: LedgerDirectory,
@@ -169,15 +156,15 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// Puts a server there.
+    /// Starts a server there.
     fn open(
         &mut self,
         ledger: &PreparedLedger,
         program: &Path,
         settings: &Settings,
-        patience: Duration,
-    ) -> Result<(Address, Child, UnixStream)> {
-        let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, patience)?;
+        timeout: Duration,
+    ) -> Result<(Address, Child, LocalStream)> {
+        let (listener, address) = Listener::bind(&settings.address, &self.ledgers, self.token, timeout)?;
         self.file = listener.file().cloned();
         let Settings { key, tracked, .. } = settings.clone();
         let instructions =
@@ -188,12 +175,12 @@ impl Endpoint {
         Ok((address, child, socket))
     }
 
-    /// Takes all of it away. The server has not served anybody, so it owns nothing.
-    fn give_up(&self, patience: Duration) {
+    /// Removes them. The server has not served a client, so it owns nothing.
+    fn give_up(&self, timeout: Duration) {
         if let Some(file) = &self.file {
             file.remove();
         }
-        self.ledgers.forget(self.token, patience);
+        self.ledgers.forget(self.token, timeout);
     }
 }
 
@@ -202,22 +189,22 @@ impl Server {
     /// when it ends, is for a thread that may wait to see, by what else is returned.
     ///
     /// # Errors
-    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` where the program cannot be
-    /// started; `ERR_SHM_BUSY` where something would have to be waited for longer than `patience`.
-    pub fn start(program: &Path, settings: &Settings, patience: Duration) -> Result<(Self, Watch)> {
+    /// `EADDRINUSE`, `EACCES`, `ENOENT`, `ENAMETOOLONG`, … by its address; `ERR_SHM_START` if the program cannot be
+    /// started; `ERR_SHM_BUSY` if something would have to be waited for longer than `timeout`.
+    pub fn start(program: &Path, settings: &Settings, timeout: Duration) -> Result<(Self, Watch)> {
         let ledgers = LedgerDirectory::default();
-        let ledger = PreparedLedger::new(&ledgers, patience)?;
+        let ledger = PreparedLedger::new(&ledgers, timeout)?;
         let mut endpoint = Endpoint { ledgers, token: ledger.token(), file: None };
-        let opened = endpoint.open(&ledger, program, settings, patience);
-        let (address, child, socket) = opened.inspect_err(|_| endpoint.give_up(patience))?;
+        let opened = endpoint.open(&ledger, program, settings, timeout);
+        let (address, child, socket) = opened.inspect_err(|_| endpoint.give_up(timeout))?;
         let (pid, socket) = (child.pid(), Arc::new(socket));
         let server = Server { address, pid, socket: Arc::clone(&socket), process: Killable::new(pid) };
         Ok((server, Watch { program: program.to_owned(), child: Some(child), socket, endpoint }))
     }
 
-    /// Lets it end: it unlinks what it owns, and goes.
-    pub fn let_go(&self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+    /// Asks the server to end. It unlinks what it owns first.
+    pub fn shut_down(&self) {
+        let _ = end_sending(&self.socket);
     }
 
     /// Ends it by force, where it does not end by itself.
@@ -230,7 +217,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.let_go();
+        self.shut_down();
     }
 }
 
@@ -276,7 +263,7 @@ impl Watch {
     fn give_up(&mut self) {
         if let Some(child) = self.child.take() {
             child.kill();
-            self.endpoint.give_up(PATIENCE);
+            self.endpoint.give_up(LOCK_TIMEOUT);
         }
     }
 }
@@ -292,8 +279,8 @@ fn failed(program: &Path, why: &str) -> Error {
     Error::own("ERR_SHM_START", format!("the manager's process '{}' {why}", program.display()))
 }
 
-/// `None` where none came.
-fn read_start_message(mut socket: &UnixStream) -> Option<Vec<u8>> {
+/// `None` if none came.
+fn read_start_message(mut socket: &LocalStream) -> Option<Vec<u8>> {
     let until = Instant::now() + START_WAIT;
     let mut frames = Frames::default();
     let mut chunk = [0; 1024];

@@ -1,6 +1,5 @@
-//! This process's one ledger: made at the first need, left behind at the end, and not taken over by a fork.
+//! This process's one ledger: created at the first use, and not inherited by a forked child.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,27 +9,28 @@ use super::format::Token;
 use super::ledger::Ledger;
 use super::{python_tracker, tracker};
 use crate::Result;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::fork::{self, Descriptor};
 use crate::sys::per_process::PerProcess;
 use crate::sys::process::user;
 
-/// At the end of a process: longer than a reaper holds the lock, and short enough for a user.
-const PATIENCE_AT_EXIT: Duration = Duration::from_millis(500);
+/// How long a process waits at its end: longer than a reaper holds the lock, and short for a user.
+const EXIT_LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 static CURRENT: PerProcess<Arc<Ledger>> = PerProcess::new();
 static LOCKED: Descriptor = Descriptor::new();
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
-/// The ledger of this process, made where there is none: among those of its user, whoever that is by now.
+/// The ledger of this process, created if there is none, in the directory of its current user.
 ///
 /// # Errors
 /// As `Ledger::new`.
-pub fn process() -> Result<Arc<Ledger>> {
+pub fn current() -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     if let Some(ledger) = &*held {
         if ledger.ledgers().uid() == user() {
             return Ok(Arc::clone(ledger));
         }
-        // What it made as another user stays on that one's ledger, which lives as long as this process.
+        // What it created as another user stays in that user's ledger, which lives as long as this process.
         std::mem::forget(Arc::clone(ledger));
     }
     hook();
@@ -38,10 +38,10 @@ pub fn process() -> Result<Arc<Ledger>> {
     Ok(Arc::clone(held.insert(ledger)))
 }
 
-/// The ledger of this process from now on: what its starter prepared for it, by this open file.
+/// Makes the ledger that the starter prepared the ledger of this process.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub fn take_over(token: Token, file: OwnedFd) -> Result<Arc<Ledger>> {
     let mut held = CURRENT.lock();
     hook();
@@ -57,13 +57,13 @@ fn hook() {
     }
 }
 
-/// The ledger of this process, where it has one and nobody is making one.
+/// The ledger of this process; `None` if it has none, or another thread is creating it.
 pub fn existing() -> Option<Arc<Ledger>> {
     CURRENT.try_lock()?.clone()
 }
 
-/// What the parent owns is not the child's, and the parent must be dead when it is, although the child has its
-/// open files. Only what is safe in a child of a process with threads: stores and system calls.
+/// The child owns nothing of its parent's, and must not keep the parent's ledger locked after its death. Only stores
+/// and system calls are safe here, since the parent may have other threads.
 extern "C" fn in_forked_child() {
     CURRENT.forget();
     LOCKED.close();
@@ -73,6 +73,6 @@ extern "C" fn in_forked_child() {
 
 extern "C" fn at_exit() {
     if let Some(ledger) = existing() {
-        ledger.leave(PATIENCE_AT_EXIT);
+        ledger.leave(EXIT_LOCK_TIMEOUT);
     }
 }

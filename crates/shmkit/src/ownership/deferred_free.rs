@@ -1,21 +1,20 @@
-//! Memory that is given back after the lock.
+//! Memory that is freed after the lock is released.
 
-use std::os::fd::OwnedFd;
-
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::{self, file::Stat};
 
-/// The memory of segments from this size on is given back when the lock is not held any more.
+/// Segments from this size on are freed after the lock is released.
 pub(super) const LARGE: u64 = 1 << 20;
-/// Of so many at most.
+/// The most segments that wait to be freed.
 const DEFERRED_MAX: usize = 64;
 
-/// Large segments that have no name any more, kept open: giving their memory back takes long, and others wait for the
-/// lock.
+/// Large segments that were unlinked, kept open while the lock is held: freeing their memory takes long, and other
+/// processes wait for the lock.
 #[derive(Debug, Default)]
 pub(super) struct DeferredFrees(Vec<OwnedFd>);
 
 impl DeferredFrees {
-    /// Whether it is time to let go of the lock.
+    /// Whether the lock should be released now.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= DEFERRED_MAX
     }
@@ -30,7 +29,7 @@ impl DeferredFrees {
     }
 }
 
-/// A descriptor that keeps a large segment's memory until it is closed.
+/// A descriptor that keeps the memory of a large segment until it is closed; `None` for a small one.
 pub(super) fn hold_if_large(stat: &Stat, hold: impl FnOnce() -> sys::Result<OwnedFd>) -> Option<OwnedFd> {
     (stat.allocated >= LARGE).then(|| hold().ok()).flatten()
 }

@@ -1,4 +1,4 @@
-//! The directory of a user's ledgers, and its lock.
+//! Where a user's ledgers are, and which segment has a name.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,25 +15,25 @@ use crate::{Error, Result};
 pub(super) const LEDGER: &str = ".ledger";
 /// The socket of a manager, beside its ledger.
 pub(super) const MANAGER: &str = ".manager";
-/// Where segments are looked at: see `take`.
+/// Where segments are moved to be checked: see `unlink_if_same`.
 pub(super) const MOVED: &str = "moved";
 
-/// For how long the ledgers' lock is waited for; a reaper holds it for a few milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for the ledgers' lock; a reaper holds it for a few milliseconds.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What has a segment's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameState {
     /// Nothing.
     Free,
-    /// A segment; of this user, or not.
+    /// A segment. `mine`: it belongs to this user.
     Segment { id: Identity, mine: bool },
-    /// A directory: a segment is being looked at (see `take`), or was, by a process that was killed. Or it is a
-    /// stranger's.
+    /// A directory. Either it is the placeholder of a segment that is being checked (see `unlink_if_same`), perhaps by
+    /// a process that was killed, or it has nothing to do with shmkit.
     Directory,
 }
 
-/// Where segments are, and whose ledgers are meant.
+/// The directory of a user's ledgers, and the directory of segments that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerDirectory {
     pub(super) segments: PathBuf,
@@ -61,25 +61,25 @@ impl LedgerDirectory {
         &self.path
     }
 
-    /// Where the manager listens whose ledger has this token, unless it was told to elsewhere. Nobody else can look into
-    /// the directory, and the socket is removed with the ledger.
+    /// The default socket of the manager whose ledger has this token. Other users cannot read the directory, and the
+    /// socket is removed with the ledger.
     pub fn manager_socket(&self, token: Token) -> PathBuf {
         self.path.join(format!("{token}{MANAGER}"))
     }
 
-    /// Does something while no other process of this user's does so.
+    /// Runs `action` with the directory locked exclusively.
     ///
     /// # Errors
-    /// `ERR_SHM_BUSY` where it was not to be had in time.
-    pub fn exclusively<T>(&self, patience: Duration, action: impl FnOnce() -> T) -> Result<T> {
-        let _locked = self.lock_or_make(LockMode::Exclusive, patience)?.keep();
+    /// `ERR_SHM_BUSY` if the lock is not available in time.
+    pub fn exclusively<T>(&self, timeout: Duration, action: impl FnOnce() -> T) -> Result<T> {
+        let _locked = self.lock_or_make(LockMode::Exclusive, timeout)?.keep_directory();
         Ok(action())
     }
 
-    /// Removes the ledger of a process that owned nothing and is gone, or never was, and the socket beside it. Not being
-    /// removed it would be found to be dead, by whoever looks next.
-    pub fn forget(&self, token: Token, patience: Duration) {
-        match self.lock_existing(patience) {
+    /// Removes the ledger and the socket of a process that owned nothing and is dead, or was never started. If this
+    /// fails, the next reaper finds the ledger dead.
+    pub fn forget(&self, token: Token, timeout: Duration) {
+        match self.lock_existing(timeout) {
             Ok(Some(locked)) => locked.remove(token),
             Ok(None) => {}
             Err(_) => drop(self.open().map(|directory| directory.map(|it| it.remove(token)))),
@@ -96,10 +96,10 @@ impl LedgerDirectory {
         self.uid
     }
 
-    /// Opens the directory of the ledgers; `None` where there is none.
+    /// Opens the directory of the ledgers; `None` if it does not exist.
     ///
     /// # Errors
-    /// `ERR_SHM_UNSAFE_LEDGERS` where others could write to it: what it says is not to be believed.
+    /// `ERR_SHM_UNSAFE_LEDGERS` if other users could write to it, so that its contents cannot be trusted.
     pub fn open(&self) -> Result<Option<OpenDirectory>> {
         let fd = match dir::open(&self.path) {
             Ok(fd) => fd,
@@ -117,10 +117,10 @@ impl LedgerDirectory {
         Ok(Some(OpenDirectory { ledgers: self.clone(), fd }))
     }
 
-    /// Makes the directory of the ledgers where there is none.
+    /// Makes the directory of the ledgers if it does not exist.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn make(&self) -> Result<()> {
         match dir::make(&self.path) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
@@ -128,12 +128,12 @@ impl LedgerDirectory {
         }
     }
 
-    /// Opens the directory of the ledgers, makes it where there is none, and locks it.
+    /// Opens the directory of the ledgers, which is made if it does not exist, and locks it.
     ///
     /// # Errors
-    /// As `open` and `make`; `ERR_SHM_BUSY` where the lock was not to be had in time.
-    pub(super) fn lock_or_make(&self, lock: LockMode, patience: Duration) -> Result<LockedDirectory> {
-        let until = Instant::now() + patience;
+    /// As `open` and `make`; `ERR_SHM_BUSY` if the lock is not available in time.
+    pub(super) fn lock_or_make(&self, lock: LockMode, timeout: Duration) -> Result<LockedDirectory> {
+        let until = Instant::now() + timeout;
         loop {
             match self.open()? {
                 None => self.make()?,
@@ -146,12 +146,12 @@ impl LedgerDirectory {
         }
     }
 
-    /// Opens the directory of the ledgers and locks it exclusively; `None` where there is none.
+    /// Opens the directory of the ledgers and locks it exclusively; `None` if it does not exist.
     ///
     /// # Errors
     /// As `lock_or_make`.
-    pub(super) fn lock_existing(&self, patience: Duration) -> Result<Option<LockedDirectory>> {
-        let until = Instant::now() + patience;
+    pub(super) fn lock_existing(&self, timeout: Duration) -> Result<Option<LockedDirectory>> {
+        let until = Instant::now() + timeout;
         while let Some(directory) = self.open()? {
             let locked = directory.lock(LockMode::Exclusive, until)?;
             if locked.is_some() {
@@ -179,19 +179,19 @@ impl LedgerDirectory {
         }
     }
 
-    /// Whether an empty directory is in the segment's place: see `take`.
+    /// Whether the name belongs to an empty directory, a placeholder: see `unlink_if_same`.
     pub(super) fn has_placeholder(&self, name: &Name) -> bool {
         self.name_state(name) == NameState::Directory
-            && std::fs::read_dir(self.segment_path(name)).map_or(true, |mut entries| entries.next().is_none())
+            && dir::is_empty(&self.segment_path(name)).unwrap_or(true)
     }
 
-    /// Whether the segment has its name no more that a lock of this name would be beside of; of a name that was cut
-    /// off nobody can tell.
+    /// Whether the segment of the sidecar lock `lock` certainly lost its name. True if the name of the lock was
+    /// shortened, since that does not tell the segment's name.
     pub(crate) fn sidecar_is_orphaned(&self, lock: &Name, segment: Identity) -> bool {
         lock.sidecar_owner().is_none_or(|name| self.is_gone(&name, segment))
     }
 
-    /// Whether the segment certainly has its name no more.
+    /// Whether the name certainly does not belong to the segment any more.
     pub(crate) fn is_gone(&self, name: &Name, segment: Identity) -> bool {
         match self.name_state(name) {
             NameState::Free => true,
@@ -208,8 +208,8 @@ pub(super) fn busy() -> Error {
 /// How the directory of the ledgers is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LockMode {
-    /// By who adds a ledger or adopts a segment: as many as like.
+    /// Beside other shared locks: to add a ledger or to adopt a segment.
     Shared,
-    /// By who removes segments: one, and nobody of the others.
+    /// Alone: to remove segments.
     Exclusive,
 }

@@ -1,19 +1,19 @@
 //! The entries of a ledger, in its file and in memory.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
 
-use super::directory::{LedgerDirectory, LockMode, PATIENCE};
+use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode};
 use super::format::{self, Entry, FREE, Token};
 use super::locked_directory::write_at;
 use super::prepared::make;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file;
 use crate::sys::process::Process;
 
-/// From this many records on, those of segments that others unlinked are looked for before more are added.
+/// From this number of records on, those of segments that other processes unlinked are removed before more are added.
 const SWEPT_FROM: usize = 256;
 
 #[derive(Debug)]
@@ -24,22 +24,25 @@ pub(super) struct LedgerEntries {
     pub(super) slots: HashMap<Identity, usize>,
     free: Vec<usize>,
     sweep_at: usize,
-    /// Claimed, and perhaps not published yet: not to be found by name, and yet about to be there.
+    /// Segments that were claimed and may not be published yet: their names do not exist, but are about to.
     pub(super) pending: HashSet<Identity>,
 }
 
 impl LedgerEntries {
-    /// A ledger that has these records from the moment it can be seen.
+    /// Creates a ledger that has these records from the moment other processes can see it.
     pub(super) fn with(
         ledgers: &LedgerDirectory,
         token: Token,
         owner: Process,
         entries: Vec<Entry>,
     ) -> Result<Self> {
-        LedgerEntries::of(make(ledgers, token, &format::ledger(token, owner, &entries), PATIENCE)?, entries)
+        LedgerEntries::of(
+            make(ledgers, token, &format::ledger(token, owner, &entries), LOCK_TIMEOUT)?,
+            entries,
+        )
     }
 
-    /// Of a file that has these records.
+    /// The entries of a file that has these records.
     pub(super) fn of(file: OwnedFd, entries: Vec<Entry>) -> Result<Self> {
         let id = file::stat(&file).map_err(system_error("fstat"))?.id;
         let slots = entries.iter().enumerate().map(|(slot, entry)| (entry.1, slot)).collect();
@@ -55,8 +58,8 @@ impl LedgerEntries {
         })
     }
 
-    /// Whether the file is still the one that others see. A session manager may have removed it (logind's
-    /// RemoveIPC), and whoever closes descriptors that are not his may have closed this one.
+    /// Whether the file is still the one that other processes see. A session manager may have removed it (logind's
+    /// RemoveIPC), or other code of this process may have closed the descriptor by mistake.
     pub(super) fn is_there(&self) -> bool {
         file::stat(&self.file).is_ok_and(|stat| stat.links > 0 && stat.id == self.id)
     }
@@ -71,7 +74,7 @@ impl LedgerEntries {
         note: impl FnOnce(&Self),
     ) -> Result<()> {
         let same = {
-            let locked = ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+            let locked = ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
             locked.relock(token, self.id)
         };
         let old_id = self.id;
@@ -89,7 +92,7 @@ impl LedgerEntries {
         if file::stat(&old).is_ok_and(|stat| stat.id == old_id) {
             drop(old);
         } else {
-            // Somebody closed it, and the number may be another file's by now.
+            // Other code closed it, and the number may belong to another file by now.
             std::mem::forget(old);
         }
         Ok(())
@@ -97,7 +100,7 @@ impl LedgerEntries {
 
     pub(super) fn add(&mut self, ledgers: &LedgerDirectory, name: &Name, id: Identity) -> Result<()> {
         if self.slots.contains_key(&id) {
-            // A name was taken, and another is tried for the same segment.
+            // The first name was taken, and another one is tried for the same segment.
             self.remove_entry(id);
         }
         if self.free.is_empty() && self.records.len() >= self.sweep_at {
@@ -124,14 +127,14 @@ impl LedgerEntries {
         if let Some(slot) = self.slots.remove(&id) {
             self.records[slot] = None;
             self.free.push(slot);
-            // Where it fails the record names a segment that is gone, which does no harm.
+            // If this fails, the record names a segment that is gone, which is harmless.
             if self.is_there() {
                 let _ = write_at(&self.file, &FREE, format::record_at(slot));
             }
         }
     }
 
-    /// Strikes off what others unlinked.
+    /// Removes the entries of segments that other processes unlinked.
     pub(super) fn sweep(&mut self, ledgers: &LedgerDirectory) {
         let gone = |entry: &&Entry| !self.pending.contains(&entry.1) && ledgers.is_gone(&entry.0, entry.1);
         let gone: Vec<Identity> = self.records.iter().flatten().filter(gone).map(|entry| entry.1).collect();

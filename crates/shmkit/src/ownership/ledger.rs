@@ -1,10 +1,9 @@
 //! A process's own ledger.
 
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::directory::{LedgerDirectory, LockMode, NameState, PATIENCE};
+use super::directory::{LOCK_TIMEOUT, LedgerDirectory, LockMode, NameState};
 use super::entries::LedgerEntries;
 use super::format::{self, Entry, Token};
 use super::locked_directory::{LockedDirectory, write_at};
@@ -13,11 +12,12 @@ use super::reap::{self, Owners};
 use crate::error::system_error;
 use crate::segment::{self, Identity, Name};
 use crate::sys::Errno;
+use crate::sys::descriptors::{AsRawFd, OwnedFd};
 use crate::sys::fork::Descriptor;
 use crate::sys::process::Process;
 use crate::{Error, Result};
 
-/// What a process owns: a locked file for others to see, and the same in memory.
+/// What a process owns: a locked file that other processes read, and the same entries in memory.
 ///
 /// Any thread may use it.
 #[derive(Debug)]
@@ -25,21 +25,21 @@ pub struct Ledger {
     ledgers: LedgerDirectory,
     token: Token,
     owner: Process,
-    /// Where a forked child finds the descriptor that it must not keep.
+    /// The number of the descriptor, which a forked child closes.
     descriptor: Option<&'static Descriptor>,
     owned: Mutex<LedgerEntries>,
 }
 
 impl Ledger {
-    /// Makes this process's ledger. It appears locked, and is dead as soon as the process is.
+    /// Creates this process's ledger. It is locked from the start, and dead as soon as the process is.
     ///
     /// # Errors
-    /// `ERR_SHM_UNSAFE_LEDGERS` where others can write to the directory; else what the system says.
+    /// `ERR_SHM_UNSAFE_LEDGERS` if other users can write to the directory; else the system's.
     pub fn new(ledgers: LedgerDirectory) -> Result<Self> {
         Self::new_with_descriptor(ledgers, None)
     }
 
-    /// As `new`; the descriptor that holds the lock is noted there.
+    /// As `new`; stores the number of the descriptor that holds the lock.
     pub(super) fn new_with_descriptor(
         ledgers: LedgerDirectory,
         descriptor: Option<&'static Descriptor>,
@@ -51,15 +51,15 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// This process's ledger, which its starter prepared. It keeps the lock that it appeared with.
+    /// This process's ledger, which its starter prepared and locked.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn take_over(ledgers: LedgerDirectory, token: Token, file: OwnedFd) -> Result<Self> {
         Self::take_over_with_descriptor(ledgers, token, file, None)
     }
 
-    /// As `take_over`; the descriptor that holds the lock is noted there.
+    /// As `take_over`; stores the number of the descriptor that holds the lock.
     pub(super) fn take_over_with_descriptor(
         ledgers: LedgerDirectory,
         token: Token,
@@ -94,7 +94,7 @@ impl Ledger {
         self.owned.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The owned, its file there to be written to.
+    /// The entries, with a file that can be written to.
     fn open_owned(&self) -> Result<MutexGuard<'_, LedgerEntries>> {
         let mut owned = self.owned();
         if !owned.is_there() {
@@ -111,26 +111,26 @@ impl Ledger {
         Ok(self.open_owned()?.slots.contains_key(&id))
     }
 
-    /// Makes the process an owner of an existing segment, unless it is one.
+    /// Makes the process an owner of an existing segment. Has no effect if it is one.
     ///
     /// # Errors
-    /// `ERR_SHM_UNLINKED` where the name does not belong to that segment any more, `EPERM` for another user's,
+    /// `ERR_SHM_UNLINKED` if the name does not belong to that segment any more, `EPERM` for another user's,
     /// `ERR_SHM_BUSY`.
     pub fn adopt(&self, name: &Name, id: Identity) -> Result<()> {
         if self.owns(id)? {
             return Ok(());
         }
         python_tracker::check(name)?;
-        // As long as this is held, nobody decides that the segment has no owner.
-        let mut locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        // While this is held, no process decides that the segment has no owner.
+        let mut locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         if self.ledgers.name_state(name) == NameState::Directory {
             drop(locked);
-            self.ledgers.lock_or_make(LockMode::Exclusive, PATIENCE)?.recover();
-            locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+            self.ledgers.lock_or_make(LockMode::Exclusive, LOCK_TIMEOUT)?.recover();
+            locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         }
         match self.ledgers.name_state(name) {
             NameState::Segment { id: there, mine: true } if there == id => {}
-            // Its own user's ledgers would not know of this owner, and would unlink it all the same.
+            // Processes of its own user do not read this user's ledgers, and would unlink it.
             NameState::Segment { id: there, mine: false } if there == id => {
                 let error = system_error("shm_unlink")(Errno::PERM);
                 return Err(
@@ -145,7 +145,7 @@ impl Ledger {
         self.own(locked, name, id)
     }
 
-    /// Adds a segment that was found to be there, under the shared lock.
+    /// Adds a segment that exists, under the shared lock.
     fn own(&self, locked: LockedDirectory, name: &Name, id: Identity) -> Result<()> {
         let added = self.owned().add(&self.ledgers, name, id);
         drop(locked);
@@ -154,15 +154,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends this process's ownership of a segment that another one owns by now: the one whose ledger is `heir`'s, or one
-    /// that has no ledger, as CPython's managers. False where the heir is dead and forgotten: then nothing has changed.
+    /// Ends this process's ownership of a segment that another process owns: the one whose ledger is `new_owner`, or one
+    /// without a ledger, such as a manager of CPython's. Returns false if the new owner is dead and reaped; then nothing
+    /// has changed.
     ///
     /// # Errors
-    /// `ERR_SHM_BUSY`; else what the system says.
-    pub fn hand_over(&self, name: &Name, id: Identity, heir: Option<Token>) -> Result<bool> {
-        // While this is held, no ledger goes: of a dead heir a reaper finds the segment on that one.
-        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
-        if heir.is_some_and(|heir| !locked.has(heir)) {
+    /// `ERR_SHM_BUSY`; else the system's.
+    pub fn hand_over(&self, name: &Name, id: Identity, new_owner: Option<Token>) -> Result<bool> {
+        // While this is held, no ledger is removed: if the new owner is dead, a reaper finds the segment in its
+        // ledger.
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
+        if new_owner.is_some_and(|token| !locked.has(token)) {
             return Ok(false);
         }
         self.remove_entry(id);
@@ -171,21 +173,21 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Strikes a segment off that has no name any more.
+    /// Removes the entry of a segment that has no name any more.
     pub(super) fn remove_entry(&self, id: Identity) {
         self.owned().remove_entry(id);
     }
 
-    /// Ends the ownership of everything: what nobody else owns is unlinked, and the ledger goes. For the end
-    /// of a process; what it does not get done within `patience` is left to the others.
-    pub fn leave(&self, patience: Duration) {
-        // Another thread may be at it, and would be waited for while it waits for the lock.
+    /// Ends the ownership of everything, at the end of the process: unlinks what no other process owns, and removes
+    /// the ledger. What is not done within `timeout` is left to other processes.
+    pub fn leave(&self, timeout: Duration) {
+        // Another thread may have it, and wait for the lock of the directory.
         let Ok(mut owned) = self.owned.try_lock() else { return };
         if !owned.is_there() || !owned.pending.is_empty() {
             return;
         }
         let entries: Vec<Entry> = owned.records.iter().flatten().cloned().collect();
-        let removed = reap::leave(&self.ledgers, self.token, &entries, patience);
+        let removed = reap::leave(&self.ledgers, self.token, &entries, timeout);
         if !owned.is_there() {
             owned.forget();
         }
@@ -213,14 +215,14 @@ impl segment::Owner for Ledger {
     }
 
     fn free_name(&self, name: &Name) -> bool {
-        reap::free_name(&self.ledgers, name, PATIENCE).unwrap_or(false)
+        reap::free_name(&self.ledgers, name, LOCK_TIMEOUT).unwrap_or(false)
     }
 
     fn join(&self, name: &Name, id: Identity) -> Result<bool> {
         if self.open_owned()?.slots.contains_key(&id) {
             return Ok(true);
         }
-        let locked = self.ledgers.lock_or_make(LockMode::Shared, PATIENCE)?;
+        let locked = self.ledgers.lock_or_make(LockMode::Shared, LOCK_TIMEOUT)?;
         let mine = match self.ledgers.name_state(name) {
             NameState::Segment { id: there, mine } if there == id => mine,
             NameState::Directory => false,

@@ -1,7 +1,5 @@
 //! The locked directory of a user's ledgers.
 
-use std::os::fd::OwnedFd;
-
 use super::deferred_free::DeferredFrees;
 use super::directory::LEDGER;
 use super::directory::{MANAGER, MOVED};
@@ -9,6 +7,7 @@ use super::format::Token;
 use super::open_directory::OpenDirectory;
 use crate::Result;
 use crate::error::system_error;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::{Errno, dir, file, lock};
 
 const UNFINISHED: &str = ".new";
@@ -17,9 +16,9 @@ const UNFINISHED: &str = ".new";
 #[derive(Debug)]
 pub(super) struct LockedDirectory {
     pub(super) directory: OpenDirectory,
-    /// Removes the directory at the end, if nothing is in it then.
-    pub(super) last: bool,
-    /// Let go of after the lock.
+    /// Whether to remove the directory on drop if it is empty.
+    pub(super) remove_if_empty: bool,
+    /// Freed after the lock is released.
     pub(super) deferred: DeferredFrees,
 }
 
@@ -33,23 +32,23 @@ impl std::ops::Deref for LockedDirectory {
 
 impl Drop for LockedDirectory {
     fn drop(&mut self) {
-        if self.last {
+        if self.remove_if_empty {
             let _ = dir::remove_at(&self.directory.fd, MOVED);
             let _ = dir::remove(&self.directory.ledgers.path);
         }
-        // Not by closing alone: a process forked meanwhile has the same open file, and would keep the lock.
+        // Closing alone is not enough: a process forked meanwhile has the same open file, and would keep the lock.
         let _ = lock::unlock(&self.directory.fd);
     }
 }
 
 impl LockedDirectory {
-    /// Keeps the directory although nothing may be in it: this process's ledger is.
-    pub(super) fn keep(mut self) -> Self {
-        self.last = false;
+    /// Keeps the directory even if it is empty now, for this process's ledger.
+    pub(super) fn keep_directory(mut self) -> Self {
+        self.remove_if_empty = false;
         self
     }
 
-    /// Makes the ledger of this token, with these contents, locked before anybody can see it.
+    /// Creates the ledger of this token with these contents. It is locked before other processes can see it.
     pub(super) fn create(&self, token: Token, contents: &[u8]) -> Result<OwnedFd> {
         let directory = &self.directory.fd;
         let name = format!("{token}{LEDGER}");
@@ -74,8 +73,8 @@ impl LockedDirectory {
         }
     }
 
-    /// Removes ledgers that were never finished: they are made under the shared lock, so nobody is at them. And sockets
-    /// whose ledger was removed by a version that knew nothing of managers.
+    /// Removes ledgers that were never finished (they are made under the shared lock, so no process is making one
+    /// now), and sockets of managers whose ledger is gone.
     pub(super) fn remove_strays(&self) {
         let is_token = |name: &str, suffix: &str| name.strip_suffix(suffix).and_then(Token::parse);
         for name in self.directory.names().unwrap_or_default() {

@@ -1,23 +1,22 @@
-//! Who owns what, so that nothing leaks: each process writes down the segments that it owns, and whoever finds
-//! a dead process's list removes what is on it.
+//! Which process owns which segment, so that nothing leaks: each process lists the segments that it owns in a ledger, and
+//! any process that finds the ledger of a dead one removes what is in it.
 //!
 //! ```text
 //! /dev/shm/
 //!   NAME …                     segments
-//!   .shmkit-UID/               one for each user, nobody else can write to it  (ledgers.rs)
-//!     TOKEN.ledger             a process's list, locked for as long as it lives (format.rs, owned.rs)
-//!     TOKEN.manager            where that process listens, if it is a manager           (crate::manager)
-//!     moved/                   segments that are looked at                              (take.rs)
-//!     tracker, tracker.lock    the companion process                            (crate::ownership::tracker)
+//!   .shmkit-UID/               one for each user; no other user can write to it      (directory.rs)
+//!     TOKEN.ledger             a process's ledger, locked while it is alive          (ledger.rs, entries.rs, format.rs)
+//!     TOKEN.manager            the socket of that process, if it is a manager        (crate::manager)
+//!     moved/                   segments that are being checked                       (unlink_if_same.rs)
+//!     tracker, tracker.lock    the companion process                                 (tracker.rs)
 //! ```
 //!
-//! - A ledger appears already locked (`flock`). **Dead** is a ledger whose lock can be had; one whose lock
-//!   cannot be asked for is nobody's to take. The lock goes with the process, however it ends, and it means
-//!   the same in every PID namespace.
-//! - A segment is listed by name *and* inode, and only a name that still has that inode is removed: one that a
-//!   stranger made under the same name stays.
-//! - A segment that a live ledger lists too stays. Adopting holds the directory's lock shared and reaping holds
-//!   it exclusively, so no owner can appear while somebody decides that there is none.
+//! - A ledger is locked (`flock`) from the start. It is **dead** if its lock is available; if the system does not say, it
+//!   must not be reaped. The lock ends with the process, however that ends, and means the same in every PID namespace.
+//! - A segment is listed by name *and* inode, and a name is removed only if it still has that inode: a segment that
+//!   another program created under the same name stays.
+//! - A segment that a live ledger lists too stays. Adopting holds the directory's lock shared and reaping holds it
+//!   exclusively, so no process becomes an owner while another one decides that there is none.
 
 mod current;
 mod deferred_free;
@@ -36,8 +35,8 @@ pub mod tracker;
 mod unlink;
 mod unlink_if_same;
 
-pub use current::{existing, process, take_over};
-pub use directory::{LedgerDirectory, PATIENCE};
+pub use current::{current, existing, take_over};
+pub use directory::{LOCK_TIMEOUT, LedgerDirectory};
 pub use format::Token;
 pub use ledger::Ledger;
 pub use open_directory::{Liveness, OpenDirectory};

@@ -1,6 +1,5 @@
 //! The open directory of a user's ledgers.
 
-use std::os::fd::OwnedFd;
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
@@ -12,31 +11,32 @@ use super::locked_directory::LockedDirectory;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::Identity;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file::{FileKind, Stat};
 use crate::sys::{Errno, dir, file, lock};
 
-/// Beyond this a ledger is none: four million segments.
+/// The most bytes of a ledger: four million segments.
 const LEDGER_MAX: u64 = 1 << 30;
-/// So many tries for the directory's lock are made at once; it is held for microseconds as a rule.
+/// Number of spins on the directory's lock before the thread sleeps; it is usually held for microseconds.
 pub(super) const LOCK_SPINS: u32 = 50;
-/// The longest pause between two tries after those.
+/// The longest sleep between two attempts after those.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_micros(500);
 
-/// A ledger in the directory, as far as it could be asked.
+/// Whether the process of a ledger is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
     /// It lives.
     Alive,
     /// It died.
     Dead,
-    /// It could not be asked: nobody's to take.
+    /// The system did not say: the ledger must not be reaped.
     Unknown,
-    /// NameState is no such ledger: nothing, or something that is no file of this user.
+    /// There is no such ledger, or it is not a file of this user.
     Missing,
 }
 
 impl Liveness {
-    /// Whether it lives, or might.
+    /// Whether it is alive, or may be.
     pub fn may_be_alive(self) -> bool {
         matches!(self, Liveness::Alive | Liveness::Unknown)
     }
@@ -50,10 +50,10 @@ pub struct OpenDirectory {
 }
 
 impl OpenDirectory {
-    /// Locks it; `None` where it was removed meanwhile by the last one to go.
+    /// Locks it; `None` if the last process to leave has removed it meanwhile.
     ///
     /// # Errors
-    /// `ERR_SHM_BUSY` where it took too long.
+    /// `ERR_SHM_BUSY` if the lock is not available until then.
     pub(super) fn lock(self, lock: LockMode, until: Instant) -> Result<Option<LockedDirectory>> {
         let attempt = || match lock {
             LockMode::Shared => lock::share(&self.fd),
@@ -71,11 +71,12 @@ impl OpenDirectory {
                 Err(errno) => return Err(system_error("flock")(errno)),
             }
         }
-        let mut locked = LockedDirectory { directory: self, last: false, deferred: DeferredFrees::default() };
+        let mut locked =
+            LockedDirectory { directory: self, remove_if_empty: false, deferred: DeferredFrees::default() };
         let OpenDirectory { ledgers, fd } = &locked.directory;
         match (file::stat(fd), file::stat_path(&ledgers.path)) {
             (Ok(ours), Ok(there)) if ours.id == there.id => {
-                locked.last = lock == LockMode::Exclusive;
+                locked.remove_if_empty = lock == LockMode::Exclusive;
                 Ok(Some(locked))
             }
             _ => Ok(None),
@@ -100,7 +101,8 @@ impl OpenDirectory {
         Ok(self.names()?.iter().filter_map(|name| Token::parse(name.strip_suffix(LEDGER)?)).collect())
     }
 
-    /// Asks whether a ledger's process lives. Probes are shared, so that two at once do not fool each other.
+    /// Whether the process of a ledger is alive. The lock that tests this is shared, so that two tests at once do not
+    /// mislead each other.
     pub fn liveness(&self, token: Token) -> Liveness {
         let file = match self.open_ledger(token) {
             Ok(Some(file)) => file,
@@ -108,22 +110,22 @@ impl OpenDirectory {
             Err(_) => return Liveness::Unknown,
         };
         match lock::retry(|| lock::share(&file)) {
-            // Closing the file lets go of the lock.
+            // Closing the file releases the lock.
             Ok(()) => Liveness::Dead,
             Err(Errno::WOULDBLOCK) => Liveness::Alive,
             Err(_) => Liveness::Unknown,
         }
     }
 
-    /// Whether there is a ledger of this token, of a process that lives or not.
+    /// Whether there is a ledger of this token, dead or alive.
     pub(super) fn has(&self, token: Token) -> bool {
         dir::exists_at(&self.fd, &format!("{token}{LEDGER}"))
     }
 
-    /// What a ledger says; `None` where there is no such file of this user.
+    /// The contents of a ledger; `None` if this user has no such file.
     ///
     /// # Errors
-    /// What the system says: then nobody knows what it owns.
+    /// The system's: then it is unknown what the process owns.
     pub(super) fn read(&self, token: Token) -> Result<Option<Contents>> {
         let Some(file) = self.open_ledger(token)? else { return Ok(None) };
         let length = file::stat(&file).map_err(system_error("fstat"))?.size;
@@ -141,7 +143,7 @@ impl OpenDirectory {
         Ok(Some(format::parse(&bytes[..filled])))
     }
 
-    /// A regular file of this user; never through a symbolic link, and without waiting for a fifo.
+    /// Opens a regular file of this user. Does not follow symbolic links, and does not block on a fifo.
     fn open_ledger(&self, token: Token) -> Result<Option<OwnedFd>> {
         let file = match dir::open_file_at(&self.fd, &format!("{token}{LEDGER}")) {
             Ok(file) => file,
@@ -158,7 +160,7 @@ impl OpenDirectory {
         if !file::stat(&file).is_ok_and(|stat| stat.id == id) {
             return None;
         }
-        // Somebody may be probing it.
+        // Another process may be testing the lock.
         for _ in 0..LOCK_SPINS {
             match lock::exclude(&file) {
                 Ok(()) => return Some(file),
@@ -168,7 +170,7 @@ impl OpenDirectory {
         None
     }
 
-    /// Removes a ledger whose process is gone, or is going.
+    /// Removes a ledger whose process is dead, or about to exit.
     pub(super) fn remove(&self, token: Token) {
         let _ = dir::unlink_at(&self.fd, &format!("{token}{MANAGER}"));
         let _ = dir::unlink_at(&self.fd, &format!("{token}{LEDGER}"));

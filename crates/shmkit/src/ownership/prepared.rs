@@ -1,18 +1,18 @@
 //! A ledger for a process that is about to be started, and the file of a new ledger.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::directory::{LedgerDirectory, LockMode, busy};
 use super::format::{self, Token};
 use crate::Result;
-use crate::sys::process::Process;
+use crate::sys::descriptors::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::process::{self, Process};
 
-/// The directory may be removed by the last one to go while a ledger is made in it.
+/// Attempts to create a ledger, while the last process to leave may remove the directory.
 const TRIES: u32 = 10;
 
-/// A ledger for a process that is about to be started, and goes over to it with the open file: it lives for as long as one
-/// of the two has that.
+/// A ledger for a process that is about to be started, which takes it over with the open file. It is alive while one
+/// of the two processes has that.
 #[derive(Debug)]
 pub struct PreparedLedger {
     token: Token,
@@ -20,15 +20,14 @@ pub struct PreparedLedger {
 }
 
 impl PreparedLedger {
-    /// Makes one, of which nobody can tell yet whose it is. It is on nobody's list of what a forked child must not keep: this
-    /// is for a moment, and for processes that do not fork without an `exec()`.
+    /// Creates one without the identity of a process. A forked child inherits the open file: use this only briefly,
+    /// and in processes that do not fork without `exec()`.
     ///
     /// # Errors
-    /// As `Ledger::new`; `ERR_SHM_BUSY` where the lock was not to be had in time.
-    pub fn new(ledgers: &LedgerDirectory, patience: Duration) -> Result<Self> {
-        let (token, nobody) =
-            (Token::random()?, Process { pid: std::process::id(), started: 0, namespace: 0 });
-        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), patience)?;
+    /// As `Ledger::new`; `ERR_SHM_BUSY` if the lock is not available in time.
+    pub fn new(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Self> {
+        let (token, nobody) = (Token::random()?, Process { pid: process::id(), started: 0, namespace: 0 });
+        let file = make(ledgers, token, &format::ledger(token, nobody, &[]), timeout)?;
         Ok(PreparedLedger { token, file })
     }
 
@@ -49,13 +48,13 @@ pub(super) fn make(
     ledgers: &LedgerDirectory,
     token: Token,
     contents: &[u8],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<OwnedFd> {
     let mut tries = 1..TRIES;
     loop {
-        match ledgers.lock_or_make(LockMode::Shared, patience)?.create(token, contents) {
+        match ledgers.lock_or_make(LockMode::Shared, timeout)?.create(token, contents) {
             Err(error) if error.code == "ENOENT" && tries.next().is_some() => {}
-            // Our own, which somebody is looking at.
+            // Our own ledger, whose lock another process is testing.
             Err(error) if error.code == "EEXIST" => return Err(busy()),
             result => return result,
         }

@@ -10,7 +10,6 @@
 //!
 //! CPython's is a set of names: registering twice is once, and forgetting what is not in it prints a traceback.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use base64::Engine;
@@ -18,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use crate::error::system_error;
 use crate::segment::Name;
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::per_process::PerProcess;
 use crate::sys::pipe::{self, Refused};
 use crate::sys::{Errno, lock, poll};
@@ -56,7 +56,7 @@ pub(crate) fn forget() {
 /// copied; a later call takes the place of the one before.
 ///
 /// # Errors
-/// `EBADF`; `ERR_INVALID_ARG_VALUE` where it is no pipe that can be written to.
+/// `EBADF`; `ERR_INVALID_ARG_VALUE` if it is no pipe that can be written to.
 pub fn join(descriptor: i32, format: Format) -> Result<()> {
     let refuse = |why: &str| {
         let message = format!("descriptor {descriptor} is not a resource tracker's: {why}");
@@ -87,21 +87,21 @@ pub(crate) fn check(name: &Name) -> Result<()> {
 
 /// A segment of this process appears.
 pub(crate) fn register(name: &Name) {
-    say(&["REGISTER"], name);
+    send(&["REGISTER"], name);
 }
 
 /// A name is gone. It may never have been registered, and then CPython's must not be asked to forget it.
 pub(crate) fn unregister(name: &Name) {
-    say(&["REGISTER", "UNREGISTER"], name);
+    send(&["REGISTER", "UNREGISTER"], name);
 }
 
-fn say(commands: &[&str], name: &Name) {
+fn send(commands: &[&str], name: &Name) {
     let mut held = JOINED.lock();
     let Some(tracker) = &mut *held else { return };
     let lines: Result<Vec<String>> =
         commands.iter().map(|command| line(tracker.format, command, name)).collect();
     let Ok(lines) = lines else { return };
-    if !tracker.tell(lines.concat().as_bytes()) {
+    if !tracker.write_lines(lines.concat().as_bytes()) {
         *held = None; // it is gone, and with it whoever asked for this
     }
 }
@@ -109,7 +109,7 @@ fn say(commands: &[&str], name: &Name) {
 impl Joined {
     /// Writes it, and says whether somebody reads. A pipe that is full because its reader was stopped is given a
     /// moment, once: this is an event loop's thread.
-    fn tell(&mut self, bytes: &[u8]) -> bool {
+    fn write_lines(&mut self, bytes: &[u8]) -> bool {
         let time = if self.stalled { Duration::ZERO } else { STALL };
         let ready = lock::retry(|| poll::wait_writable(&self.pipe, time));
         // At most PIPE_BUF bytes, which a pipe takes whole or not at all.

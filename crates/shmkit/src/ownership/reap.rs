@@ -1,4 +1,4 @@
-//! What dead processes left: found, and removed.
+//! Reaping: removing the segments and ledgers of dead processes.
 
 use std::collections::HashSet;
 use std::thread::sleep;
@@ -12,7 +12,7 @@ use crate::segment::lock_header;
 use crate::segment::{Identity, Name};
 use crate::{Error, Result};
 
-/// For so long the lock is held at a time, about: others wait for it on their event loops.
+/// How long the lock is held at a time: other processes wait for it in their event loops.
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// What a round of reaping found and did.
@@ -20,18 +20,18 @@ const PERIOD: Duration = Duration::from_millis(20);
 pub struct Reaped {
     /// The segments that were removed.
     pub removed: Vec<Name>,
-    /// The ledgers whose processes live, or might.
+    /// The ledgers whose processes are alive, or may be.
     pub alive: Vec<Token>,
 }
 
-/// Removes what dead processes owned and no live one does, and their ledgers.
+/// Removes the segments that only dead processes own, and their ledgers.
 ///
 /// # Errors
-/// `ERR_SHM_BUSY` where somebody else is at it for longer than `patience`; `ERR_SHM_UNSAFE_LEDGERS`. Of what could not
-/// be removed, the first reason; the rest is done.
-pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
+/// `ERR_SHM_BUSY` if another process holds the lock for longer than `timeout`; `ERR_SHM_UNSAFE_LEDGERS`. If segments
+/// could not be removed, the first error; the others are removed.
+pub fn reap(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Reaped> {
     let mut reaped = Reaped::default();
-    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(reaped) };
+    let Some(mut period) = LockPeriod::begin(ledgers, timeout, None)? else { return Ok(reaped) };
     let mut dead = Vec::new();
     for token in period.locked.tokens()? {
         match period.locked.liveness(token) {
@@ -49,12 +49,13 @@ pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
                 let mut all = true;
                 for entry in entries {
                     if period.is_over() {
-                        match period.next(ledgers, patience) {
+                        match period.next(ledgers, timeout) {
                             Ok(Some(next)) => period = next,
-                            // The others go on, or there is nothing left to do.
+                            // Other processes continue, or nothing is left to do.
                             Ok(None) | Err(_) => return Ok(reaped),
                         }
-                        // Its process may live: somebody had closed its descriptor, and it has the lock again.
+                        // Its process may be alive: its descriptor had been closed by mistake, and it has locked the
+                        // file again.
                         if period.locked.liveness(token) != Liveness::Dead {
                             break;
                         }
@@ -74,7 +75,7 @@ pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
                 }
             }
             Ok(Some(Contents::Garbled)) => period.locked.remove(token),
-            // Whoever can read it will.
+            // A newer version can read it.
             Ok(Some(Contents::Newer)) | Err(_) => {}
             Ok(None) => {}
         }
@@ -82,21 +83,21 @@ pub fn reap(ledgers: &LedgerDirectory, patience: Duration) -> Result<Reaped> {
     failed.map_or(Ok(reaped), Err)
 }
 
-/// Frees the name, if it belongs to a segment that was owned, and whose owners are all dead; says whether it is free. A
-/// process that wants it need not wait for a reaper.
+/// Removes the segment of this name if it has owners and all of them are dead, so that a process that needs the name
+/// does not wait for a reaper. Returns whether the name is free.
 ///
 /// # Errors
 /// As `reap`.
-pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Duration) -> Result<bool> {
+pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, timeout: Duration) -> Result<bool> {
     let is_free = || ledgers.name_state(name) == NameState::Free;
     let is_dead = |directory: &OpenDirectory, token| directory.liveness(token) == Liveness::Dead;
     let Some(directory) = ledgers.open()? else { return Ok(is_free()) };
-    // Most times nobody is dead, and nobody is asked to wait.
-    let somebody_is = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
-    if !somebody_is && ledgers.name_state(name) != NameState::Directory {
+    // Usually no ledger is dead, and then no process has to wait for the lock.
+    let any_dead = directory.tokens()?.into_iter().any(|token| is_dead(&directory, token));
+    if !any_dead && ledgers.name_state(name) != NameState::Directory {
         return Ok(is_free()); // a reaper may just have been there
     }
-    let Some(mut period) = LockPeriod::begin(ledgers, patience, None)? else { return Ok(is_free()) };
+    let Some(mut period) = LockPeriod::begin(ledgers, timeout, None)? else { return Ok(is_free()) };
     period.locked.recover();
     let NameState::Segment { id, mine: true } = ledgers.name_state(name) else { return Ok(is_free()) };
     for token in period.locked.tokens()? {
@@ -111,7 +112,7 @@ pub(super) fn free_name(ledgers: &LedgerDirectory, name: &Name, patience: Durati
     Ok(is_free())
 }
 
-/// Who has a segment on their ledgers.
+/// Which processes have a segment in their ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owners {
     /// No process.
@@ -122,10 +123,10 @@ pub(super) enum Owners {
     Dead,
 }
 
-/// Asks all ledgers.
+/// Reads all ledgers for the owners of a segment.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners> {
     let mut owners = Owners::None;
     for token in locked.tokens()? {
@@ -142,17 +143,17 @@ pub(super) fn owners_of(locked: &LockedDirectory, id: Identity) -> Result<Owners
     Ok(owners)
 }
 
-/// Removes what a process owns that is about to end, as far as no other one owns it, and then its ledger; says what
-/// was removed. What is not done within `patience` is left to the others, and the ledger with it.
+/// Removes what only this process owns, and then its ledger, before it exits. Returns what was removed. What is not
+/// done within `timeout` is left to other processes, with the ledger.
 pub(super) fn leave(
     ledgers: &LedgerDirectory,
     token: Token,
     entries: &[Entry],
-    patience: Duration,
+    timeout: Duration,
 ) -> Vec<Name> {
     let mut removed = Vec::new();
-    let until = Instant::now() + patience;
-    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, patience, Some(token)) else { return removed };
+    let until = Instant::now() + timeout;
+    let Ok(Some(mut period)) = LockPeriod::begin(ledgers, timeout, Some(token)) else { return removed };
     let mut all = true;
     for entry in entries {
         if period.is_over() {
@@ -174,17 +175,17 @@ pub(super) fn leave(
     removed
 }
 
-/// Runs `leave` if there is no ledger of a live process, and while there can be none; says whether it did. For a
-/// tracker, which must not go when somebody counts on it.
+/// Runs `leave` if no ledger is alive, while none can be created. Returns whether it did. A tracker must not end while
+/// a process relies on it.
 ///
 /// # Errors
 /// As `reap`.
 pub fn if_no_ledger_is_alive(
     ledgers: &LedgerDirectory,
-    patience: Duration,
+    timeout: Duration,
     leave: impl FnOnce(),
 ) -> Result<bool> {
-    let Some(period) = LockPeriod::begin(ledgers, patience, None)? else {
+    let Some(period) = LockPeriod::begin(ledgers, timeout, None)? else {
         leave();
         return Ok(true);
     };
@@ -196,20 +197,20 @@ pub fn if_no_ledger_is_alive(
     Ok(nobody)
 }
 
-/// A time of holding the lock exclusively.
+/// A period during which the lock is held exclusively.
 struct LockPeriod {
     locked: LockedDirectory,
-    /// Whose ledger does not count.
+    /// A ledger that is ignored.
     except: Option<Token>,
-    /// Read when it is needed; nobody can become an owner in this period.
+    /// Read at the first use; no process can become an owner in this period.
     owned: Option<Owned>,
     until: Instant,
 }
 
 impl LockPeriod {
-    /// `None` where there are no ledgers at all.
-    fn begin(ledgers: &LedgerDirectory, patience: Duration, except: Option<Token>) -> Result<Option<Self>> {
-        let locked = ledgers.lock_existing(patience)?;
+    /// Locks the directory; `None` if it does not exist.
+    fn begin(ledgers: &LedgerDirectory, timeout: Duration, except: Option<Token>) -> Result<Option<Self>> {
+        let locked = ledgers.lock_existing(timeout)?;
         Ok(locked.map(|locked| LockPeriod { locked, except, owned: None, until: Instant::now() + PERIOD }))
     }
 
@@ -217,13 +218,13 @@ impl LockPeriod {
         self.locked.deferred.is_full() || Instant::now() > self.until
     }
 
-    /// Lets others have the lock, and has it again.
-    fn next(self, ledgers: &LedgerDirectory, patience: Duration) -> Result<Option<Self>> {
+    /// Releases the lock for other processes, and locks it again.
+    fn next(self, ledgers: &LedgerDirectory, timeout: Duration) -> Result<Option<Self>> {
         let except = self.except;
         drop(self);
-        // They ask for it now and then; this is longer than their pauses.
+        // This is longer than the pauses between their attempts.
         sleep(2 * LOCK_PAUSE);
-        LockPeriod::begin(ledgers, patience, except)
+        LockPeriod::begin(ledgers, timeout, except)
     }
 
     fn remove(&mut self, entry: &Entry) -> Result<Outcome> {
@@ -232,14 +233,14 @@ impl LockPeriod {
             None => {
                 let began = Instant::now();
                 let owned = Owned::by_others(&self.locked, self.except)?;
-                // At least as long as the reading took, or reading is all that turns are spent on.
+                // At least as long as the reading took, or periods would be spent on reading alone.
                 self.until = Instant::now() + PERIOD.max(began.elapsed());
                 self.owned.insert(owned)
             }
         };
         let outcome = owned.remove(&mut self.locked, entry);
         let (name, id) = entry;
-        // The lock beside it goes with it; also where somebody was killed between the two.
+        // Its sidecar lock is removed too, also if a process was killed between the two steps.
         if self.locked.ledgers().is_gone(name, *id)
             && let Some((sidecar, its_id)) =
                 lock_header::sidecar_of(self.locked.ledgers().segments(), name, *id)
@@ -255,7 +256,7 @@ enum Outcome {
     Removed,
     /// It was gone, it is another's by name, or it has another owner.
     Nothing,
-    /// Nobody here can tell whether it has another owner.
+    /// It is unknown whether it has another owner.
     Kept,
 }
 
@@ -263,7 +264,7 @@ enum Outcome {
 #[derive(Default)]
 struct Owned {
     ids: HashSet<Identity>,
-    /// One of them could not be read (a newer version's, say): then anything may be owned.
+    /// One of their ledgers could not be read (a newer version's, say): any segment may be in it.
     opaque: bool,
 }
 
@@ -298,7 +299,7 @@ impl Owned {
         }
         match locked.unlink_if_same(name, *id) {
             Ok(true) => Ok(Outcome::Removed),
-            // It may be about to be put back there: by another user's process, whose lock is not ours.
+            // A process of another user, which has another lock, may be about to put it back.
             Ok(false) if locked.ledgers().has_placeholder(name) => Ok(Outcome::Kept),
             Ok(false) => Ok(Outcome::Nothing),
             Err(Error { code: "EPERM" | "EACCES", .. }) => Ok(Outcome::Nothing),

@@ -14,14 +14,14 @@ use crate::sys::process::Process;
 pub struct Survey {
     /// Those that can be read.
     pub ledgers: Vec<SurveyedLedger>,
-    /// A live one cannot be read, and may own anything.
+    /// A live one cannot be read: any segment may be in it.
     pub opaque: bool,
 }
 
 /// A ledger as `survey` finds it.
 #[derive(Debug)]
 pub struct SurveyedLedger {
-    /// Whether its process lives, or might.
+    /// Whether its process is alive, or may be.
     pub alive: bool,
     /// Its process.
     pub owner: Process,
@@ -29,7 +29,7 @@ pub struct SurveyedLedger {
     pub segments: Vec<(Name, Identity)>,
 }
 
-/// Looks at every ledger.
+/// Reads all ledgers.
 ///
 /// # Errors
 /// As `LedgerDirectory::open`.

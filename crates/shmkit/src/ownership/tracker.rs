@@ -14,17 +14,17 @@
 //!   … nothing more; the end of the socket is the message
 //! ```
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, IntoRawFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::ownership::{LedgerDirectory, PATIENCE, Token, reap};
+use crate::ownership::{LOCK_TIMEOUT, LedgerDirectory, Token, reap};
+use crate::sys::descriptors::{AsRawFd, IntoRawFd};
+use crate::sys::file::File;
 use crate::sys::fork::Descriptor;
+use crate::sys::socket::LocalStream;
 use crate::sys::spawn::{Child, spawn};
 use crate::sys::{Errno, file, poll, socket};
 
@@ -76,13 +76,13 @@ pub fn ensure(ledgers: &LedgerDirectory, token: Token, start: impl FnOnce() -> O
             // Here and now, although it takes part of a millisecond: were this process killed before its thread gets
             // to it, there would be nobody to clean up. A tracker that is there looks at all ledgers now and then,
             // and does not go while there is ours.
-            watch.next = match watch.call() {
-                Ok(stream) => Next::Greet(stream),
+            watch.next = match watch.connect_socket() {
+                Ok(stream) => Next::ReadGreeting(stream),
                 Err(_) => Next::Await(launch(&watch.program)),
             };
             Box::new(move || watch.run(on_trouble))
         }
-        None => Box::new(move || drop(reap(&ledgers, PATIENCE))),
+        None => Box::new(move || drop(reap(&ledgers, LOCK_TIMEOUT))),
     };
     // Where there can be no thread, there is none to tell anybody.
     let _ = thread::Builder::new().name("shmkit-tracker".into()).stack_size(STACK).spawn(watch);
@@ -106,7 +106,7 @@ struct Watch {
 /// The next step to a tracker.
 enum Next {
     Connect,
-    Greet(UnixStream),
+    ReadGreeting(LocalStream),
     /// A tracker was started, and has not said yet how that went.
     Await(Result<Child, String>),
 }
@@ -120,7 +120,7 @@ impl Watch {
                 Ok(stream) => {
                     let since = Instant::now();
                     wait_for_end(stream);
-                    self.bury();
+                    self.wait_for_child();
                     if since.elapsed() >= SHORT_LIFE {
                         failures = 0;
                     }
@@ -134,7 +134,7 @@ impl Watch {
                     on_trouble(why);
                 }
                 // What the tracker would do, now and then.
-                let _ = reap(&self.ledgers, PATIENCE);
+                let _ = reap(&self.ledgers, LOCK_TIMEOUT);
             }
             sleep(self.pause(failures));
         }
@@ -146,14 +146,14 @@ impl Watch {
         LONGEST_PAUSE.min(jitter * 2u32.saturating_pow(failures - 1))
     }
 
-    fn connect(&mut self) -> Result<UnixStream, String> {
+    fn connect(&mut self) -> Result<LocalStream, String> {
         match std::mem::replace(&mut self.next, Next::Connect) {
-            Next::Greet(stream) => self.greet(stream),
+            Next::ReadGreeting(stream) => self.read_greeting(stream),
             Next::Await(launched) => self.await_started(launched),
-            Next::Connect => match self.call().and_then(|stream| self.greet(stream)) {
+            Next::Connect => match self.connect_socket().and_then(|stream| self.read_greeting(stream)) {
                 Ok(stream) => Ok(stream),
                 Err(_) => {
-                    self.bury();
+                    self.wait_for_child();
                     let launched = launch(&self.program);
                     self.await_started(launched)
                 }
@@ -161,12 +161,12 @@ impl Watch {
         }
     }
 
-    fn await_started(&mut self, launched: Result<Child, String>) -> Result<UnixStream, String> {
+    fn await_started(&mut self, launched: Result<Child, String>) -> Result<LocalStream, String> {
         self.child = await_ready(launched?).map_err(|why| match &self.program {
             Ok(program) => format!("'{}' {why}", program.display()),
             Err(_) => why,
         })?;
-        self.call().and_then(|stream| self.greet(stream))
+        self.connect_socket().and_then(|stream| self.read_greeting(stream))
     }
 
     fn socket(&self) -> PathBuf {
@@ -174,10 +174,10 @@ impl Watch {
     }
 
     /// A socket to what listens in the tracker's place, our token sent. Does not wait.
-    fn call(&self) -> Result<UnixStream, String> {
+    fn connect_socket(&self) -> Result<LocalStream, String> {
         let path = self.socket();
-        let call = || -> io::Result<UnixStream> {
-            let mut stream = UnixStream::from(socket::connect(&path)?);
+        let call = || -> io::Result<LocalStream> {
+            let mut stream = LocalStream::from(socket::connect(&path)?);
             CONNECTED.set(stream.as_raw_fd(), inode(&stream));
             stream.write_all(self.token.as_bytes())?;
             Ok(stream)
@@ -186,8 +186,8 @@ impl Watch {
     }
 
     /// The same socket, if a tracker is at the other end.
-    fn greet(&self, mut stream: UnixStream) -> Result<UnixStream, String> {
-        let mut greet = || -> io::Result<()> {
+    fn read_greeting(&self, mut stream: LocalStream) -> Result<LocalStream, String> {
+        let mut read_greeting = || -> io::Result<()> {
             if socket::peer_user(&stream)? != self.ledgers.uid() {
                 return Err(io::Error::other("it is another user's"));
             }
@@ -200,14 +200,14 @@ impl Watch {
             }
             stream.set_read_timeout(None)
         };
-        match greet() {
+        match read_greeting() {
             Ok(()) => Ok(stream),
             Err(error) => Err(format!("'{}': {error}", self.socket().display())),
         }
     }
 
     /// Takes the exit code of a tracker of ours that has ended, or is ending, so that no zombie stays.
-    fn bury(&mut self) {
+    fn wait_for_child(&mut self) {
         if let Some(mut child) = self.child.take() {
             let until = Instant::now() + Duration::from_secs(3);
             while matches!(child.try_wait(), Ok(None)) {
@@ -226,9 +226,9 @@ fn launch(program: &Result<PathBuf, String>) -> Result<Child, String> {
     spawn(program, c"tracker").map_err(|error| format!("'{}': {error}", program.display()))
 }
 
-/// Returns when the tracker can be connected to; `None` where it ended because there is another one.
+/// Returns when the tracker can be connected to; `None` if it ended because there is another one.
 fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
-    let said = child.stdout.take().map(last_words).unwrap_or_default();
+    let said = child.stdout.take().map(read_output).unwrap_or_default();
     if said == READY {
         return Ok(Some(child));
     }
@@ -242,7 +242,7 @@ fn await_ready(mut child: Child) -> Result<Option<Child>, String> {
 }
 
 /// What it says until it lets go of its standard output, which it does when it is ready.
-fn last_words(mut stdout: File) -> String {
+fn read_output(mut stdout: File) -> String {
     let until = Instant::now() + START_WAIT;
     let mut said = Vec::new();
     let mut chunk = [0; 256];
@@ -276,7 +276,7 @@ fn finish(mut child: Child) -> Option<i32> {
 }
 
 /// Returns when there is no tracker any more at the other end.
-fn wait_for_end(mut stream: UnixStream) {
+fn wait_for_end(mut stream: LocalStream) {
     let own = inode(&stream);
     let mut byte = [0];
     loop {
@@ -293,6 +293,6 @@ fn wait_for_end(mut stream: UnixStream) {
     }
 }
 
-fn inode(stream: &UnixStream) -> u64 {
+fn inode(stream: &LocalStream) -> u64 {
     file::stat(stream).map_or(0, |stat| stat.id.inode)
 }

@@ -1,6 +1,4 @@
-//! Removing exactly the segment that is meant.
-
-use std::os::fd::OwnedFd;
+//! Unlinking a name only if it still belongs to the same segment.
 
 use super::deferred_free::hold_if_large;
 use super::directory::{MOVED, NameState};
@@ -8,16 +6,17 @@ use super::locked_directory::LockedDirectory;
 use crate::Result;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
+use crate::sys::descriptors::OwnedFd;
 use crate::sys::file::{FileKind, Stat};
 use crate::sys::{self, Errno, dir, file};
 
 impl LockedDirectory {
-    /// Removes the segment's name if it still belongs to `id`, and says whether it did.
+    /// Removes the name if it still belongs to the segment `id`. Returns whether it did.
     ///
-    /// No system call unlinks a name only if it has a certain inode, and between a look and an unlink a stranger
-    /// could have made a segment of that name, and would lose it. But there is one that removes a name only if it is
-    /// a directory's. So an empty directory changes places with the segment, which is looked at where nobody else
-    /// comes by:
+    /// No system call unlinks a name only if it belongs to a certain inode. Between a check and an unlink, another
+    /// program could create a segment of that name, and lose it. But `rmdir` removes a name only if it belongs to a
+    /// directory. So the segment is exchanged with an empty directory, a placeholder, and checked in a directory of
+    /// our own:
     ///
     /// ```text
     ///                  NAME        moved/NAME
@@ -31,8 +30,8 @@ impl LockedDirectory {
     ///     rmdir        segment     -
     /// ```
     ///
-    /// Each line tells `recover` what to do for a process that was killed after it. The lock, held exclusively, keeps
-    /// two from doing this at once.
+    /// From each line, `recover` knows what to do after a process was killed there. Only one process does this at a
+    /// time, since the lock is held exclusively.
     pub(super) fn unlink_if_same(&mut self, name: &Name, id: Identity) -> Result<bool> {
         let mut there = self.ledgers().name_state(name);
         if there == NameState::Directory {
@@ -49,7 +48,7 @@ impl LockedDirectory {
         tests::after_check();
         let aside = format!("{MOVED}/{}", name.as_str());
         if self.make_placeholder(&aside).is_err() {
-            // A filesystem that is full to the last inode is to be emptied, and not to be left so.
+            // On a filesystem without a free inode, removing the segment is what matters.
             return self.unlink_in_place(name);
         }
         let place = self.ledgers().segment_path(name);
@@ -100,7 +99,7 @@ impl LockedDirectory {
         }
     }
 
-    /// Undoes, or does, what a process was in the middle of when it was killed.
+    /// Undoes or completes what a process was doing here when it was killed.
     pub(super) fn recover(&self) {
         let Ok(moved) = dir::open_at(self.fd(), MOVED) else { return };
         let Ok(names) = dir::names(&moved) else { return };
@@ -109,7 +108,7 @@ impl LockedDirectory {
         }
     }
 
-    /// See the table at `take`.
+    /// See the table at `unlink_if_same`.
     fn recover_name(&self, moved: &OwnedFd, name: &str) {
         let place = self.ledgers().segments().join(name);
         let is_directory = |stat: Stat| stat.kind == FileKind::Directory;
@@ -136,13 +135,13 @@ mod tests {
     use super::*;
 
     thread_local! {
-        /// What a stranger does between the look at a name and what comes of it.
-        static STRANGER: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+        /// What another program does between the check and the unlink.
+        static OTHER_PROGRAM: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     }
 
     pub(super) fn after_check() {
-        if let Some(stranger) = STRANGER.take() {
-            stranger();
+        if let Some(other_program) = OTHER_PROGRAM.take() {
+            other_program();
         }
     }
 
@@ -206,11 +205,11 @@ mod tests {
         let path = place.0.join("name");
         let id = make(&path);
         let theirs = path.clone();
-        let stranger = move || {
+        let other_program = move || {
             fs::remove_file(&theirs).expect("removed");
             make(&theirs);
         };
-        STRANGER.set(Some(Box::new(stranger)));
+        OTHER_PROGRAM.set(Some(Box::new(other_program)));
         assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(id_of(&path).is_some_and(|there| there != id));
         assert!(!place.moved().exists(), "nothing is left of it");
@@ -222,12 +221,12 @@ mod tests {
         let path = place.0.join("name");
         let id = make(&path);
         let theirs = path.clone();
-        STRANGER.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
+        OTHER_PROGRAM.set(Some(Box::new(move || fs::remove_file(&theirs).expect("removed"))));
         assert_eq!(place.locked().unlink_if_same(&name(), id), Ok(false));
         assert!(!path.exists());
     }
 
-    /// Each line of the table at `take`, as a process leaves it that is killed there.
+    /// Each line of the table at `unlink_if_same`, as a process leaves it that is killed there.
     #[test]
     fn a_process_may_be_killed_after_every_step() {
         let place = Place::new("killed");

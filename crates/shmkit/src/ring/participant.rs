@@ -1,16 +1,16 @@
-//! Handles that have a number each in one segment, from 1 on: who take part in a queue or in a broadcast.
+//! Participants of a queue or of a broadcast: handles with a number each, from 1 on.
 
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
 use crate::segment::{Mapping, Segment};
 use crate::sync::liveness::LivenessRecord;
 use crate::sync::word::role::NUMBERS;
+use crate::sys::descriptors::{AsFd, AsRawFd};
 use crate::sys::fork::Reopened;
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
-/// Bytes of what is written down of one.
+/// The size of a participant's record, in bytes.
 pub(crate) const PARTICIPANT_SIZE: usize = 64;
 
 /// A handle's segment, and its number in it.
@@ -20,7 +20,7 @@ pub(crate) struct Participant {
     _reopened: Reopened,
     segment: Segment,
     mapping: Arc<Mapping>,
-    /// Where it is written down who has which number.
+    /// Where the records of all participants begin.
     table: usize,
     me: PerProcessNumber,
 }
@@ -51,7 +51,7 @@ impl Participant {
     /// The number; in a forked child, to which its parent's is nothing, what `join` takes.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED` after `leaving`; what `join` says.
+    /// `ERR_SHM_CLOSED` after `give_up_number`; what `join` says.
     pub(crate) fn me(&self, join: impl Fn() -> Result<u32>) -> Result<u32> {
         match self.me.get(join)? {
             0 => Err(Error::own("ERR_SHM_CLOSED", format!("'{}' is closed", self.name())).about(self.name())),
@@ -67,7 +67,7 @@ impl Participant {
         )
     }
 
-    /// Takes a number. `clear` puts away what a dead one left who had it; false where it could not.
+    /// Takes a number. `clear` removes what a dead participant of that number left, and returns false if it could not.
     ///
     /// # Errors
     /// `ERR_SHM_TOO_MANY`; what `clear` and the system say.
@@ -112,7 +112,7 @@ impl Participant {
         Ok(true)
     }
 
-    /// Whether a number that `me` found in a word is nobody's who lives.
+    /// Whether the participant of a number that `me` found in a word is dead.
     pub(crate) fn is_dead(&self, number: u32, me: u32) -> Result<bool> {
         if number == me {
             return Ok(false);
@@ -135,14 +135,14 @@ impl Participant {
         self.pid_of(number).map_or(String::new(), |pid| format!(" of process {pid}"))
     }
 
-    /// Takes no part any more, and had this number until now; `None` where it had none. What it has is to be put away,
-    /// and then to be `left`.
-    pub(crate) fn leaving(&self) -> Option<u32> {
+    /// Gives up the number and returns it; `None` if there is none. The caller clears what it had, and then calls
+    /// `release_number`.
+    pub(crate) fn give_up_number(&self) -> Option<u32> {
         self.me.give_up()
     }
 
-    /// Gives the number back; where what it had is not `cleared` away, the next one who has the number does that.
-    pub(crate) fn left(&self, me: u32, cleared: bool) {
+    /// Releases the number. If what it had is not `cleared`, the next participant of that number clears it.
+    pub(crate) fn release_number(&self, me: u32, cleared: bool) {
         if cleared {
             self.liveness(me).clear();
         } else {

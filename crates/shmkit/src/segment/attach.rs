@@ -13,9 +13,9 @@ use crate::{Error, Result};
 
 /// Tries of an attach while a creator is between `shm_open` and `ftruncate` (gh-92408), 1 ms apart.
 const EMPTY_TRIES: u32 = 100;
-/// Tries of an attach while somebody makes sure that he unlinks the right segment, 1 ms apart;
+/// Attempts of an attach, 1 ms apart, while another process checks which segment it unlinks;
 const MOVING_TRIES: u32 = 20;
-/// and where he may have been killed at it, until somebody puts it in order.
+/// and if that process may have been killed, until another one recovers it.
 const MOVED_TRIES: u32 = 2000;
 
 /// The same, of whichever segment is made in the end.
@@ -26,8 +26,8 @@ impl Segment {
     ///
     /// # Errors
     /// `ENOENT`, `EACCES`; `ERR_SHM_FOREIGN` for another user's without `foreign`; `ERR_SHM_EMPTY` for
-    /// one whose creator never gave it a size; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_UNLINKED` where the name
-    /// belongs to another segment than `expect`; `ENOSPC` where its holes cannot be reserved.
+    /// one whose creator never gave it a size; `ERR_SHM_NOT_A_SEGMENT`; `ERR_SHM_UNLINKED` if the name
+    /// belongs to another segment than `expect`; `ENOSPC` if its holes cannot be reserved.
     pub fn attach(name: &Name, options: &AttachOptions) -> Result<Self> {
         Self::attach_inner(name, options).map_err(|error| error.about(name.as_str()))
     }
@@ -39,7 +39,7 @@ impl Segment {
             if opened.as_ref().err().is_none_or(|error| error.code != "ERR_SHM_NOT_A_SEGMENT") {
                 break;
             }
-            // A directory may be in its place for a moment: see `ledger::take`.
+            // A directory may be in its place for a moment: see `ownership/unlink_if_same.rs`.
             if tries >= MOVING_TRIES && !raw::is_placeholder(name) {
                 break;
             }
@@ -91,7 +91,7 @@ impl Segment {
     /// and nobody waits, because a segment appears whole.
     ///
     /// # Errors
-    /// `ERR_SHM_SIZE` where the existing one is smaller than `size`; else as `create` and `attach`.
+    /// `ERR_SHM_SIZE` if the existing one is smaller than `size`; else as `create` and `attach`.
     pub fn create_or_attach(size: usize, options: &CreateOptions) -> Result<Self> {
         Self::create_or_attach_inner(size, size, options, None)
     }

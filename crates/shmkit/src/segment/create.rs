@@ -18,7 +18,7 @@ impl Segment {
     /// Makes a segment of `size` zero bytes. It appears under its name whole, or not at all.
     ///
     /// # Errors
-    /// `EEXIST` where the name is taken, `ENOSPC` or `ENOMEM` where the memory is not to be had,
+    /// `EEXIST` if the name is taken, `ENOSPC` or `ENOMEM` if the memory is not to be had,
     /// `ERR_SHM_ABORTED` when `cancelled` was set meanwhile. Nothing is left behind.
     pub fn create(size: usize, options: &CreateOptions, cancelled: &AtomicBool) -> Result<Self> {
         Self::create_inner(size, options, cancelled, None)

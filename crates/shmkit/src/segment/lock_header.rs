@@ -4,7 +4,7 @@
 //! 0     8   "SHMLOCK\0"
 //! 8     4   version of whoever made it
 //! 12    4   the oldest version that can use it
-//! 16    4   1 a mutex, 2 an event, 3 the lock beside a segment     20  4  zero
+//! 16    4   1 a mutex, 2 an event, 3 the sidecar lock of a segment 20  4  zero
 //! 24    8   device, and
 //! 32    8   inode of that segment
 //! 64    4   the word: see `sync::word`
@@ -13,19 +13,18 @@
 //! 128       participants of 64 bytes: see `sync::participants`; the file grows with them
 //! ```
 //!
-//! The lock beside a segment (a *sidecar*) has that segment's name and `.lk`, because a segment is user data from its
-//! first byte on. It lives as long as the segment does, not as long as whoever made it, and it is told from one of an
+//! The *sidecar lock* of a segment has that segment's name and `.lk`, because a segment is user data from its first
+//! byte on. It lives as long as the segment does, not as long as whoever made it, and it is told from one of an
 //! earlier segment of that name by the inode in it.
 
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::bytes::SharedBytes;
 use crate::error::system_error;
 use crate::segment::{Identity, Name};
-use crate::sys::file;
+use crate::sys::descriptors::AsFd;
+use crate::sys::file::{self, FileKind};
 use crate::{Error, Result};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"SHMLOCK\0");
@@ -53,7 +52,7 @@ pub enum Kind {
     Mutex,
     /// An event of its own name.
     Event,
-    /// The lock beside this segment.
+    /// The sidecar lock of this segment.
     Sidecar(Identity),
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn write(bytes: SharedBytes<'_>, kind: Kind) -> Result<()> {
 /// What the file of an open handle holds.
 ///
 /// # Errors
-/// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; what the system says.
+/// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; else the system's.
 pub(crate) fn read(of: impl AsFd) -> Result<Kind> {
     let mut header = [0; HEADER];
     let read = file::read_at(of, &mut header, 0).map_err(system_error("read"))?;
@@ -124,16 +123,17 @@ pub(crate) fn not_a_lock(message: &str) -> Error {
     Error::own("ERR_SHM_NOT_A_LOCK", message)
 }
 
-/// What the file at `path` holds, and which one it is; `None` where it is no lock.
+/// The kind and the identity of the lock file at `path`; `None` if it is not a lock.
 pub(crate) fn read_path(path: &Path) -> Option<(Kind, Identity)> {
     let mut file = file::open_untrusted(path).ok()?;
-    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let stat = file::stat(&file).ok().filter(|stat| stat.kind == FileKind::Regular)?;
     let mut header = [0; HEADER];
     file.read_exact(&mut header).ok()?;
-    Some((parse(&header).ok()?, Identity { device: meta.dev(), inode: meta.ino() }))
+    Some((parse(&header).ok()?, stat.id))
 }
 
-/// The lock beside a segment, in the directory of both; `None` where there is none, or it is another segment's.
+/// The sidecar lock of a segment, in the directory of both; `None` if it does not exist, or belongs to another
+/// segment.
 pub(crate) fn sidecar_of(directory: &Path, name: &Name, segment: Identity) -> Option<(Name, Identity)> {
     let sidecar = name.sidecar();
     match read_path(&directory.join(sidecar.as_str()))? {

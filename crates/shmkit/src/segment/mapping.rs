@@ -1,7 +1,7 @@
 //! The life of a mapping, from the first byte shown to JavaScript to the day its addresses are given back.
 //!
 //! ```text
-//!            expose()                blank()                  last Arc dropped
+//!            expose()              zero_map()                last Arc dropped
 //!  private ───────────▶ exposed ───────────────▶ zeroed ───────────────────────▶ quarantine ──▶ unmapped
 //!     │                    │                        │ abandon()
 //!     │ dropped            └── abandon(), dropped ──┴──────────▶ zero pages for ever
@@ -26,8 +26,8 @@ use crate::sys::map::{Range, Span};
 
 /// How long a range stays mapped at least after its finalizer ran.
 const QUARANTINE: Duration = Duration::from_secs(60);
-/// Blanked ranges cost addresses only, of which there are 128 TB. Below this they stay for good; beyond it, or
-/// when the system has no addresses left (`ulimit -v`), those whose time is over are unmapped.
+/// Zeroed ranges cost addresses only, of which there are 128 TB. Up to this size they stay for good. Beyond it, or
+/// when the system has no addresses left (`ulimit -v`), those whose quarantine is over are unmapped.
 const QUARANTINED_MAX: usize = 32 << 40;
 
 const PRIVATE: u8 = 0;
@@ -77,12 +77,12 @@ impl Mapping {
     /// Lets a private view show what the segment holds now, also where it was written to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn refresh(&self) -> Result<()> {
         self.range.as_ref().map_or(Ok(()), Range::refresh).map_err(system_error("madvise"))
     }
 
-    /// Gives the memory back and leaves private zero pages at its address. Idempotent.
+    /// Frees the memory and leaves private zero pages at its address. Idempotent.
     pub fn zero_map(&self) {
         if let Some(range) = &self.range
             && !self.zeroed.swap(true, Ordering::AcqRel)
@@ -109,8 +109,8 @@ impl Drop for Mapping {
     }
 }
 
-/// Neighbouring ranges are one here, as they are one mapping in the kernel: a loop that makes and closes a
-/// million segments is one entry, not a million.
+/// Neighbouring ranges are one span, as they are one mapping in the kernel: a loop that creates and closes a million
+/// segments makes one entry, not a million.
 struct QuarantinedSpan {
     since: Instant,
     span: Span,
@@ -160,7 +160,7 @@ impl Quarantine {
     }
 }
 
-/// Gives addresses back, as far as their quarantine allows; says whether there were any.
+/// Unmaps the spans whose quarantine is over. Returns whether there were any.
 pub(super) fn unmap_expired() -> bool {
     QUARANTINED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).unmap_expired()
 }

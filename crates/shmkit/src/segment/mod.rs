@@ -12,7 +12,6 @@ mod options;
 mod raw;
 mod unpublished;
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
 pub use mapping::Mapping;
@@ -22,6 +21,7 @@ pub use options::{AttachOptions, CreateOptions, Owner};
 use raw::RawSegment;
 
 use crate::error::system_error;
+use crate::sys::descriptors::{AsFd, BorrowedFd};
 pub use crate::sys::file::Identity;
 use crate::sys::file::Stat;
 use crate::sys::process;
@@ -78,7 +78,7 @@ impl Segment {
     /// Its bytes in memory, mapped at the first call.
     ///
     /// # Errors
-    /// `ENOMEM` where the system has no room for the mapping.
+    /// `ENOMEM` if the system has no room for the mapping.
     pub fn mapping(&self) -> Result<&Arc<Mapping>> {
         if let Some(mapping) = self.mapping.get() {
             return Ok(mapping);
@@ -152,7 +152,7 @@ impl Segment {
         self.raw.stat().map_err(|error| error.about(self.name.as_str()))
     }
 
-    /// Takes hold of a number, as no other handle does at a time; false where another one has it. The system lets go
+    /// Takes hold of a number, as no other handle does at a time; false if another one has it. The system lets go
     /// of it when this handle, or its process, is gone.
     pub(crate) fn lock_number(&self, number: u32) -> Result<bool> {
         self.raw.lock_number(number).map_err(|error| error.about(self.name.as_str()))
@@ -172,7 +172,7 @@ impl Segment {
     /// others.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     pub fn refresh(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite => Ok(()),
@@ -180,13 +180,13 @@ impl Segment {
         }
     }
 
-    /// Copies `len` bytes from `offset` on to `target`; `None` where they are not all inside of the segment.
+    /// Copies `len` bytes from `offset` on to `target`; `None` if they are not all inside of the segment.
     ///
     /// A read-only handle asks the system for them: a hole reads as zeros and takes no memory, where the mapping would
     /// have it filled, and be a SIGBUS if there is none left.
     ///
     /// # Errors
-    /// `ERR_SHM_TRUNCATED` where somebody cut the segment short, of a read-only handle; else what the system says.
+    /// `ERR_SHM_TRUNCATED` if somebody cut the segment short, of a read-only handle; else the system's.
     ///
     /// # Safety
     /// The `len` bytes from `target` on are writable for this call, and nobody holds a reference to them.
@@ -228,10 +228,10 @@ fn map(raw: &RawSegment, size: usize, access: Access, prefault: bool) -> Result<
 /// Removes a segment's name. Whoever has it attached keeps it.
 ///
 /// The look at who has the name and its removal are two steps: a name that strangers take too is for
-/// `ledger::Ledger::unlink`.
+/// `ownership::unlink`.
 ///
 /// # Errors
-/// `ENOENT` where it is gone, or where the name belongs to another segment than `id` by now.
+/// `ENOENT` if it is gone, or where the name belongs to another segment than `id` by now.
 pub fn unlink(name: &Name, id: Identity) -> Result<()> {
     raw::unlink(name, id).map_err(|error| error.about(name.as_str()))
 }

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 const PREFIX: &str = "shmkit_";
 const RANDOM_LENGTH: usize = 19;
 
-/// How the names of locks beside segments end.
+/// The suffix of the names of sidecar locks.
 const SIDECAR: &str = ".lk";
 
 /// How the directories of ledgers are called.

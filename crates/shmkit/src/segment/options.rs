@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::{Access, Identity, Name};
 use crate::Result;
 
-/// Who is told of a new segment before anybody else can see it.
+/// A process that owns the segments that it creates: it is told of each before other processes can see it.
 pub trait Owner: Debug + Send + Sync {
-    /// The segment `id` is about to be published as `name`; told again where that name is taken.
+    /// The segment `id` is about to be published as `name`. Called again with another name if that one is taken.
     ///
     /// # Errors
-    /// Why it cannot be: the segment is not made then.
+    /// Why it cannot be owned: then the segment is not created.
     fn claim(&self, name: &Name, id: Identity) -> Result<()>;
 
     /// It has that name now.
@@ -20,12 +20,11 @@ pub trait Owner: Debug + Send + Sync {
     /// It was not published after all.
     fn disclaim(&self, id: Identity);
 
-    /// The name is wanted: where it belongs to a segment whose owners are all dead, that is removed. Says whether the
-    /// name is free.
+    /// Removes the segment of this name if all of its owners are dead. Returns whether the name is free.
     fn free_name(&self, name: &Name) -> bool;
 
-    /// Becomes an owner beside those that the segment has; of a segment that has none it does not. False where the
-    /// name does not belong to that segment any more, or will not in a moment.
+    /// Joins the owners of the segment, if it has any. Returns false if the name does not belong to that segment any
+    /// more, or is about to be removed.
     ///
     /// # Errors
     /// As `claim`.

@@ -1,11 +1,11 @@
 //! An open segment, as the system knows it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Access, Identity, Name};
 use crate::error::system_error;
+use crate::sys::descriptors::{AsFd, BorrowedFd, OwnedFd};
 use crate::sys::file::{self, FileKind, Length, Stat};
 use crate::sys::map::Range;
 use crate::sys::{Errno, lock, map, memory_limit, process, shm};

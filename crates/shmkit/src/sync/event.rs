@@ -16,7 +16,7 @@ pub struct SharedEvent {
 }
 
 impl SharedEvent {
-    /// The event of the name in the options, made where there is none.
+    /// The event of the name in the options, created if it does not exist.
     ///
     /// # Errors
     /// `ERR_SHM_NOT_A_LOCK`; else as `Segment::create_or_attach`.

@@ -1,4 +1,4 @@
-//! A lock as it can be seen without taking part in it.
+//! The state of a lock, read without taking part in it.
 
 use super::liveness::PID;
 use super::participants::GENERATION;
@@ -26,7 +26,7 @@ pub struct LockState {
     pub participants: Vec<u32>,
 }
 
-/// Looks at the lock of this name.
+/// Reads the state of the lock or event of this name.
 ///
 /// # Errors
 /// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_VERSION`; else as `Segment::attach`.

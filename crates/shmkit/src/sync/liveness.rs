@@ -1,4 +1,4 @@
-//! Whether those live who hold a number of a file (`Segment::hold`).
+//! Whether the participants that hold a number of a file are alive (`Segment::lock_number`).
 //!
 //! ```text
 //! 8    4   pid, 0 once it has left
@@ -7,9 +7,9 @@
 //! 32   8   where it has the file mapped: another address is another program's, which the process became by exec
 //! ```
 //!
-//! A number belongs to the handle that holds it. The rest is for those who look: a number that nobody holds although
-//! its process lives and has the file mapped was closed by somebody who closes descriptors that are not his, and is
-//! left alone.
+//! A number belongs to the handle that has it locked. The rest is for other processes: if a number is not locked
+//! although its process is alive and has the file mapped, other code of that process closed the descriptor by mistake.
+//! The participant counts as alive.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,7 +23,7 @@ const STARTED: usize = 16;
 const NAMESPACE: usize = 24;
 const ADDRESS: usize = 32;
 
-/// What is written down of one who holds a number, at a place of the file that is mapped.
+/// The record of a participant in the mapped file, by which others tell whether it is alive.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LivenessRecord<'s> {
     segment: &'s Segment,
@@ -41,7 +41,7 @@ impl<'s> LivenessRecord<'s> {
         self.mapping.bytes().atomic(self.at + PID).unwrap_or(&NONE)
     }
 
-    /// Writes this process down; `meanwhile` is done while nobody is.
+    /// Records this process; runs `meanwhile` while no process is recorded.
     pub(crate) fn write(&self, meanwhile: impl FnOnce()) {
         let process = Process::current();
         let address = self.mapping.raw().0 as u64;
@@ -53,7 +53,7 @@ impl<'s> LivenessRecord<'s> {
         self.pid().store(process.pid, Ordering::Release);
     }
 
-    /// Lets it seem dead, though its process lives: what it left is not cleared away yet.
+    /// Makes the participant seem dead, though its process is alive: what it left must still be cleared.
     pub(crate) fn mark_dead(&self) {
         let _ = self.mapping.bytes().store_word(self.at + ADDRESS, 0); // where nothing is ever mapped
     }

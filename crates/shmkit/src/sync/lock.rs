@@ -5,24 +5,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lock_file::LockFile;
-use super::wait::{Progress, Wait, WakeWord};
-use super::word::lock::{self, Attempt, Left, OWNER, Step};
+use super::wait::{Progress, Suspect, Wait, WakeWord};
+use super::word::lock::{self, Attempt, OWNER, ReleaseState, Step};
 use super::word::{Word, reading};
 use crate::segment::lock_header::{Kind, READ, WORD};
 use crate::segment::{CreateOptions, Identity, Name, Segment};
 use crate::sys::per_process::PerProcessNumber;
 use crate::{Error, Result};
 
-/// Who has waited for so long does not let those go first who have just come.
+/// A waiter that has waited this long is served before newcomers.
 const STARVES_AFTER: Duration = Duration::from_millis(1);
-/// Who is waited for that long without a change is asked about. Shorter than the slices in which callers sleep.
-const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
-/// What one wants the lock for.
+
+/// What a participant takes the lock for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Alone.
+pub enum LockAccess {
+    /// To write; excludes all others.
     Write,
-    /// Beside others who read.
+    /// To read, at the same time as other readers.
     Read,
 }
 
@@ -34,7 +33,7 @@ pub struct SharedLock {
 }
 
 impl SharedLock {
-    /// The mutex of the name in the options, made where there is none.
+    /// The mutex of the name in the options, created if it does not exist.
     ///
     /// # Errors
     /// `ERR_SHM_NOT_A_LOCK`, `ERR_SHM_TOO_MANY`; else as `Segment::create_or_attach`.
@@ -50,11 +49,11 @@ impl SharedLock {
         Self::joined(LockFile::attach(name, Kind::Mutex, foreign, expect)?)
     }
 
-    /// The lock of a segment, in a file beside it that is made where there is none.
+    /// The sidecar lock of a segment, created if it does not exist.
     ///
     /// # Errors
-    /// `ERR_SHM_UNLINKED` where the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,
-    /// `ERR_SHM_TOO_MANY`; what the system says.
+    /// `ERR_SHM_UNLINKED` if the segment has no name any more; `ERR_SHM_FOREIGN`, `ERR_SHM_NOT_A_LOCK`,
+    /// `ERR_SHM_TOO_MANY`; else the system's.
     pub fn sidecar(segment: &Segment) -> Result<Self> {
         Self::joined(LockFile::sidecar(segment)?)
     }
@@ -93,11 +92,11 @@ impl SharedLock {
     /// Takes the lock if that takes no waiting; whether what it guards is inconsistent.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn try_lock(&self, want: Want) -> Result<Option<bool>> {
+    /// The system's.
+    pub fn try_lock(&self, access: LockAccess) -> Result<Option<bool>> {
         let me = self.me()?;
         let word = self.file.word(WORD);
-        if want == Want::Read {
+        if access == LockAccess::Read {
             self.announce_reader();
             if reading::enter(self.my_reading(me), word) {
                 return Ok(Some(false));
@@ -114,22 +113,22 @@ impl SharedLock {
                 inconsistent
             }
         };
-        match want {
-            Want::Read => self.read_on(me),
-            Want::Write => {
-                let nobody_reads = self.nobody_reads(me);
-                if nobody_reads != Ok(true) {
-                    let _ = lock::unlock(word, me, Left::AsFound);
-                    return nobody_reads.map(|_| None);
+        match access {
+            LockAccess::Read => self.read_on(me),
+            LockAccess::Write => {
+                let has_no_readers = self.clear_dead_readers(me);
+                if has_no_readers != Ok(true) {
+                    let _ = lock::unlock(word, me, ReleaseState::AsFound);
+                    return has_no_readers.map(|_| None);
                 }
             }
         }
         Ok(Some(inconsistent))
     }
 
-    /// Clears the dead away who read; whether nobody else does. For one who has the word.
-    fn nobody_reads(&self, me: u32) -> Result<bool> {
-        while let Some((slot, seen)) = self.one_who_reads()? {
+    /// Clears the words of dead readers. Returns whether there are no other readers. The caller owns the lock word.
+    fn clear_dead_readers(&self, me: u32) -> Result<bool> {
+        while let Some((slot, seen)) = self.find_reader()? {
             if !self.file.is_slot_dead(slot, me)? {
                 return Ok(false);
             }
@@ -139,21 +138,21 @@ impl SharedLock {
     }
 
     /// To wait for the lock.
-    pub fn wait(self: &Arc<Self>, want: Want) -> LockWait {
-        LockWait::new(Arc::clone(self), want, Phase::Word)
+    pub fn wait(self: &Arc<Self>, access: LockAccess) -> LockWait {
+        LockWait::new(Arc::clone(self), access, Phase::Word)
     }
 
     /// To wait for those who read, for one who has the word already; and whether what the lock guards is inconsistent.
     pub fn wait_for_readers(self: &Arc<Self>, inconsistent: bool) -> LockWait {
-        LockWait::new(Arc::clone(self), Want::Write, Phase::Readers { inconsistent })
+        LockWait::new(Arc::clone(self), LockAccess::Write, Phase::Readers { inconsistent })
     }
 
-    /// Lets go of the lock after writing.
+    /// Releases the lock after writing.
     ///
     /// # Errors
-    /// `ERR_SHM_LOCK_LOST` where this participant does not have it.
-    pub fn unlock(&self, left: Left) -> Result<()> {
-        if lock::unlock(self.file.word(WORD), self.me()?, left) {
+    /// `ERR_SHM_LOCK_LOST` if this participant does not have it.
+    pub fn unlock(&self, state: ReleaseState) -> Result<()> {
+        if lock::unlock(self.file.word(WORD), self.me()?, state) {
             return Ok(());
         }
         let message =
@@ -201,11 +200,11 @@ impl SharedLock {
     fn read_on(&self, me: u32) {
         self.announce_reader();
         reading::begin(self.my_reading(me));
-        let _ = lock::unlock(self.file.word(WORD), me, Left::AsFound);
+        let _ = lock::unlock(self.file.word(WORD), me, ReleaseState::AsFound);
     }
 
-    /// One of those who read, and their word as it is slept on.
-    fn one_who_reads(&self) -> Result<Option<(u32, u32)>> {
+    /// A reader's slot, and the value of its word that a waiter sleeps on.
+    fn find_reader(&self) -> Result<Option<(u32, u32)>> {
         <AtomicU32 as Word>::fence();
         if self.file.word(READ).load(Ordering::SeqCst) == 0 {
             return Ok(None);
@@ -238,34 +237,23 @@ enum Phase {
 #[derive(Debug)]
 pub struct LockWait {
     lock: Arc<SharedLock>,
-    want: Want,
+    access: LockAccess,
     phase: Phase,
     attempt: Attempt,
     began: Instant,
-    /// Who is in the way, since when.
-    suspect: Option<(u32, Instant)>,
+    /// The participant that blocks it.
+    suspect: Suspect<u32>,
 }
 
 impl LockWait {
-    fn new(lock: Arc<SharedLock>, want: Want, phase: Phase) -> Self {
-        LockWait { lock, want, phase, attempt: Attempt::default(), began: Instant::now(), suspect: None }
-    }
-
-    /// Whether it is time to ask whether the one who is in the way is dead.
-    fn suspects(&mut self, who: u32) -> bool {
-        let now = Instant::now();
-        match &mut self.suspect {
-            Some((known, since)) if *known == who => {
-                let due = now.duration_since(*since) >= SUSPECTED_AFTER;
-                if due {
-                    *since = now;
-                }
-                due
-            }
-            _ => {
-                self.suspect = Some((who, now));
-                false
-            }
+    fn new(lock: Arc<SharedLock>, access: LockAccess, phase: Phase) -> Self {
+        LockWait {
+            lock,
+            access,
+            phase,
+            attempt: Attempt::default(),
+            began: Instant::now(),
+            suspect: Suspect::default(),
         }
     }
 
@@ -286,7 +274,7 @@ impl LockWait {
         self.attempt.slept = true; // it does before it comes here again
         let owner = seen & OWNER;
         if owner != 0
-            && self.suspects(owner)
+            && self.suspect.is_due(owner)
             && lock.file.is_dead(owner, me)?
             && let Some(inconsistent) = lock.file.take_over(seen, me)
         {
@@ -303,7 +291,7 @@ impl Wait for LockWait {
             match self.poll_word(me)? {
                 Err(blocked) => return Ok(blocked),
                 Ok(inconsistent) => {
-                    if self.want == Want::Read {
+                    if self.access == LockAccess::Read {
                         self.lock.read_on(me);
                         return Ok(Progress::Done { inconsistent });
                     }
@@ -312,8 +300,8 @@ impl Wait for LockWait {
             }
         }
         let Phase::Readers { inconsistent } = self.phase else { return Ok(self.blocked(WORD, 0)) };
-        while let Some((slot, seen)) = self.lock.one_who_reads()? {
-            if !self.suspects(OWNER + 1 + slot) || !self.lock.file.is_slot_dead(slot, me)? {
+        while let Some((slot, seen)) = self.lock.find_reader()? {
+            if !self.suspect.is_due(OWNER + 1 + slot) || !self.lock.file.is_slot_dead(slot, me)? {
                 self.lock.file.note_waiting(me, true);
                 return Ok(self.blocked(LockFile::reading_at(slot), seen));
             }
@@ -328,7 +316,7 @@ impl Wait for LockWait {
             if let Ok(me) = self.lock.me() {
                 self.lock.file.note_waiting(me, false);
             }
-            let _ = self.lock.unlock(Left::AsFound);
+            let _ = self.lock.unlock(ReleaseState::AsFound);
         }
     }
 

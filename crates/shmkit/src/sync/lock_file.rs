@@ -1,6 +1,5 @@
 //! A lock's file, open and mapped.
 
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,6 +7,7 @@ use super::word::lock::SLOTS;
 use crate::ownership;
 use crate::segment::lock_header::{self, Kind, PAGE, PARTICIPANT, PARTICIPANTS, not_a_lock};
 use crate::segment::{self, Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
+use crate::sys::descriptors::{AsFd, AsRawFd};
 use crate::sys::fork::Reopened;
 use crate::{Error, Result};
 
@@ -27,7 +27,7 @@ pub struct LockFile {
 }
 
 impl LockFile {
-    /// The one of the name in the options, made where there is none.
+    /// The one of the name in the options, created if it does not exist.
     pub(super) fn create_or_attach(kind: Kind, options: &CreateOptions) -> Result<Self> {
         let segment = Segment::create_or_attach_with(PAGE, options, |bytes| lock_header::write(bytes, kind))?;
         Self::open(segment, |found| found == kind)
@@ -37,11 +37,11 @@ impl LockFile {
         Self::open(attach(name, foreign, expect)?, |found| found == kind)
     }
 
-    /// The lock beside a segment, made where there is none.
+    /// The sidecar lock of a segment, created if it does not exist.
     ///
-    /// Nobody gets the lock of another segment that had, or will have, the same name: its file says whose it is, one
-    /// is made only while the segment has its name, and looked at again after it was made. Whoever unlinks the segment
-    /// looks for the lock after that. So one of the two sees the other.
+    /// A handle never gets the lock of another segment that had, or will have, the same name. The file says which
+    /// segment it belongs to; it is created only while the segment has its name, and checked again afterwards. A
+    /// process that unlinks the segment looks for the lock after that. So one of the two sees the other.
     pub(super) fn sidecar(owner: &Segment) -> Result<Self> {
         let (name, id) = (owner.name().sidecar(), owner.id());
         let unlinked = || {
@@ -49,7 +49,8 @@ impl LockFile {
             Error::own("ERR_SHM_UNLINKED", message).about(owner.name().as_str())
         };
         let has_its_name = || match segment::identify(owner.name()) {
-            // Its name may be a directory's for a moment (`ownership::take`), and the segment still there.
+            // Its name may be a directory's for a moment (see `ownership/unlink_if_same.rs`), and the segment still
+            // there.
             Err(error) if error.code == "ERR_SHM_NOT_A_SEGMENT" => owner.is_linked(),
             found => Ok(found.is_ok_and(|now| now == id)),
         };
@@ -174,10 +175,10 @@ impl LockFile {
         Ok(used.min(u32::try_from(room).unwrap_or(SLOTS)))
     }
 
-    /// A sidecar whose segment is gone is of no use to anybody who does not have it.
+    /// Removes a sidecar lock whose segment is gone: only handles that have it open can still use it.
     pub(super) fn remove_if_orphaned(&self) {
         let Kind::Sidecar(of) = self.kind else { return };
-        // Of a name that was cut off nobody can tell whether its segment is gone.
+        // A name that was shortened does not tell whether its segment is gone.
         if self.name().sidecar_owner().is_some()
             && ownership::LedgerDirectory::default().sidecar_is_orphaned(self.name(), of)
         {

@@ -3,7 +3,7 @@
 //! ```text
 //! 0    4   1 while it reads, 2 when that is waited for: `word::reading`
 //! 4    4   generation: how often the slot was taken
-//! 8        its process: `presence`
+//! 8        its process: `liveness`
 //! 12   4   1 while it has the word and waits for those who read: it has not begun to write
 //! 64       the end
 //! ```
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::liveness::LivenessRecord;
 use super::lock_file::LockFile;
-use super::word::lock::{self, Left, SLOTS};
+use super::word::lock::{self, ReleaseState, SLOTS};
 use super::word::reading;
 use crate::segment::lock_header::{PARTICIPANT, PARTICIPANTS, USED, WORD};
 use crate::{Error, Result};
@@ -40,7 +40,7 @@ impl LockFile {
     /// Takes a slot, and clears away what a dead participant left in it; the new owner as the lock's word has it.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY`; `ENOSPC` where the file cannot grow; what else the system says.
+    /// `ERR_SHM_TOO_MANY`; `ENOSPC` if the file cannot grow; else the system's.
     pub(super) fn join(&self) -> Result<u32> {
         for slot in 0..SLOTS {
             if !self.segment().lock_number(slot)? {
@@ -67,7 +67,7 @@ impl LockFile {
         }
         let generation = self.generation(slot);
         let before = lock::owner(slot, generation);
-        let _ = lock::unlock(self.word(WORD), before, self.left_by(before));
+        let _ = lock::unlock(self.word(WORD), before, self.state_left_by(before));
         reading::leave(self.reading(slot));
         self.note_waiting(before, false);
         let generation = generation.wrapping_add(1);
@@ -84,28 +84,32 @@ impl LockFile {
         }
     }
 
-    /// How an owner who is gone has left what the lock guards.
-    pub(super) fn left_by(&self, owner: u32) -> Left {
+    /// The state in which a dead owner left what the lock guards.
+    pub(super) fn state_left_by(&self, owner: u32) -> ReleaseState {
         let waiting = |slot| {
             self.slots_in_use().is_ok_and(|used| slot < used) // of a word that somebody overwrote it may be any
                 && self.word(Self::entry(slot) + WAITING).load(Ordering::SeqCst) == 1
                 && lock::owner(slot, self.generation(slot)) == owner
         };
-        if lock::slot(owner).is_some_and(waiting) { Left::AsFound } else { Left::Inconsistent }
+        if lock::slot(owner).is_some_and(waiting) {
+            ReleaseState::AsFound
+        } else {
+            ReleaseState::Inconsistent
+        }
     }
 
     /// Takes the word from an owner who is dead, as it was `seen`; whether what it guards is inconsistent, or `None`
     /// where it is not as it was seen any more.
     pub(super) fn take_over(&self, seen: u32, me: u32) -> Option<bool> {
-        let left = self.left_by(seen & lock::OWNER);
-        let inconsistent = left == Left::Inconsistent || seen & lock::INCONSISTENT != 0;
-        lock::take_over(self.word(WORD), seen, me, left).then_some(inconsistent)
+        let state = self.state_left_by(seen & lock::OWNER);
+        let inconsistent = state == ReleaseState::Inconsistent || seen & lock::INCONSISTENT != 0;
+        lock::take_over(self.word(WORD), seen, me, state).then_some(inconsistent)
     }
 
     /// Gives the slot of `owner` back. What it had of the lock goes as if it had died.
     pub(super) fn leave(&self, owner: u32) {
         let Some(slot) = lock::slot(owner) else { return };
-        let _ = lock::unlock(self.word(WORD), owner, self.left_by(owner));
+        let _ = lock::unlock(self.word(WORD), owner, self.state_left_by(owner));
         reading::leave(self.reading(slot));
         self.liveness(slot).clear();
         self.segment().unlock_number(slot);

@@ -21,7 +21,7 @@ pub enum Progress {
     Blocked(WakeWord),
 }
 
-/// A word in shared memory, and what it is while it is slept on.
+/// A word in shared memory that a waiter sleeps on, and its value while the waiter sleeps.
 #[derive(Debug, Clone)]
 pub struct WakeWord {
     pub(super) mapping: Arc<Mapping>,
@@ -53,7 +53,7 @@ pub trait Wait: Send {
     /// Sees how it stands, and takes what there is to be had.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's.
     fn poll(&mut self) -> Result<Progress>;
 
     /// Gives back what is had of it already. It is not polled any more.
@@ -63,11 +63,11 @@ pub trait Wait: Send {
     fn pass_on(&mut self);
 }
 
-/// Sleeps for it, for `time` at most; `None` where it is not over then. It may be asked again, or must be ended by
+/// Sleeps for it, for `time` at most; `None` if it is not over then. It may be asked again, or must be ended by
 /// `retract` and `pass_on`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's.
 pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
     let place = match wait.poll()? {
         Progress::Done { inconsistent } => return Ok(Some(inconsistent)),
@@ -87,10 +87,11 @@ pub fn sleep(wait: &mut impl Wait, time: Duration) -> Result<Option<bool>> {
     }
 }
 
-/// Who is in the way that long is asked about. Shorter than the slices in which callers sleep.
+/// After this long without a change, check whether the participant that blocks a waiter is alive. Shorter than the slices in
+/// which callers sleep.
 const SUSPECTED_AFTER: Duration = Duration::from_millis(30);
 
-/// Who is in the way, as one saw it, and since when.
+/// The participant that blocks a waiter, as the waiter saw it, and since when.
 #[derive(Debug)]
 pub struct Suspect<T>(Option<(T, Instant)>);
 
@@ -101,7 +102,7 @@ impl<T> Default for Suspect<T> {
 }
 
 impl<T: PartialEq> Suspect<T> {
-    /// Whether it is the same one for so long that he should be asked about, now and then.
+    /// Whether to check if the participant is alive: it is the same one as `SUSPECTED_AFTER` ago. Begins anew after each check.
     pub(crate) fn is_due(&mut self, seen: T) -> bool {
         let now = Instant::now();
         match &mut self.0 {

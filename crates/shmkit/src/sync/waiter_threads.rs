@@ -1,7 +1,7 @@
-//! Threads that wait for many things at once, for a program that has better to do than to sleep.
+//! Threads that wait for many things at once, for a program that must not block.
 //!
-//! One thread sleeps on the words of up to 127 waits and on a wake word of its own, which changes when there is another wait
-//! (`futex_waitv`, Linux 5.16). Where the system has no such call, each wait has a thread.
+//! One thread sleeps on the words of up to 127 waits and on a wake word of its own, which changes when it gets work
+//! (`futex_waitv`, Linux 5.16). If the system has no such call, each wait has a thread.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -25,16 +25,16 @@ enum State {
     Pending(Box<dyn Wait>, Done),
     /// It is over, and nobody has asked how it went.
     Over(Outcome),
-    /// It was called off, and the thread is still to let go of it.
+    /// It was cancelled, and the thread has not dropped it yet.
     Cancelled(Box<dyn Wait>),
-    /// All is said.
+    /// Its outcome was returned.
     Settled,
 }
 
 /// A wait that goes on elsewhere.
 pub struct Ticket {
     state: Mutex<State>,
-    /// Whose thread is at it.
+    /// The queue of the thread that polls it.
     queue: Arc<WaitQueue>,
 }
 
@@ -49,7 +49,7 @@ impl Ticket {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// How it ended, once; or `None` where it goes on, which ends here. Whoever waits no more leaves no trace.
+    /// Its outcome, once; `None` if it has not ended, and then it is cancelled.
     pub fn settle(&self) -> Option<Outcome> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Settled) {
@@ -77,7 +77,7 @@ impl Ticket {
         self.poll();
     }
 
-    /// Looks at it; where it is to be slept on.
+    /// Polls it. Returns the word to sleep on if it is blocked.
     fn poll(&self) -> Option<WakeWord> {
         let mut state = self.state();
         let outcome = match &mut *state {
@@ -106,10 +106,10 @@ impl Ticket {
     }
 }
 
-/// What a thread and those who give it work share.
+/// The waits that one thread polls, shared with the threads that add to them.
 #[derive(Debug, Default)]
 struct WaitQueue {
-    /// Changes when there is something new for the thread; it sleeps on this.
+    /// The word that the thread sleeps on; changed when there is work for it.
     wake_word: AtomicU32,
     new: Mutex<Vec<Arc<Ticket>>>,
     /// Tickets that are new or held.
@@ -127,7 +127,7 @@ impl WaitQueue {
         self.wake_word.wake(1);
     }
 
-    /// The thread's life. `wake_word` is read before what it is about, so nothing that comes later is slept through.
+    /// The thread's loop. `wake_word` is read before the waits are polled, so no later change is missed.
     fn run(&self, capacity: usize) {
         let mut held: Vec<Arc<Ticket>> = Vec::new();
         let mut slept: Option<(Instant, Duration)> = None;
@@ -155,7 +155,7 @@ impl WaitQueue {
         }
     }
 
-    /// How long it would sleep at most, where there is a limit.
+    /// Sleeps, and returns for how long at most if there is a limit.
     fn sleep(&self, seen: u32, words: &[WakeWord], capacity: usize) -> Option<Duration> {
         let wake_word = Expected { word: &self.wake_word, value: seen };
         match words {
@@ -206,7 +206,7 @@ impl fmt::Debug for WaiterThreads {
 }
 
 impl WaiterThreads {
-    /// None yet, and each of so many waits at most; 0 for as many as the system can.
+    /// No threads yet. Each polls at most `capacity` waits; 0 for as many as the system allows.
     pub fn with_capacity(capacity: usize) -> Self {
         WaiterThreads { all: Vec::new(), capacity }
     }
@@ -214,7 +214,7 @@ impl WaiterThreads {
     /// Waits elsewhere; `done` is called there when it is over, and then `settle` says how. Not if `settle` was first.
     ///
     /// # Errors
-    /// `EAGAIN` where the system has no thread to give.
+    /// `EAGAIN` if the system refuses a thread.
     pub fn wait(
         &mut self,
         wait: impl Wait + 'static,
@@ -229,7 +229,7 @@ impl WaiterThreads {
         Ok(ticket)
     }
 
-    /// One that is not full.
+    /// A queue that is not full, of a new thread if necessary.
     fn queue(&mut self) -> Result<&Arc<WaitQueue>> {
         if self.capacity == 0 {
             self.capacity = if can_wait_any() { WAIT_ANY_MAX - 1 } else { 1 };
@@ -256,7 +256,7 @@ impl WaiterThreads {
 
 impl Drop for WaiterThreads {
     fn drop(&mut self) {
-        // All are told before the first is joined.
+        // All threads are woken before the first is joined.
         for waiter in &self.all {
             waiter.queue.closed.store(true, Ordering::SeqCst);
             waiter.queue.wake_thread();

@@ -18,8 +18,8 @@
 //! | `spawn`        | starting a detached process                                                 |
 //! | `daemon`       | what a detached process does first                                          |
 //! | `signal`       | termination signals as a descriptor                                         |
-//! | `descriptors`  | how many descriptors a process may have                                     |
-//! | `socket`       | local stream sockets                                                        |
+//! | `descriptors`  | the types of descriptors, and how many a process may have                   |
+//! | `socket`       | stream sockets of this machine                                              |
 //! | `pipe`         | the writing end of somebody else's pipe                                     |
 //! | `poll`         | waiting for descriptors                                                     |
 //! | `memory_limit` | how much memory this process may still use                                  |

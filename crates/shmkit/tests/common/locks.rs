@@ -13,10 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shmkit::segment::{CreateOptions, Name};
-use shmkit::sync::{SharedLock, Wait, Want, sleep};
+use shmkit::sync::{LockAccess, SharedLock, Wait, sleep};
 
 /// Longer than anything takes that goes well.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Ends the program where a test hangs, which would say nothing.
 pub struct Watchdog {
@@ -77,28 +77,28 @@ pub fn wait_in_slices(mut wait: impl Wait, slice: Duration) -> bool {
     let began = Instant::now();
     loop {
         if let Some(inconsistent) = sleep(&mut wait, slice).expect("it can be waited for") {
-            assert!(began.elapsed() < PATIENCE, "nobody woke it");
+            assert!(began.elapsed() < TIMEOUT, "nobody woke it");
             return inconsistent;
         }
-        assert!(began.elapsed() < PATIENCE, "it is not to be had");
+        assert!(began.elapsed() < TIMEOUT, "it is not to be had");
     }
 }
 
 /// Takes the lock where nobody dies: one sleep, so that a wake-up that is lost does not go unnoticed.
-pub fn take(lock: &Arc<SharedLock>, want: Want) -> bool {
-    wait_in_slices(lock.wait(want), PATIENCE)
+pub fn take(lock: &Arc<SharedLock>, access: LockAccess) -> bool {
+    wait_in_slices(lock.wait(access), TIMEOUT)
 }
 
 /// Takes the lock where others die with it.
-pub fn take_from_the_dead(lock: &Arc<SharedLock>, want: Want) -> bool {
-    wait_in_slices(lock.wait(want), Duration::from_millis(20))
+pub fn take_from_the_dead(lock: &Arc<SharedLock>, access: LockAccess) -> bool {
+    wait_in_slices(lock.wait(access), Duration::from_millis(20))
 }
 
 /// Polls until the condition holds.
 pub fn until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
+        assert!(began.elapsed() < TIMEOUT, "{what}");
         thread::sleep(Duration::from_micros(200));
     }
 }

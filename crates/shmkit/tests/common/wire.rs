@@ -1,23 +1,24 @@
 //! Any bytes at all on a manager's wire: the fuzz target's work, and the tests'.
 
 use shmkit::manager::{
-    Conversation, Frames, REPLY_MAX, REQUEST_MAX, Reply, Request, Session, UNKNOWN_MAX, frame, pickle,
+    ClientSession, Frames, REQUEST_MAX, RESPONSE_MAX, Request, Response, ServerSession, UNKNOWN_MAX, frame,
+    pickle,
 };
 
 /// Both ends of a connection, when they have just met, and when they know each other.
 pub struct Ends {
-    new: (Session, Conversation),
-    known: (Session, Conversation),
+    new: (ServerSession, ClientSession),
+    known: (ServerSession, ClientSession),
 }
 
 impl Ends {
     pub fn new() -> Self {
-        let (session, _) = Session::new().expect("random");
+        let (session, _) = ServerSession::new().expect("random");
         let mut known = introduced();
         for _ in 0..9 {
-            known.1.ask("dummy", &[]);
+            known.1.request("dummy", &[]);
         }
-        Ends { new: (session, Conversation::new(b"key".to_vec())), known }
+        Ends { new: (session, ClientSession::new(b"key".to_vec())), known }
     }
 }
 
@@ -33,10 +34,10 @@ pub fn exercise(ends: &Ends, data: &[u8]) {
     if let Err(error) = Request::read(data) {
         assert_eq!(error.code, "ERR_SHM_PROTOCOL");
     }
-    if let Err(error) = Reply::read(data) {
+    if let Err(error) = Response::read(data) {
         assert_eq!(error.code, "ERR_SHM_PROTOCOL");
     }
-    for max in [UNKNOWN_MAX, REQUEST_MAX, REPLY_MAX] {
+    for max in [UNKNOWN_MAX, REQUEST_MAX, RESPONSE_MAX] {
         let (mut frames, mut taken) = (Frames::default(), 0);
         for piece in data.chunks(7) {
             frames.push(piece);
@@ -51,7 +52,7 @@ pub fn exercise(ends: &Ends, data: &[u8]) {
 }
 
 /// Somebody who does not know the key.
-fn strangers((mut session, mut conversation): (Session, Conversation), data: &[u8]) {
+fn strangers((mut session, mut client): (ServerSession, ClientSession), data: &[u8]) {
     let mut out = Vec::new();
     let received =
         session.receive(data, b"key", &mut out, |_| unreachable!("nobody has shown that he knows the key"));
@@ -59,17 +60,17 @@ fn strangers((mut session, mut conversation): (Session, Conversation), data: &[u
         assert!(matches!(error.code, "ERR_SHM_AUTH" | "ERR_SHM_PROTOCOL"));
     }
     assert!(!session.is_known());
-    if let Err(error) = conversation.receive(data, &mut out) {
+    if let Err(error) = client.receive(data, &mut out) {
         assert!(matches!(error.code, "ERR_SHM_AUTH" | "ERR_SHM_PROTOCOL"));
     }
 }
 
 /// Somebody who does, and then sends this.
-fn friends((mut session, mut conversation): (Session, Conversation), data: &[u8]) {
+fn friends((mut session, mut client): (ServerSession, ClientSession), data: &[u8]) {
     let mut out = Vec::new();
     let answer = |request| match request {
-        Request::Refused(why) => Reply::Failed(why),
-        _ => Reply::Returned(pickle::Value::None),
+        Request::Refused(why) => Response::Failed(why),
+        _ => Response::Returned(pickle::Value::None),
     };
     for bytes in [&frame(data), data] {
         if let Err(error) = session.receive(bytes, b"key", &mut out, answer) {
@@ -78,7 +79,7 @@ fn friends((mut session, mut conversation): (Session, Conversation), data: &[u8]
         }
     }
     for bytes in [&frame(data), data] {
-        if let Err(error) = conversation.receive(bytes, &mut out) {
+        if let Err(error) = client.receive(bytes, &mut out) {
             assert!(matches!(error.code, "ERR_SHM_PROTOCOL" | "ERR_SHM_MANAGER"));
             break;
         }
@@ -86,15 +87,15 @@ fn friends((mut session, mut conversation): (Session, Conversation), data: &[u8]
 }
 
 /// Both ends of a connection that know each other.
-pub fn introduced() -> (Session, Conversation) {
-    let (mut session, mut to_client) = Session::new().expect("random");
-    let mut conversation = Conversation::new(b"key".to_vec());
+pub fn introduced() -> (ServerSession, ClientSession) {
+    let (mut session, mut to_client) = ServerSession::new().expect("random");
+    let mut client = ClientSession::new(b"key".to_vec());
     while !session.is_known() {
         let mut to_server = Vec::new();
-        conversation.receive(&to_client, &mut to_server).expect("one that knows the key");
+        client.receive(&to_client, &mut to_server).expect("one that knows the key");
         to_client.clear();
         let nothing = |_| unreachable!("nothing was asked");
         session.receive(&to_server, b"key", &mut to_client, nothing).expect("one that knows the key");
     }
-    (session, conversation)
+    (session, client)
 }

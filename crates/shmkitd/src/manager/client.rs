@@ -1,9 +1,9 @@
 //! One connection: what arrives, what is to be sent, and by when.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use shmkit::manager::{PATIENCE, Reply, Request, Session};
+use shmkit::manager::{PEER_TIMEOUT, Request, Response, ServerSession};
+use shmkit::sys::descriptors::OwnedFd;
 use shmkit::sys::{Errno, poll, socket};
 
 /// Read at a time from one of them: the others have their turn after that.
@@ -23,7 +23,7 @@ pub(super) enum Next {
 /// Somebody at the other end of a connection.
 pub(super) struct Client {
     socket: OwnedFd,
-    session: Session,
+    session: ServerSession,
     /// What is to be sent, of which so many bytes are.
     out: Vec<u8>,
     sent: usize,
@@ -38,7 +38,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(socket: OwnedFd) -> shmkit::Result<Self> {
-        let (session, out) = Session::new()?;
+        let (session, out) = ServerSession::new()?;
         let now = Instant::now();
         Ok(Client {
             socket,
@@ -66,7 +66,7 @@ impl Client {
 
     /// When it has had enough time; `None` while there is nothing that it has to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.unfinished.map(|since| since + PATIENCE)
+        self.unfinished.map(|since| since + PEER_TIMEOUT)
     }
 
     /// Whether it waits for something else than before, from now on.
@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// Sends what there is, reads what came, and has it answered.
-    pub(super) fn serve_client(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Reply) -> Next {
+    pub(super) fn serve_client(&mut self, key: &[u8], mut answer: impl FnMut(Request) -> Response) -> Next {
         let mut answered = false;
         let next = match self.flush() {
             Next::Read => self.read(key, &mut |request| {
@@ -95,7 +95,7 @@ impl Client {
         next
     }
 
-    fn read(&mut self, key: &[u8], answer: &mut impl FnMut(Request) -> Reply) -> Next {
+    fn read(&mut self, key: &[u8], answer: &mut impl FnMut(Request) -> Response) -> Next {
         let mut chunk = [0; CHUNK];
         let mut arrived: &[u8] = match socket::receive(&self.socket, &mut chunk) {
             Ok(0) => return Next::End,
@@ -103,7 +103,7 @@ impl Client {
                 self.last_received = Instant::now();
                 &chunk[..count.min(CHUNK)]
             }
-            // There may be requests that were left until the replies were read.
+            // There may be requests that were left until the responses were read.
             Err(Errno::AGAIN | Errno::INTR) => &[],
             Err(_) => return Next::End,
         };
@@ -137,8 +137,8 @@ impl Client {
     }
 
     /// Sends the rest, and waits for it so long.
-    pub(super) fn flush_within(&mut self, patience: Duration) {
-        let until = Instant::now() + patience;
+    pub(super) fn flush_within(&mut self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         while self.flush() == Next::Write {
             let left = until.saturating_duration_since(Instant::now());
             let ready = poll::wait_writable(&self.socket, left);

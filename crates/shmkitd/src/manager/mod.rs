@@ -5,15 +5,17 @@ mod client;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use shmkit::Error;
-use shmkit::manager::{Holdings, Instructions, Listener, Reply, Request, failure_message, started_message};
+use shmkit::manager::{
+    Holdings, Instructions, Listener, Request, Response, failure_message, started_message,
+};
 use shmkit::ownership::{self, tracker};
+use shmkit::sys::descriptors::OwnedFd;
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
 
@@ -23,8 +25,8 @@ use self::client::{Client, Next};
 const SPARE_DESCRIPTORS: usize = 96;
 /// More clients at a time than that are more than anybody needs.
 const MOST_CLIENTS: usize = 4096;
-/// At the end, for the reply to who asked for it.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the last responses may take, when the server ends.
+const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// At the latest, there is a tracker so long after the start; before that, once something is owned.
 const SETTLING: Duration = Duration::from_millis(20);
@@ -52,7 +54,7 @@ fn serve() -> Result<(), Error> {
     let Instructions { file, token, key, tracked } = Instructions::read(&mut io::stdin().lock())?;
     let program = program();
     let [socket, ledger] = daemon::passed().map_err(failure)?;
-    daemon::detach(daemon::Kept::Passed).map_err(failure)?;
+    daemon::detach(daemon::KeptDescriptors::Passed).map_err(failure)?;
     let termination = signal::terminations().map_err(failure)?;
     let ledger = ownership::take_over(token, ledger)?;
     let listener = Listener::handed(socket, file);
@@ -198,7 +200,7 @@ impl Manager {
             }
         };
         if *ending {
-            client.flush_within(LAST_PATIENCE);
+            client.flush_within(LAST_FLUSH_TIMEOUT);
         }
         if client.set_next(next) && poller.modify(client.socket(), number, interest).is_err() {
             clients.remove(&number);
@@ -211,7 +213,7 @@ impl Manager {
     }
 }
 
-fn answer(holdings: &mut Holdings, request: Request, ending: &mut bool) -> Reply {
+fn answer(holdings: &mut Holdings, request: Request, ending: &mut bool) -> Response {
     *ending |= request == Request::Shutdown;
     holdings.answer(request)
 }

@@ -13,7 +13,7 @@ impl View<'_> {
     /// Where the two overlap at the same addresses, all of `source` is read before it is written over.
     ///
     /// # Errors
-    /// `ERR_INVALID_ARG_VALUE` for another type, `ERR_OUT_OF_RANGE` for another shape, `ENOMEM` where overlapping
+    /// `ERR_INVALID_ARG_VALUE` for another type, `ERR_OUT_OF_RANGE` for another shape, `ENOMEM` if overlapping
     /// views need a private copy and there is no memory for it. Nothing is stored then.
     pub fn copy_from(&self, source: &View<'_>) -> Result<()> {
         check_alike(self, source)?;

@@ -65,7 +65,7 @@ trait Dotted: Element {
     unsafe fn dot_of(a: *const Self, b: *const Self, len: usize, steps: [isize; 2]) -> Self::Total;
 
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where it does not fit.
+    /// `ERR_OUT_OF_RANGE` if it does not fit.
     fn scalar(total: Self::Total) -> Result<Scalar>;
 }
 

@@ -10,7 +10,7 @@ impl View<'_> {
     /// Stores `value` at every index, rounded to the nearest float, ties to even.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where the element type has no such integer, `ERR_SHM_VALUE` for a fraction in integers.
+    /// `ERR_OUT_OF_RANGE` if the element type has no such integer, `ERR_SHM_VALUE` for a fraction in integers.
     /// Nothing is stored then.
     pub fn fill(&self, value: Scalar) -> Result<()> {
         by_dtype!(self.dtype(), T => fill(self, T::from_scalar(value)?));

@@ -15,7 +15,7 @@ impl View<'_> {
     /// The least element, or NaN where there is one.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where there are no elements.
+    /// `ERR_OUT_OF_RANGE` if there are no elements.
     pub fn min(&self) -> Result<Scalar> {
         by_dtype!(self.dtype(), T => best::<T, false>(self, "minimum"))
     }
@@ -23,7 +23,7 @@ impl View<'_> {
     /// The greatest element, or NaN where there is one.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where there are no elements.
+    /// `ERR_OUT_OF_RANGE` if there are no elements.
     pub fn max(&self) -> Result<Scalar> {
         by_dtype!(self.dtype(), T => best::<T, true>(self, "maximum"))
     }
@@ -31,7 +31,7 @@ impl View<'_> {
     /// Where the first least element, or the first NaN, is: its index in C order.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where there are no elements.
+    /// `ERR_OUT_OF_RANGE` if there are no elements.
     pub fn argmin(&self) -> Result<usize> {
         by_dtype!(self.dtype(), T => arg_best::<T, false>(self, "minimum"))
     }
@@ -39,7 +39,7 @@ impl View<'_> {
     /// Where the first greatest element, or the first NaN, is: its index in C order.
     ///
     /// # Errors
-    /// `ERR_OUT_OF_RANGE` where there are no elements.
+    /// `ERR_OUT_OF_RANGE` if there are no elements.
     pub fn argmax(&self) -> Result<usize> {
         by_dtype!(self.dtype(), T => arg_best::<T, true>(self, "maximum"))
     }

@@ -1,13 +1,11 @@
 //! What a segment's bytes look like. They are read, never mapped: whoever made the segment may cut it short
 //! meanwhile.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::segment::Identity;
 use crate::segment::lock_header;
-use crate::sys::file::open_untrusted;
+use crate::sys::file::{File, open_untrusted, read_exact_at};
 
 /// What is in a segment, as its bytes have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +22,8 @@ pub enum Kind {
     Queue,
     /// A `SharedBroadcast`.
     Broadcast,
-    /// A mutex, an event, or the lock beside this segment.
-    LockMode(Option<Identity>),
+    /// A mutex, an event, or the sidecar lock of this segment.
+    Lock(Option<Identity>),
 }
 
 impl Kind {
@@ -38,7 +36,7 @@ impl Kind {
             Kind::Dict => "dict",
             Kind::Queue => "queue",
             Kind::Broadcast => "broadcast",
-            Kind::LockMode(_) => "lock",
+            Kind::Lock(_) => "lock",
         }
     }
 }
@@ -53,8 +51,8 @@ const ITEMS_MAX: u64 = 16 << 20;
 /// The kind of the segment in this file, `Memory` where it cannot be read.
 pub(super) fn of(path: &Path, size: u64) -> Kind {
     match lock_header::read_path(path) {
-        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::LockMode(Some(of)),
-        Some(_) => return Kind::LockMode(None),
+        Some((lock_header::Kind::Sidecar(of), _)) => return Kind::Lock(Some(of)),
+        Some(_) => return Kind::Lock(None),
         None => {}
     }
     match open_untrusted(path) {
@@ -69,32 +67,32 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
 
 fn starts_with(file: &File, magic: &[u8]) -> bool {
     let mut start = [0; 8];
-    file.read_exact_at(&mut start, 0).is_ok() && start.starts_with(magic)
+    read_exact_at(file, &mut start, 0).is_ok() && start.starts_with(magic)
 }
 
 fn version_of_npy(file: &File) -> bool {
     let mut version = [0];
-    file.read_exact_at(&mut version, NPY.len() as u64).is_ok() && matches!(version[0], 1..=3)
+    read_exact_at(file, &mut version, NPY.len() as u64).is_ok() && matches!(version[0], 1..=3)
 }
 
 /// The offsets of a list rise from 0 to where they must end for its size, and every code is one; chance does not
 /// do that.
 fn is_list(file: &File, size: u64) -> std::io::Result<bool> {
     let mut word = [0; 8];
-    file.read_exact_at(&mut word, 0)?;
+    read_exact_at(file, &mut word, 0)?;
     let items = u64::from_ne_bytes(word);
     if items == 0 || items > ITEMS_MAX || size < 16 + 17 * items {
         return Ok(false);
     }
     let data = size - 16 - 17 * items;
     let mut offsets = vec![0; (items as usize + 1) * 8];
-    file.read_exact_at(&mut offsets, 8)?;
+    read_exact_at(file, &mut offsets, 8)?;
     let offsets: Vec<u64> = offsets.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
     let rising = offsets.windows(2).all(|pair| pair[0] < pair[1] && pair[0].is_multiple_of(8));
     if offsets.first() != Some(&0) || offsets.last() != Some(&data) || !rising {
         return Ok(false);
     }
     let mut codes = vec![0; items as usize];
-    file.read_exact_at(&mut codes, 16 + data + 16 * items)?;
+    read_exact_at(file, &mut codes, 16 + data + 16 * items)?;
     Ok(codes.iter().all(|&code| code <= 3))
 }

@@ -1,17 +1,17 @@
-//! What there is: every segment of the system, what is in it, who owns it, who has it open.
+//! The inventory: all segments of the system, with their contents, owners and users.
 
 mod kind;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 pub use kind::Kind;
 
 use crate::ownership::{LedgerDirectory, Survey, survey, this_pid_namespace};
 use crate::segment::{Identity, Name};
-use crate::sys::{Errno, attached};
+use crate::sys::dir::Entry;
+use crate::sys::file::FileKind;
+use crate::sys::{Errno, attached, dir};
 use crate::{Error, Result};
 
 /// How CPython names segments on its own.
@@ -45,47 +45,46 @@ pub struct SegmentInfo {
     pub created: SystemTime,
 }
 
-/// Every segment, by name. It is a look at a moving thing: what goes meanwhile is left out.
+/// All segments, by name. Segments that are removed meanwhile are left out.
 ///
 /// # Errors
-/// Where the shared-memory directory cannot be read.
+/// The system's, if the shared-memory directory cannot be read.
 pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let error = |error: std::io::Error| Error::io(&error, Errno::IO, "opendir");
-    // Ledgers that cannot be believed say nothing.
+    // Ledgers that cannot be trusted are ignored.
     let owners = Owners::of(survey(ledgers).unwrap_or(Survey { opaque: true, ..Survey::default() }));
     let mut found = Vec::new();
-    for entry in fs::read_dir(ledgers.segments()).map_err(error)?.flatten() {
-        let Some(name) = entry.file_name().to_str().and_then(|name| Name::new(name).ok()) else { continue };
-        let Ok(meta) = entry.metadata() else { continue };
-        let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && meta.len() == SEMAPHORE_SIZE;
-        if !meta.is_file() || semaphore {
+    for Entry { name, stat, created } in dir::entries(ledgers.segments()).map_err(error)? {
+        let Ok(name) = Name::new(&name) else { continue };
+        let semaphore = name.as_str().starts_with(SEMAPHORE_PREFIX) && stat.size == SEMAPHORE_SIZE;
+        if stat.kind != FileKind::Regular || semaphore {
             continue;
         }
-        found.push((Identity { device: meta.dev(), inode: meta.ino() }, name, meta));
+        found.push((stat.id, name, stat, created));
     }
     let there: HashSet<Identity> = found.iter().map(|(id, ..)| *id).collect();
     let mut processes = attached::processes(found.iter().map(|(id, ..)| *id), ledgers.segments());
     let mut infos: Vec<SegmentInfo> = found
         .into_iter()
-        .map(|(id, name, meta)| {
+        .map(|(id, name, stat, created)| {
             let attached = processes.remove(&id).unwrap_or_default();
-            let kind = kind::of(&ledgers.segments().join(name.as_str()), meta.len());
-            // A lock beside a segment is that one's in everything.
-            let owned = if let Kind::LockMode(Some(of)) = kind { of } else { id };
+            let kind = kind::of(&ledgers.segments().join(name.as_str()), stat.size);
+            // A sidecar lock has the owners of its segment.
+            let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
             let (pids, mut orphan) = owners.of_segment(owned);
             orphan |= !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
             let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
             let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
             SegmentInfo {
                 id,
-                size: meta.len(),
+                size: stat.size,
                 kind,
-                leaked: orphan || (abandoned && attached::can_see(meta.uid())),
+                leaked: orphan || (abandoned && attached::can_see(stat.uid)),
                 owners: pids,
                 attached,
-                uid: meta.uid(),
-                mode: meta.mode() & 0o777,
-                created: created(&meta),
+                uid: stat.uid,
+                mode: stat.mode,
+                created,
                 name,
             }
         })
@@ -97,37 +96,31 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
 /// Python's segments that nobody has open, and nobody of ours owns: what its processes left, as far as one can tell.
 ///
 /// # Errors
-/// As `census`.
+/// As `inventory`.
 pub fn abandoned_by_python(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let mut infos = inventory(ledgers)?;
     infos.retain(|info| info.leaked && info.name.as_str().starts_with(PYTHON_PREFIX));
     Ok(infos)
 }
 
-/// Locks that were beside segments that are gone: what somebody left who unlinked one and knew of no locks.
+/// Sidecar locks whose segments are gone: programs that do not know of them unlinked only the segment.
 ///
 /// # Errors
-/// As `census`.
+/// As `inventory`.
 pub fn stray_locks(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
     let mut infos = inventory(ledgers)?;
     infos.retain(|info| match info.kind {
         // Looked at again: the list is not of one moment.
-        Kind::LockMode(Some(of)) => info.leaked && ledgers.sidecar_is_orphaned(&info.name, of),
+        Kind::Lock(Some(of)) => info.leaked && ledgers.sidecar_is_orphaned(&info.name, of),
         _ => false,
     });
     Ok(infos)
 }
 
-/// The birth, where the filesystem notes it; else the last change of the inode.
-fn created(meta: &fs::Metadata) -> SystemTime {
-    let changed = || UNIX_EPOCH + Duration::new(meta.ctime().unsigned_abs(), meta.ctime_nsec() as u32);
-    meta.created().unwrap_or_else(|_| changed())
-}
-
 /// The ledgers, by segment: the pids of the live owners, and whether there were owners that are all dead.
 struct Owners {
     by_segment: HashMap<Identity, (Vec<u32>, bool)>,
-    /// A live one cannot be read, and may own anything.
+    /// A live one cannot be read: any segment may be in it.
     opaque: bool,
 }
 

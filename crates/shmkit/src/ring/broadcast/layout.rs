@@ -6,7 +6,7 @@
 //! 128   8   HEAD     136  8  CLAIM     144  4  WRITER
 //! 192   4   ITEMS
 //! 256   4   ROOM     260  4  EPOCH     264  4  ENDED    268  4  USED
-//! 320       participants of 64 bytes: see `sync::presence`
+//! 320       participants of 64 bytes: see `sync::liveness`
 //! 16640     readers of 64 bytes: 4 bytes of its word, at 8 its CURSOR
 //! 32960     slots: 8 bytes of its MARK, and the item
 //! ```
@@ -63,7 +63,7 @@ impl Layout {
         FORM.slot(&self.items, index) + self.items.item_at()
     }
 
-    /// Where a count is; `None` where there is none.
+    /// Where a count is; `None` if there is none.
     pub(super) fn count(&self, count: Count) -> Option<usize> {
         Some(match count {
             Count::Mark(index) => return (index < self.items.slots).then(|| FORM.slot(&self.items, index)),

@@ -70,7 +70,7 @@ impl SharedBroadcast {
     /// Opens an existing one, or only that of an identity.
     ///
     /// # Errors
-    /// `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` where as many have it open as can;
+    /// `ERR_SHM_NOT_A_BROADCAST`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` if as many have it open as can;
     /// else as `Segment::attach`.
     pub fn attach(name: &Name, foreign: bool, expect: Option<Identity>) -> Result<Self> {
         let options = AttachOptions { access: Access::ReadWrite, foreign, reserve: true, expect };
@@ -92,7 +92,7 @@ impl SharedBroadcast {
             recovering: PerProcessLock::default(),
         };
         let number = broadcast.participant.take("broadcast", |number| {
-            protocol::clear_away(&broadcast, number)?;
+            protocol::clear_participant(&broadcast, number)?;
             Ok(true)
         })?;
         broadcast.participant.joined(number);
@@ -131,9 +131,9 @@ impl SharedBroadcast {
 
     /// Takes no part any more: reads no more, and publishes no more.
     pub fn leave(&self) {
-        let Some(me) = self.participant.leaving() else { return };
+        let Some(me) = self.participant.give_up_number() else { return };
         let _one = self.recovering.lock();
-        self.participant.left(me, protocol::clear_away(self, me).is_ok());
+        self.participant.release_number(me, protocol::clear_participant(self, me).is_ok());
     }
 
     // ---- the writer
@@ -141,7 +141,7 @@ impl SharedBroadcast {
     /// Is the one who publishes from now on; the item that it publishes next.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY` where somebody else is; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
+    /// `ERR_SHM_TOO_MANY` if somebody else is; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn enlist(&self) -> Result<Writer> {
         let me = self.me()?;
         protocol::enlist(self, me, |other| self.participant.is_dead(other, me))?.map_err(|other| {
@@ -228,11 +228,11 @@ impl SharedBroadcast {
         })
     }
 
-    /// Copies the reader's next item, by what is told where in the mapping it is and says `None` where it is not inside.
+    /// Copies the reader's next item, by what is told where in the mapping it is and says `None` if it is not inside.
     /// What was copied is the item only where that is what comes of it: what is overwritten meanwhile is copied anew.
     ///
     /// # Errors
-    /// `ERR_SHM_LOST` where the reader was taken for dead; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
+    /// `ERR_SHM_LOST` if the reader was taken for dead; `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`.
     pub fn try_next_with(
         &self,
         reader: &mut Reader,
@@ -310,7 +310,7 @@ impl SharedBroadcast {
     /// Takes its place from a reader that is dead, as its word was `seen`; whether it did.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`; what the system says.
+    /// `ERR_SHM_CORRUPT`; else the system's.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here

@@ -19,10 +19,10 @@ pub enum Awaited {
     Room,
 }
 
-/// Whose entry is in somebody's way, and its word, since when; none of both where it is the writer.
+/// The entry of the reader that blocks a waiter, and its word; `None` for the writer.
 pub type Suspect = crate::sync::Suspect<Option<(u32, u32)>>;
 
-/// One who waits. It takes nothing: when it is over there was something to be had.
+/// A wait. It takes nothing: when it ends, something was available.
 #[derive(Debug)]
 pub struct BroadcastWait {
     broadcast: Arc<SharedBroadcast>,
@@ -30,55 +30,55 @@ pub struct BroadcastWait {
     suspect: Suspect,
 }
 
-/// What there is to be seen.
+/// What a waiter finds.
 enum Found {
-    Something,
+    Available,
     Nothing,
-    /// Who may be dead.
-    InTheWay(Option<(u32, u32)>),
+    /// A participant blocks it that may be dead: a reader's entry and its word, or `None` for the writer.
+    BlockedBy(Option<(u32, u32)>),
 }
 
 impl SharedBroadcast {
-    /// To wait for something.
+    /// Returns a wait.
     pub fn wait(self: &Arc<Self>, awaited: Awaited) -> BroadcastWait {
         BroadcastWait { broadcast: Arc::clone(self), awaited, suspect: Suspect::default() }
     }
 
-    /// Whether one who waits for that would go on now. Where a dead one is in the way, who was so the last time, too, what
-    /// he left is put in order: for one who tries again and again and does not wait.
+    /// Whether a waiter for that would not block now. If the same dead participant blocks it as the last time, recovers what
+    /// that participant left: for callers that poll and do not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, awaited: Awaited, suspect: &mut Suspect) -> Result<bool> {
         loop {
-            match self.look(awaited)? {
-                Found::Something => return Ok(true),
-                Found::InTheWay(who) if suspect.is_due(who) && self.get_over(who)? => {}
-                Found::InTheWay(_) | Found::Nothing => return Ok(false),
+            match self.peek(awaited)? {
+                Found::Available => return Ok(true),
+                Found::BlockedBy(who) if suspect.is_due(who) && self.recover_from(who)? => {}
+                Found::BlockedBy(_) | Found::Nothing => return Ok(false),
             }
         }
     }
 
-    fn look(&self, awaited: Awaited) -> Result<Found> {
+    fn peek(&self, awaited: Awaited) -> Result<Found> {
         let item = match awaited {
             Awaited::Room => {
-                let slowest = protocol::look_for_room(self)?;
-                return Ok(slowest.map_or(Found::Something, |reader| Found::InTheWay(Some(reader))));
+                let slowest = protocol::find_blocking_reader(self)?;
+                return Ok(slowest.map_or(Found::Available, |reader| Found::BlockedBy(Some(reader))));
             }
             Awaited::Next(reader) if !protocol::is_known(self, reader.entry())? => {
-                return Ok(Found::Something);
+                return Ok(Found::Available);
             }
             Awaited::Next(reader) => reader.next(),
             Awaited::Item(item) => item,
         };
-        Ok(match protocol::look(self, item)? {
+        Ok(match protocol::peek(self, item)? {
             Ready::Nothing { in_doubt: false } => Found::Nothing,
-            Ready::Nothing { in_doubt: true } => Found::InTheWay(None),
-            Ready::Item | Ready::Lapped(_) | Ready::Over => Found::Something,
+            Ready::Nothing { in_doubt: true } => Found::BlockedBy(None),
+            Ready::Item | Ready::Lapped(_) | Ready::Over => Found::Available,
         })
     }
 
-    fn get_over(&self, who: Option<(u32, u32)>) -> Result<bool> {
+    fn recover_from(&self, who: Option<(u32, u32)>) -> Result<bool> {
         match who {
             Some((index, seen)) => self.recover(index, seen),
             None => self.settle(),
@@ -98,12 +98,12 @@ impl Wait for BroadcastWait {
         if broadcast.is_ready(self.awaited, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has changed the wake word.
+        // A recovery meanwhile has changed the wake word.
         Ok(Progress::Blocked(WakeWord::new(Arc::clone(broadcast.mapping()), at(side.wake_word()), expected)))
     }
 
     fn retract(&mut self) {}
 
-    /// A wake word wakes all, so there is nothing to be handed on.
+    /// A wake word wakes all waiters, so there is no wake-up to pass on.
     fn pass_on(&mut self) {}
 }

@@ -7,7 +7,7 @@
 //! 256   4   ENDED    260  4  ITEMS    264  4  ROOM    268  4  LOST
 //! 320   4   RECOVERER    324  4  JOURNAL_SLOT    328  4  JOURNAL_WORD    332  4  JOURNAL_LOST
 //! 336   4   PRODUCER     340  4  CONSUMER
-//! 384       participants of 64 bytes: see `sync::presence`
+//! 384       participants of 64 bytes: see `sync::liveness`
 //! 16704     slots: 4 bytes of its word, and the item
 //! ```
 //!

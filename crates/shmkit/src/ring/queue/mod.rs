@@ -69,7 +69,7 @@ impl SharedQueue {
     /// Opens an existing one, or only that of an identity.
     ///
     /// # Errors
-    /// `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` where as many have it open as can;
+    /// `ERR_SHM_NOT_A_QUEUE`, `ERR_SHM_VERSION`, `ERR_SHM_CORRUPT`; `ERR_SHM_TOO_MANY` if as many have it open as can;
     /// else as `Segment::attach`.
     pub fn attach(name: &Name, foreign: bool, expect: Option<Identity>) -> Result<Self> {
         let options = AttachOptions { access: Access::ReadWrite, foreign, reserve: true, expect };
@@ -126,7 +126,8 @@ impl SharedQueue {
 
     /// Clears away what a dead one left who had this number.
     fn clear_after(&self, number: u32) -> Result<bool> {
-        let cleared = protocol::clear_away(self, number, |other| self.participant.is_dead(other, number))?;
+        let cleared =
+            protocol::clear_participant(self, number, |other| self.participant.is_dead(other, number))?;
         if cleared {
             protocol::resign(self, number)?;
         }
@@ -135,10 +136,10 @@ impl SharedQueue {
 
     /// Takes no part any more. What it had of the ring is given back: where it `died`, as lost.
     pub fn leave(&self, died: bool) {
-        let Some(me) = self.participant.leaving() else { return };
+        let Some(me) = self.participant.give_up_number() else { return };
         let _ring = self.recovering.lock();
         let cleared = if died {
-            protocol::clear_away(self, me, |other| self.participant.is_dead(other, me))
+            protocol::clear_participant(self, me, |other| self.participant.is_dead(other, me))
         } else {
             protocol::give_back(self, me).map(|()| true).map_err(Error::from)
         };
@@ -146,13 +147,13 @@ impl SharedQueue {
         for side in [Side::Items, Side::Room] {
             let _ = protocol::pass_on(self, side);
         }
-        self.participant.left(me, resigned);
+        self.participant.release_number(me, resigned);
     }
 
     /// Takes the slot that is in the way from its owner, as its word was `seen`, if that one is dead.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`; what the system says.
+    /// `ERR_SHM_CORRUPT`; else the system's.
     pub fn recover(&self, index: u32, seen: u32) -> Result<bool> {
         let Some(_one) = self.recovering.try_lock() else { return Ok(false) };
         let me = self.me()?; // which `leave` gives back before it comes here
@@ -163,7 +164,7 @@ impl SharedQueue {
     /// lives.
     ///
     /// # Errors
-    /// `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CLOSED`; else the system's.
     pub fn holder(&self, number: u32) -> Result<(Option<u32>, bool)> {
         let dead = self.participant.is_dead(number, self.me()?)?;
         Ok((self.participant.pid_of(number), !dead))
@@ -172,7 +173,7 @@ impl SharedQueue {
     /// Of a queue for one producer and one consumer: is that one from now on.
     ///
     /// # Errors
-    /// `ERR_SHM_TOO_MANY` where somebody else is.
+    /// `ERR_SHM_TOO_MANY` if somebody else is.
     pub fn enlist(&self, side: Side) -> Result<()> {
         if !self.layout.single {
             return Ok(());
@@ -230,9 +231,9 @@ impl SharedQueue {
     /// The item is there from now on.
     ///
     /// # Errors
-    /// `ERR_SHM_LOST` where the slot was taken away.
+    /// `ERR_SHM_LOST` if the slot was taken away.
     pub fn commit(&self, held: Held) -> Result<()> {
-        self.had(protocol::commit(self, held.0, self.me()?)?)
+        self.check_held(protocol::commit(self, held.0, self.me()?)?)
     }
 
     /// Nothing comes of the claim.
@@ -240,7 +241,7 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn abandon(&self, held: Held) -> Result<()> {
-        self.had(protocol::abandon(self, held.0, self.me()?)?)
+        self.check_held(protocol::abandon(self, held.0, self.me()?)?)
     }
 
     /// The item is not needed any more.
@@ -248,11 +249,11 @@ impl SharedQueue {
     /// # Errors
     /// As `commit`.
     pub fn free(&self, held: Held) -> Result<()> {
-        self.had(protocol::free(self, held.0, self.me()?)?)
+        self.check_held(protocol::free(self, held.0, self.me()?)?)
     }
 
-    fn had(&self, had: bool) -> Result<()> {
-        if had {
+    fn check_held(&self, was_held: bool) -> Result<()> {
+        if was_held {
             return Ok(());
         }
         let message =

@@ -20,19 +20,19 @@ pub struct QueueWait {
 }
 
 impl SharedQueue {
-    /// To wait at one side.
+    /// Returns a wait at one side.
     pub fn wait(self: &Arc<Self>, side: Side) -> QueueWait {
         QueueWait { queue: Arc::clone(self), side, suspect: Suspect::default() }
     }
 
-    /// Whether one who waits at that side would go on now. Where a dead one is in the way, who was so the last time, too,
-    /// his slot is taken from him: for one who tries again and again and does not wait.
+    /// Whether a waiter at that side would not block now. If the same dead participant blocks it as the last time, recovers its
+    /// slot: for callers that poll and do not wait.
     ///
     /// # Errors
-    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; what the system says.
+    /// `ERR_SHM_CORRUPT`, `ERR_SHM_CLOSED`; else the system's.
     pub fn is_ready(&self, side: Side, suspect: &mut Suspect) -> Result<bool> {
         loop {
-            match protocol::look(self, side)? {
+            match protocol::peek(self, side)? {
                 Found::Position(_) | Found::Ended => return Ok(true),
                 Found::Nothing(Some((index, seen)))
                     if suspect.is_due((index, seen)) && self.recover(index, seen)? => {}
@@ -50,7 +50,7 @@ impl Wait for QueueWait {
         if queue.is_ready(self.side, &mut self.suspect)? {
             return Ok(Progress::Done { inconsistent: false });
         }
-        // What was put in order meanwhile has changed the wake word.
+        // A recovery meanwhile has changed the wake word.
         let wake_word = at(match self.side {
             Side::Items => Field::Items,
             Side::Room => Field::Room,

@@ -32,7 +32,7 @@ pub fn generation(seen: u32) -> u32 {
     seen & !(SET | WAITERS)
 }
 
-/// `None` where it was set since; else leaves a mark and says what is to be slept on.
+/// `None` if it was set since; else leaves a mark and says what is to be slept on.
 pub fn attempt<W: Word>(word: &W, generation: u32) -> Option<u32> {
     match update(word, |seen| (!was_set(seen, generation) && seen & WAITERS == 0).then_some(seen | WAITERS)) {
         Ok(seen) => Some(seen | WAITERS),

@@ -8,14 +8,14 @@ pub const WAITERS: u32 = 1 << 31;
 pub const INCONSISTENT: u32 = 1 << 30;
 /// Somebody has waited for long: who has just come does not get it before those who sleep.
 pub const STARVING: u32 = 1 << 29;
-/// Somebody looks for it to be free, and is about to get it if its owner gives way for a moment.
+/// A thread spins for it, and gets it if its owner yields for a moment.
 pub const SPINNING: u32 = 1 << 28;
 /// The bits of its owner: 0 is nobody.
 pub const OWNER: u32 = SPINNING - 1;
 
 const SLOT_BITS: u32 = 12;
 const GENERATIONS: u32 = 1 << (28 - SLOT_BITS);
-/// For so many looks an owner gives way.
+/// Number of spins for which an owner yields.
 const SPINS: u32 = 50;
 /// So many can take part in one lock at a time.
 pub const SLOTS: u32 = (1 << SLOT_BITS) - 1;
@@ -71,9 +71,9 @@ pub fn attempt<W: Word>(word: &W, me: u32, attempt: &Attempt) -> Step {
     }
 }
 
-/// In which state an owner leaves what the lock guards.
+/// The state in which an owner leaves what the lock guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum ReleaseState {
     /// All is well.
     Consistent,
     /// It was interrupted.
@@ -82,14 +82,14 @@ pub enum Left {
     AsFound,
 }
 
-/// Lets go of the lock, and wakes one who sleeps; false, and nothing done, where `me` does not have it.
+/// Releases the lock and wakes one waiter. Returns false and has no effect if `me` does not hold it.
 #[must_use]
-pub fn unlock<W: Word>(word: &W, me: u32, left: Left) -> bool {
+pub fn unlock<W: Word>(word: &W, me: u32, state: ReleaseState) -> bool {
     let unlocked = update(word, |seen| {
-        let inconsistent = match left {
-            Left::Consistent => 0,
-            Left::Inconsistent => INCONSISTENT,
-            Left::AsFound => seen & INCONSISTENT,
+        let inconsistent = match state {
+            ReleaseState::Consistent => 0,
+            ReleaseState::Inconsistent => INCONSISTENT,
+            ReleaseState::AsFound => seen & INCONSISTENT,
         };
         // Whoever starves and is still there has marked that it sleeps, or is about to.
         let starving = if seen & WAITERS != 0 { seen & STARVING } else { 0 };
@@ -126,10 +126,10 @@ pub fn try_once<W: Word>(word: &W, me: u32) -> Step {
     Step::Sleep(seen)
 }
 
-/// Takes the lock from an owner who is dead and has `left` it so, if it still is exactly as it was `seen`.
+/// Takes the lock from a dead owner, which left what the lock guards in `state`, if the word is still exactly `seen`.
 #[must_use]
-pub fn take_over<W: Word>(word: &W, seen: u32, me: u32, left: Left) -> bool {
-    let inconsistent = if left == Left::Inconsistent { INCONSISTENT } else { seen & INCONSISTENT };
+pub fn take_over<W: Word>(word: &W, seen: u32, me: u32, state: ReleaseState) -> bool {
+    let inconsistent = if state == ReleaseState::Inconsistent { INCONSISTENT } else { seen & INCONSISTENT };
     word.compare_exchange(seen, me | inconsistent | WAITERS).is_ok()
 }
 

@@ -31,7 +31,7 @@ pub trait Word {
     fn compare_exchange(&self, old: u32, new: u32) -> Result<u32, u32>;
     /// Sleeps while it is `expected`, for `time` at most; may wake for no reason.
     fn wait(&self, expected: u32, time: Duration);
-    /// Wakes so many sleepers, those first that have slept longest; says how many there were.
+    /// Wakes at most `count` waiters, those first that have slept longest. Returns how many there were.
     fn wake(&self, count: u32) -> u32;
     /// Orders what was stored before against what is loaded after, on different words.
     fn fence();

@@ -30,7 +30,7 @@ pub fn leave<W: Word>(reading: &W) {
     }
 }
 
-/// `None` where it does not read; else leaves a mark and says what is to be slept on. For one who has the lock.
+/// `None` if it does not read; else leaves a mark and says what is to be slept on. For one who has the lock.
 pub fn attempt<W: Word>(reading: &W) -> Option<u32> {
     W::fence();
     match update(reading, |seen| (seen & READING != 0 && seen & AWAITED == 0).then_some(seen | AWAITED)) {

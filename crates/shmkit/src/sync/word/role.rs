@@ -6,7 +6,7 @@ use super::{Word, update};
 /// Numbers go from 1 to this.
 pub const NUMBERS: u32 = 255;
 
-/// Makes `me` its owner. The word as it is then; `None` where somebody was faster. Or who has it, and lives.
+/// Makes `me` its owner. The word as it is then; `None` if somebody was faster. Or who has it, and lives.
 ///
 /// # Errors
 /// What `is_dead` says.

@@ -11,9 +11,9 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 /// The descriptors that [`spawn_with_socket`](super::spawn::spawn_with_socket) passes.
 const PASSED: [i32; 2] = [3, 4];
 
-/// What is kept of what the starter passed, beside the standard output.
+/// The descriptors from the starter that stay open, besides the standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum KeptDescriptors {
     /// Nothing more.
     Nothing,
     /// The standard input, and the passed descriptors.
@@ -39,13 +39,13 @@ pub fn passed() -> io::Result<[OwnedFd; PASSED.len()]> {
 ///
 /// # Errors
 /// The system's.
-pub fn detach(kept: Kept) -> io::Result<()> {
+pub fn detach(kept: KeptDescriptors) -> io::Result<()> {
     // Refused only to the leader of a group, which has a session of its own as far as signals go.
     let _ = setsid();
     chdir("/")?;
-    close_the_rest(if kept == Kept::Passed { PASSED[PASSED.len() - 1] } else { 2 });
+    close_the_rest(if kept == KeptDescriptors::Passed { PASSED[PASSED.len() - 1] } else { 2 });
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    if kept == Kept::Nothing {
+    if kept == KeptDescriptors::Nothing {
         dup2_stdin(&null)?;
     }
     dup2_stderr(&null)?;

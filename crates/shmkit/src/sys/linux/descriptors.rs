@@ -1,4 +1,6 @@
-//! How many descriptors a process may have.
+//! Descriptors: their types, and how many of them a process may have.
+
+pub use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

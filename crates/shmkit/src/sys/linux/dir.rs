@@ -1,7 +1,10 @@
 //! Open directories: their entries, and renames and unlinks within them.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{self, Access, AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
 
@@ -71,6 +74,39 @@ pub fn names(directory: impl AsFd) -> Result<impl Iterator<Item = Result<String>
         Ok(entry) => entry.file_name().to_str().ok().map(|name| Ok(name.to_owned())),
         Err(errno) => Some(Err(errno)),
     }))
+}
+
+/// An entry of a directory.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// What the system says about it; it is not followed if it is a symbolic link.
+    pub stat: Stat,
+    /// When it was made; if the filesystem does not note that, the last change of its inode.
+    pub created: SystemTime,
+}
+
+/// The entries of the directory of this path, except those whose names are not UTF-8 and those that are removed meanwhile.
+///
+/// # Errors
+/// The system's.
+pub fn entries(path: &Path) -> io::Result<impl Iterator<Item = Entry>> {
+    let entries = std::fs::read_dir(path)?;
+    Ok(entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let meta = entry.metadata().ok()?;
+        let changed = || UNIX_EPOCH + Duration::new(meta.ctime().unsigned_abs(), meta.ctime_nsec() as u32);
+        Some(Entry { name, stat: Stat::from(&meta), created: meta.created().unwrap_or_else(|_| changed()) })
+    }))
+}
+
+/// Whether the directory of this path has no entries.
+///
+/// # Errors
+/// The system's.
+pub fn is_empty(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::read_dir(path)?.next().is_none())
 }
 
 /// What the system says about `name` in a directory, which is not followed if it is a symbolic link.

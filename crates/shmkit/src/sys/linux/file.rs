@@ -1,10 +1,13 @@
 //! Open files: their identity, size, memory and bytes.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+pub use std::fs::File;
+use std::fs::{Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FallocateFlags, FileType, Mode};
 use rustix::io::{pread, pwrite, retry_on_intr};
@@ -29,6 +32,8 @@ pub enum FileKind {
     Directory,
     /// A pipe, with or without a name.
     Fifo,
+    /// A socket.
+    Socket,
     /// Anything else.
     Other,
 }
@@ -52,16 +57,35 @@ pub struct Stat {
     pub links: u64,
 }
 
+fn kind(mode: u32) -> FileKind {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => FileKind::Regular,
+        FileType::Directory => FileKind::Directory,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        _ => FileKind::Other,
+    }
+}
+
+impl From<&Metadata> for Stat {
+    fn from(meta: &Metadata) -> Self {
+        Stat {
+            id: Identity { device: meta.dev(), inode: meta.ino() },
+            kind: kind(meta.mode()),
+            size: meta.len(),
+            allocated: meta.blocks().saturating_mul(512),
+            uid: meta.uid(),
+            mode: meta.mode() & 0o777,
+            links: meta.nlink(),
+        }
+    }
+}
+
 impl From<fs::Stat> for Stat {
     fn from(stat: fs::Stat) -> Self {
         Stat {
             id: Identity { device: stat.st_dev, inode: stat.st_ino },
-            kind: match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => FileKind::Regular,
-                FileType::Directory => FileKind::Directory,
-                FileType::Fifo => FileKind::Fifo,
-                _ => FileKind::Other,
-            },
+            kind: kind(stat.st_mode),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             uid: stat.st_uid,
@@ -85,6 +109,14 @@ pub fn stat(file: impl AsFd) -> Result<Stat> {
 /// The system's.
 pub fn stat_path(path: &Path) -> Result<Stat> {
     fs::lstat(path).map(Stat::from)
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// The system's.
+pub fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// Opens a file for reading whose path others may have replaced: fails for a symbolic link, and does not block on a fifo.
@@ -183,6 +215,14 @@ pub fn read_at(file: impl AsFd, bytes: &mut [u8], offset: u64) -> Result<usize> 
     pread(file, bytes, offset)
 }
 
+/// Reads bytes from `offset` on until `bytes` is full.
+///
+/// # Errors
+/// The system's; `UnexpectedEof` if the file ends before that.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, offset)
+}
+
 /// Writes bytes at `offset`, and returns how many.
 ///
 /// # Errors
@@ -202,4 +242,14 @@ pub unsafe fn read_to(file: impl AsFd, offset: u64, target: *mut u8, len: usize)
     // SAFETY: the caller's promise.
     let count = unsafe { libc::pread64(file.as_fd().as_raw_fd(), target.cast(), len, offset as i64) };
     usize::try_from(count).map_err(|_| errno::last())
+}
+
+/// The bytes of a path, for a message to another process of this machine.
+pub fn path_to_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// The path with the bytes that [`path_to_bytes`] gave.
+pub fn path_from_bytes(bytes: Vec<u8>) -> PathBuf {
+    OsString::from_vec(bytes).into()
 }

@@ -9,6 +9,11 @@ use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_s
 
 use super::errno::Errno;
 
+/// The id of this process.
+pub fn id() -> u32 {
+    std::process::id()
+}
+
 /// Identifies a process: its id may be given to another one after its death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {

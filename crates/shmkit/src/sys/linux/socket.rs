@@ -1,6 +1,10 @@
-//! Local stream sockets. None of the calls blocks.
+//! Stream sockets of this machine. None of the calls blocks.
 
+use std::io;
+use std::net::{IpAddr, Shutdown, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
+/// Listens for local streams, and a local stream, for reading and writing it as Rust does.
+pub use std::os::unix::net::{UnixListener as LocalListener, UnixStream as LocalStream};
 use std::path::Path;
 
 use rustix::fs::{Mode, fchmod};
@@ -37,6 +41,25 @@ pub fn listen(path: &Path, backlog: i32) -> Result<OwnedFd> {
     net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     net::listen(&socket, backlog).inspect_err(|_| drop(std::fs::remove_file(path)))?;
     Ok(socket)
+}
+
+/// Listens at a port of an address, or at one that is free if it is 0. Returns the socket and its port.
+///
+/// # Errors
+/// The system's.
+pub fn listen_tcp(address: IpAddr, port: u16) -> io::Result<(OwnedFd, u16)> {
+    let listener = TcpListener::bind((address, port))?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener.into(), port))
+}
+
+/// Ends a stream in one direction: the other end reads to its end, and can still send.
+///
+/// # Errors
+/// The system's.
+pub fn end_sending(stream: &LocalStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)
 }
 
 /// The next connection.

@@ -23,7 +23,7 @@
 //!   reader begins behind what the writer has claimed.
 //! - `end` likewise: the writer claims and then looks at ENDED; a reader that finds nothing has looked at ENDED, and then at
 //!   CLAIM. So a reader that says that it is over has missed nothing.
-//! - **Bells** wake all: readers sleep on ITEMS, the writer on ROOM.
+//! - **Wake words** wake all waiters: readers sleep on ITEMS, the writer on ROOM.
 //! - **The dead**: a reader's word is swapped from exactly what named the dead one. Its generation changes with each who
 //!   takes it, so who is late takes nothing from the next one.
 //!
@@ -34,14 +34,14 @@ mod recovery;
 mod waiting;
 mod writer;
 
-pub use reader::{Reader, Ready, confirm, is_known, look, next, readers, subscribe, unsubscribe};
-pub use recovery::{clear_away, recover, settle};
-pub use waiting::{Side, announce, look_for_room, notify};
-pub use writer::{Claimed, Writer, claim, commit, enlist, is_writer};
+pub use reader::{Reader, Ready, confirm, is_known, next, peek, readers, subscribe, unsubscribe};
+pub use recovery::{clear_participant, recover, settle};
+pub use waiting::{Side, announce, notify};
+pub use writer::{Claimed, Writer, claim, commit, enlist, find_blocking_reader, is_writer};
 
 use crate::sync::word::{Word, role, update, wake_word};
 
-/// So many can read at a time.
+/// The most readers at a time.
 pub const READERS: u32 = 255;
 /// Of a reader's word: it reads.
 pub const ACTIVE: u32 = 1 << 8;
@@ -83,11 +83,11 @@ pub enum Count {
     Cursor(u32),
 }
 
-/// What is there makes no sense: somebody wrote to it who does not know it.
+/// The broadcast's words are damaged: another program wrote to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damaged;
 
-/// Where the words and the counts are.
+/// Access to a broadcast's words and counts.
 pub trait BroadcastMemory {
     /// As they are in memory, or in a model.
     type Word: Word;
@@ -95,11 +95,11 @@ pub trait BroadcastMemory {
     fn slots(&self) -> u32;
     /// Whether the writer waits for readers.
     fn blocks(&self) -> bool;
-    /// `None` where there is none.
+    /// `None` if there is none.
     fn word(&self, field: Field) -> Option<&Self::Word>;
-    /// `None` where there is none, or it is no count.
+    /// `None` if there is none, or it is no count.
     fn count(&self, count: Count) -> Option<i64>;
-    /// Nothing that was stored before is seen after it. `None` where there is none.
+    /// Nothing that was stored before is seen after it. `None` if there is none.
     #[must_use]
     fn put(&self, count: Count, value: i64) -> Option<()>;
 }

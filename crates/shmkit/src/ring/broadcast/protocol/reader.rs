@@ -53,7 +53,7 @@ pub enum Ready {
     Over,
 }
 
-/// Begins to read, at the oldest item that is there or at the next one that is published; `None` where too many do.
+/// Begins to read, at the oldest item that is there or at the next one that is published; `None` if too many do.
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
@@ -139,7 +139,7 @@ pub fn readers<M: BroadcastMemory>(memory: &M) -> Outcome<u32> {
     Ok(entries(memory).take(used).filter(|(_, entry)| entry.load() & ACTIVE != 0).count() as u32)
 }
 
-/// Reads no more; false where the reader was not known any more.
+/// Reads no more; false if the reader was not known any more.
 ///
 /// # Errors
 /// `Damaged`
@@ -154,7 +154,7 @@ pub fn unsubscribe<M: BroadcastMemory>(memory: &M, (index, seen): (u32, u32)) ->
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
+pub fn peek<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
     let ended = load(memory, Field::Ended)? != 0; // first
     if ended {
         M::Word::fence();
@@ -186,7 +186,7 @@ pub fn look<M: BroadcastMemory>(memory: &M, item: i64) -> Outcome<Ready> {
 /// `Damaged`
 pub fn next<M: BroadcastMemory>(memory: &M, reader: &mut Reader) -> Outcome<Ready> {
     for _ in 0..TRIES {
-        let there = match look(memory, reader.next)? {
+        let there = match peek(memory, reader.next)? {
             Ready::Lapped(there) if !memory.blocks() => there,
             other => return Ok(other),
         };
@@ -204,7 +204,7 @@ pub fn next<M: BroadcastMemory>(memory: &M, reader: &mut Reader) -> Outcome<Read
     Ok(Ready::Nothing { in_doubt: false })
 }
 
-/// The reader has copied its item; false where that was overwritten meanwhile.
+/// The reader has copied its item; false if that was overwritten meanwhile.
 ///
 /// # Errors
 /// `Damaged`

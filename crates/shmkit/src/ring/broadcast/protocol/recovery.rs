@@ -44,7 +44,7 @@ pub fn settle<M: BroadcastMemory, E: From<Damaged>>(
 ///
 /// # Errors
 /// `Damaged`
-pub fn clear_away<M: BroadcastMemory>(memory: &M, me: u32) -> Outcome<()> {
+pub fn clear_participant<M: BroadcastMemory>(memory: &M, me: u32) -> Outcome<()> {
     for (index, entry) in entries(memory) {
         let seen = entry.load();
         if seen & OWNER == me {

@@ -2,8 +2,8 @@
 
 use super::waiting::{Side, notify};
 use super::{
-    ACTIVE, BroadcastMemory, Count, Damaged, Field, OWNER, Outcome, READERS, claimed, count, head, load,
-    mark, published, put, word,
+    ACTIVE, BroadcastMemory, Count, Damaged, Field, OWNER, Outcome, READERS, TRIES, claimed, count, head,
+    load, mark, published, put, word,
 };
 use crate::sync::word::Word;
 use crate::sync::word::role;
@@ -12,10 +12,10 @@ use crate::sync::word::role;
 #[derive(Debug, Clone, Copy)]
 pub struct Writer {
     /// The next item.
-    pub(super) next: i64,
+    next: i64,
     /// Before this one it need not look at readers.
-    pub(super) limit: i64,
-    pub(super) epoch: u32,
+    limit: i64,
+    epoch: u32,
 }
 
 impl Writer {
@@ -115,7 +115,7 @@ pub fn commit<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<()
 }
 
 /// Sees how far the writer may go; the slowest reader where that is nowhere.
-pub(super) fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Option<(u32, u32)>> {
+fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Outcome<Option<(u32, u32)>> {
     let slots = i64::from(memory.slots());
     writer.epoch = load(memory, Field::Epoch)?; // before the readers are looked at
     let mut limit = writer.next + slots;
@@ -136,4 +136,22 @@ pub(super) fn measure<M: BroadcastMemory>(memory: &M, writer: &mut Writer) -> Ou
     }
     writer.limit = limit;
     Ok(slowest.filter(|_| writer.next >= limit))
+}
+
+/// Who is in the writer's way, and its word; `None` if it can go on, or never will.
+///
+/// # Errors
+/// `Damaged`
+pub fn find_blocking_reader<M: BroadcastMemory>(memory: &M) -> Outcome<Option<(u32, u32)>> {
+    if !memory.blocks() || load(memory, Field::Ended)? != 0 {
+        return Ok(None);
+    }
+    for _ in 0..TRIES {
+        let next = head(memory)?;
+        match measure(memory, &mut Writer { next, limit: 0, epoch: 0 }) {
+            Err(Damaged) if head(memory)? != next => {} // another thread of the writer's publishes
+            outcome => return outcome,
+        }
+    }
+    Ok(None)
 }

@@ -1,4 +1,4 @@
-//! The ring: what the words of a queue mean, as a state machine without memory or system in it, so that the same code
+//! The protocol of a queue: what its words mean, as a state machine without memory or system in it, so that the same code
 //! runs on shared memory and in the models of `shmkit-models`.
 //!
 //! ```text
@@ -9,19 +9,19 @@
 //! wake word 31..1 generation  0 WAITERS
 //! ```
 //!
-//! - **One swap claims a slot**, and says for whom: there is no moment at which somebody has a place and nobody knows
-//!   who. TAIL and HEAD only say where to look. Whoever finds the slot there claimed (or taken) already moves them on, in
-//!   place of one who was killed before he could.
-//! - A slot's word says its lap, so one who was away for long finds it changed. Laps begin anew after 2^21, or after
-//!   2^32 items in all: who sleeps for exactly so long between a look and a swap claims a slot that is free, and
-//!   nothing worse than a change of order comes of it.
-//! - **A dead owner's slot** is swapped from exactly the word that names him: CLAIMED to SKIP, TAKEN to FREE. That and
-//!   the count of what was lost are one step, because they are written down before (`recover`).
-//! - `end` is a flag. Who claims looks at it after his claim, who finds nothing has looked at it before: one of the two
-//!   sees the other, so nothing is left behind in a queue that has ended.
-//! - **Bells**: consumers sleep on ITEMS, producers on ROOM. Whoever sleeps says so and looks once more; whoever
-//!   changes something looks whether somebody says so. A wake word wakes one. Its bit goes when nobody was there to be
-//!   woken, and whoever slept just then is woken with all others.
+//! - **One swap claims a slot** for its owner, so there is no moment at which a slot is taken and its owner unknown. TAIL
+//!   and HEAD only say where to look. A participant that finds the slot there claimed (or taken) already moves them on,
+//!   since the owner may have been killed before it could.
+//! - A slot's word has its lap, so a participant that was stopped for long finds it changed. Laps begin anew after 2^21, or
+//!   after 2^32 items in all: a participant that sleeps for exactly that long between a load and a swap claims a slot that is
+//!   free, which changes the order of items and nothing else.
+//! - **A dead owner's slot** is swapped from exactly the word that names that owner: CLAIMED to SKIP, TAKEN to FREE. That and
+//!   the count of lost items are one step, because they are written to a journal first (`recover`).
+//! - `end` sets a flag. A producer checks it after its claim, and a consumer that finds nothing checked it before: one of the
+//!   two sees the other, so no item is left in a queue that has ended.
+//! - **Wake words**: consumers sleep on ITEMS, producers on ROOM. A waiter sets WAITERS and checks once more; a thread that
+//!   changes something checks WAITERS, and wakes one waiter. If there was none to wake, WAITERS is cleared and all are woken,
+//!   for one that slept just before.
 //!
 //! The steps that need no waiting are taken in JavaScript too (`src/ring/queue/protocol.ts`), in the same order.
 
@@ -30,10 +30,10 @@ mod shape;
 mod slots;
 mod waiting;
 
-pub use recovery::{clear_away, give_back, recover};
+pub use recovery::{clear_participant, give_back, recover};
 pub use shape::{Shape, owner};
-pub use slots::{abandon, claim, commit, free, look, take};
-pub use waiting::{announce, notify, pass_on, sleep};
+pub use slots::{abandon, claim, commit, free, pass_on, peek, take};
+pub use waiting::{announce, notify, sleep};
 
 use crate::sync::word::wake_word;
 pub use crate::sync::word::wake_word::WAITERS;
@@ -70,9 +70,9 @@ pub enum Field {
     Items,
     /// What producers sleep on.
     Room,
-    /// How many claims went with those who had them.
+    /// How many claimed items were lost with their producers.
     Lost,
-    /// Who puts in order what the dead left.
+    /// The participant that recovers slots of dead owners.
     Recoverer,
     /// Of which slot, plus 1; 0 for none.
     JournalSlot,
@@ -88,11 +88,11 @@ pub enum Field {
     Slot(u32),
 }
 
-/// The ring makes no sense: somebody wrote to it who does not know it.
+/// The queue's words are damaged: another program wrote to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damaged;
 
-/// Where a ring's words are.
+/// Access to a queue's words.
 pub trait QueueMemory {
     /// As they are in memory, or in a model.
     type Word: Word;
@@ -102,12 +102,12 @@ pub trait QueueMemory {
     fn word(&self, field: Field) -> Option<&Self::Word>;
 }
 
-/// What one found who looked for a slot.
+/// The outcome of looking for a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// It is had, or could be.
     Position(u32),
-    /// There is none now. Where somebody is in the way: which slot he has, and its word.
+    /// There is none now. If another participant is in the way: its slot and the word of that.
     Nothing(Option<(u32, u32)>),
     /// The queue has ended; for consumers, and everything was taken.
     Ended,

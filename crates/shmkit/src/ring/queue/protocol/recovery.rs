@@ -11,7 +11,7 @@ use super::{
 use crate::sync::word::Word;
 use crate::sync::word::role;
 
-/// So often one waits a moment for another one who puts something in order.
+/// Attempts to recover a slot, 1 ms apart, while another participant recovers one.
 const CLEARING: u32 = 100;
 
 /// What becomes of a slot whose owner is dead.
@@ -24,11 +24,11 @@ fn without_owner(shape: Shape, word: u32) -> Option<(u32, Side)> {
     }
 }
 
-/// Takes a slot from an owner who is dead, as it was `seen`, and counts the loss; false where somebody else is at it, or
-/// was.
+/// Takes a slot from a dead owner, if its word still is as it was `seen`, and counts the loss. Returns false if
+/// another participant does so, or did.
 ///
-/// It is written down first and done then, so that of one who is killed in the middle the next one does the rest, and
-/// counts it once. For one who has the number `me` to himself meanwhile.
+/// The journal is written first, so that the next recoverer completes the recovery of one that was killed, and counts
+/// the loss once. The caller has the number `me` to itself meanwhile.
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
@@ -57,7 +57,7 @@ pub fn recover<Q: QueueMemory, E: From<Damaged>>(
     Ok(mine)
 }
 
-/// What was written down is done, whether or not a part of it was done before.
+/// Completes what is in the journal, whether or not a part of it was done before.
 fn redo<Q: QueueMemory>(queue: &Q) -> Outcome<()> {
     let Some(index) = load(queue, Field::JournalSlot)?.checked_sub(1) else { return Ok(()) };
     let seen = load(queue, Field::JournalWord)?;
@@ -85,12 +85,12 @@ pub fn give_back<Q: QueueMemory>(queue: &Q, me: u32) -> Outcome<()> {
     })
 }
 
-/// Takes all slots from one who is dead and had the number `me`, for the next one who has it; false where somebody else
-/// puts something in order for too long.
+/// Takes all slots from a dead participant that had the number `me`, for the next one that has it. Returns false if
+/// another participant recovers for too long.
 ///
 /// # Errors
 /// `Damaged`, and what `is_dead` says.
-pub fn clear_away<Q: QueueMemory, E: From<Damaged>>(
+pub fn clear_participant<Q: QueueMemory, E: From<Damaged>>(
     queue: &Q,
     me: u32,
     is_dead: impl Fn(u32) -> Result<bool, E>,

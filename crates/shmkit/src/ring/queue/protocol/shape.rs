@@ -50,7 +50,7 @@ impl Shape {
         (position >> self.bits).wrapping_add(1) << self.bits
     }
 
-    /// How many positions lie between, 0 where the one is not behind the other.
+    /// How many positions lie between, 0 if the one is not behind the other.
     pub fn distance(self, head: u32, tail: u32) -> u32 {
         let laps = (tail >> self.bits).wrapping_sub(head >> self.bits) & (u32::MAX >> self.bits);
         let ahead = u64::from(laps) * u64::from(self.slots) + u64::from(self.index(tail));
@@ -87,7 +87,7 @@ pub(super) fn owned(lap: u32, owner: u32, state: u32) -> u32 {
     lap << LAP_AT | owner << OWNER_AT | state
 }
 
-/// Who has a slot, as its word says it; 0 for nobody.
+/// The owner in a slot's word; 0 for none.
 pub fn owner(word: u32) -> u32 {
     (word >> OWNER_AT) & OWNERS
 }

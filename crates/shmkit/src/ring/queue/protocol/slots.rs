@@ -1,13 +1,14 @@
 //! Claiming, filling, taking and freeing slots.
 
 use super::shape::{Lag, owned};
-use super::waiting::{chain, notify};
+use super::waiting::notify;
 use super::{
     CLAIMED, Damaged, FREE, FULL, Field, Found, Outcome, QueueMemory, SKIP, STATE, Side, TAKEN, load, word,
 };
 use crate::sync::word::Word;
+use crate::sync::word::wake_word::WAITERS;
 
-/// An operation that finds the ring changed so often finds it damaged: others need a step for each of its own.
+/// An operation that finds the queue changed this often reports it damaged.
 const TRIES: u32 = 1 << 16;
 
 fn advance<Q: QueueMemory>(queue: &Q, field: Field, position: u32) -> Outcome<()> {
@@ -54,7 +55,7 @@ pub fn claim<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
     Err(Damaged)
 }
 
-/// Leaves an item in a claimed slot; false where the slot was taken away.
+/// Leaves an item in a claimed slot; false if the slot was taken away.
 ///
 /// # Errors
 /// `Damaged`
@@ -63,7 +64,7 @@ pub fn commit<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<bool
     pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, FULL), Side::Items)
 }
 
-/// Leaves nothing in a claimed slot; false where it was taken away.
+/// Leaves nothing in a claimed slot; false if it was taken away.
 ///
 /// # Errors
 /// `Damaged`
@@ -72,7 +73,7 @@ pub fn abandon<Q: QueueMemory>(queue: &Q, position: u32, me: u32) -> Outcome<boo
     pass(queue, position, owned(lap, me, CLAIMED), owned(lap, 0, SKIP), Side::Items)
 }
 
-/// Gives a taken slot back; false where it was taken away.
+/// Gives a taken slot back; false if it was taken away.
 ///
 /// # Errors
 /// `Damaged`
@@ -141,9 +142,27 @@ pub fn take<Q: QueueMemory>(queue: &Q, me: Option<u32>) -> Outcome<Found> {
 ///
 /// # Errors
 /// `Damaged`
-pub fn look<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
+pub fn peek<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<Found> {
     match side {
         Side::Items => take(queue, None),
         Side::Room => claim(queue, None),
     }
+}
+
+/// Hands a wake-up on, if there is something to be had: for one who was woken and does not want it any more.
+///
+/// # Errors
+/// `Damaged`
+pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    match peek(queue, side)? {
+        Found::Position(_) => notify(queue, side),
+        Found::Nothing(_) | Found::Ended => Ok(()),
+    }
+}
+
+/// Called after a slot was claimed or taken: the wake-up for the slot behind it may have gone to this thread, too
+/// early.
+fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
+    Q::Word::fence();
+    if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::slots::look;
-use super::{Found, Outcome, QueueMemory, Side, load, word};
+use super::{Outcome, QueueMemory, Side, word};
 use crate::sync::word::wake_word::{self, ALL, GENERATION, WAITERS};
 use crate::sync::word::{Word, update};
 
@@ -32,24 +31,7 @@ pub fn notify<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
     Ok(())
 }
 
-/// Hands a wake-up on, if there is something to be had: for one who was woken and does not want it any more.
-///
-/// # Errors
-/// `Damaged`
-pub fn pass_on<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
-    match look(queue, side)? {
-        Found::Position(_) => notify(queue, side),
-        Found::Nothing(_) | Found::Ended => Ok(()),
-    }
-}
-
-/// For one who has just got something: the wake word for what lies behind it may have woken him, too early.
-pub(super) fn chain<Q: QueueMemory>(queue: &Q, side: Side) -> Outcome<()> {
-    Q::Word::fence();
-    if load(queue, side.wake_word())? & WAITERS != 0 { pass_on(queue, side) } else { Ok(()) }
-}
-
-/// Sleeps on a wake word that was `announce`d.
+/// Sleeps on the wake word after `announce`.
 ///
 /// # Errors
 /// `Damaged`

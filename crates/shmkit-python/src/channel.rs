@@ -1,4 +1,4 @@
-//! Waiting for items and for room: what queues and broadcasts have in common.
+//! Waiting for items and for free slots: what queues and broadcasts have in common.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,14 +14,14 @@ use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 /// Items in a batch at most, where nobody says otherwise.
 pub(crate) const BATCH: usize = 256;
 
-/// What of the engine has items in it.
-pub(crate) trait Ring: Send + Sync {
+/// A queue or a broadcast of the engine.
+pub(crate) trait Channel: Send + Sync {
     /// What can be waited for.
     type Awaited: Copy + Send + Sync;
-    /// Who is in the way of those who try.
+    /// The participant that blocks a waiter, and since when.
     type Suspect: Default + Send;
 
-    /// Whether one who waits for that would go on now.
+    /// Whether a waiter for that would not block now.
     fn is_ready(&self, awaited: Self::Awaited, suspect: &mut Self::Suspect) -> shmkit::Result<bool>;
 
     /// To wait for it.
@@ -53,7 +53,7 @@ impl<T> Found<T> {
         }
     }
 
-    /// What there was; `None` where it has ended, an exception where that was late.
+    /// What there was; `None` if it has ended, an exception where that was late.
     pub(crate) fn in_time(self, py: Python<'_>, name: &str) -> PyResult<Option<T>> {
         match self {
             Found::There(there) => Ok(Some(there)),
@@ -64,15 +64,15 @@ impl<T> Found<T> {
 }
 
 /// What `attempt` gives, once that is not "not now". Without waiting where the time is over already.
-pub(crate) fn find<R: Ring, T>(
+pub(crate) fn find<C: Channel, T>(
     py: Python<'_>,
-    ring: &Arc<R>,
-    suspect: &Mutex<R::Suspect>,
+    channel: &Arc<C>,
+    suspect: &Mutex<C::Suspect>,
     deadline: Deadline,
-    awaited: impl Fn() -> R::Awaited,
+    awaited: impl Fn() -> C::Awaited,
     mut attempt: impl FnMut() -> shmkit::Result<Got<T>>,
 ) -> PyResult<Found<T>> {
-    let is_ready = || ring.is_ready(awaited(), &mut locked(suspect)).raise(py);
+    let is_ready = || channel.is_ready(awaited(), &mut locked(suspect)).raise(py);
     let mut again = false;
     loop {
         match attempt().raise(py)? {
@@ -88,14 +88,14 @@ pub(crate) fn find<R: Ring, T>(
         let ready = is_ready()? && !(again && deadline.is_over());
         again = true;
         let expected = awaited();
-        if ready || can_spin() && !deadline.is_over() && py.detach(|| spin(&**ring, expected)) {
+        if ready || can_spin() && !deadline.is_over() && py.detach(|| spin(&**channel, expected)) {
             continue;
         }
         if deadline.is_over() {
             return Ok(Found::Late);
         }
         // Both of them look again; a forked child does so for itself.
-        if let Waited::Late = wait_for(py, &mut ring.waiting(expected), deadline)?
+        if let Waited::Late = wait_for(py, &mut channel.waiting(expected), deadline)?
             && !is_ready()?
         {
             return Ok(Found::Late);
@@ -103,10 +103,10 @@ pub(crate) fn find<R: Ring, T>(
     }
 }
 
-fn spin<R: Ring>(ring: &R, awaited: R::Awaited) -> bool {
+fn spin<C: Channel>(channel: &C, awaited: C::Awaited) -> bool {
     (0..SPINS).any(|_| {
         std::hint::spin_loop();
-        ring.is_ready(awaited, &mut R::Suspect::default()).unwrap_or(true)
+        channel.is_ready(awaited, &mut C::Suspect::default()).unwrap_or(true)
     })
 }
 

@@ -1,4 +1,4 @@
-//! What queues and broadcasts have in common: a handle that takes part in a ring of items.
+//! What queues and broadcasts have in common: a handle with a number, and a ring of slots.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use crate::segment::{id_text, size_from};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 
-/// A ring that is shared.
-pub(crate) trait Ring {
+/// A queue or a broadcast.
+pub(crate) trait Channel {
     fn segment(&self) -> &Segment;
     fn mapping(&self) -> &Arc<Mapping>;
     fn items(&self) -> &Items;
@@ -28,7 +28,7 @@ pub(crate) trait Ring {
     fn leave(&self, died: bool);
 }
 
-impl Ring for SharedQueue {
+impl Channel for SharedQueue {
     fn segment(&self) -> &Segment {
         self.segment()
     }
@@ -50,7 +50,7 @@ impl Ring for SharedQueue {
     }
 }
 
-impl Ring for SharedBroadcast {
+impl Channel for SharedBroadcast {
     fn segment(&self) -> &Segment {
         self.segment()
     }
@@ -72,14 +72,14 @@ impl Ring for SharedBroadcast {
     }
 }
 
-/// A ring, and what is known of it, until it is closed.
-pub struct Open<R: Ring> {
+/// A queue or a broadcast until it is closed, and what is known of it.
+pub struct OpenChannel<C: Channel> {
     name: Name,
     id: Identity,
-    ring: Option<Arc<R>>,
+    channel: Option<Arc<C>>,
 }
 
-/// What a handle says of its ring.
+/// The ring of a queue or a broadcast.
 #[napi(object)]
 pub struct RingFacts {
     /// Its name.
@@ -100,10 +100,10 @@ pub struct RingFacts {
     pub shape: Vec<f64>,
 }
 
-/// What is to be in a ring.
+/// The items of a new queue or broadcast.
 #[napi(object)]
-pub struct RingItems {
-    /// Room for so many.
+pub struct ItemLayout {
+    /// Number of slots.
     pub slots: u32,
     /// The type of their elements.
     pub dtype: String,
@@ -111,26 +111,26 @@ pub struct RingItems {
     pub shape: Vec<f64>,
 }
 
-impl RingItems {
+impl ItemLayout {
     pub(crate) fn checked(self) -> Outcome<Items> {
         let shape = self.shape.into_iter().map(size_from).collect();
         Ok(Items { dtype: DType::parse(&self.dtype)?, slots: self.slots, shape })
     }
 }
 
-impl<R: Ring + 'static> Open<R> {
-    pub(crate) fn handle(ring: R) -> External<Self> {
-        let (name, id) = (ring.segment().name().clone(), ring.segment().id());
-        External::new(Open { name, id, ring: Some(Arc::new(ring)) })
+impl<C: Channel + 'static> OpenChannel<C> {
+    pub(crate) fn handle(channel: C) -> External<Self> {
+        let (name, id) = (channel.segment().name().clone(), channel.segment().id());
+        External::new(OpenChannel { name, id, channel: Some(Arc::new(channel)) })
     }
 
     /// Does something with it, if it is open.
-    pub(crate) fn with<T>(&self, env: &Env, act: impl FnOnce(&Arc<R>) -> Outcome<T>) -> Result<T> {
-        let open = self.ring.as_ref().ok_or_else(|| closed(self.name.as_str()));
-        open.and_then(act).map_err(|error| to_js(env, error.about(self.name.as_str())))
+    pub(crate) fn with<T>(&self, env: &Env, operation: impl FnOnce(&Arc<C>) -> Outcome<T>) -> Result<T> {
+        let open = self.channel.as_ref().ok_or_else(|| closed(self.name.as_str()));
+        open.and_then(operation).map_err(|error| to_js(env, error.about(self.name.as_str())))
     }
 
-    pub(crate) fn facts(&self, open: &R) -> RingFacts {
+    pub(crate) fn facts(&self, open: &C) -> RingFacts {
         let items = open.items();
         RingFacts {
             name: self.name.as_str().to_owned(),
@@ -149,9 +149,9 @@ impl<R: Ring + 'static> Open<R> {
         self.with(env, |open| buffers::array_buffer_of(env, open.mapping(), 0, open.size()))
     }
 
-    /// Detaches `buffer`, gives back what this handle has of the ring, and lets go of the memory. Idempotent.
+    /// Detaches `buffer`, gives back the slots that this handle holds, and frees the memory. Idempotent.
     pub(crate) fn close(&mut self, env: &Env, buffer: &Unknown<'_>) {
-        let Some(open) = self.ring.take() else { return };
+        let Some(open) = self.channel.take() else { return };
         open.leave(false);
         buffers::detach(env, buffer);
         open.mapping().zero_map();
@@ -166,11 +166,11 @@ impl<R: Ring + 'static> Open<R> {
     }
 }
 
-impl<R: Ring> Drop for Open<R> {
+impl<C: Channel> Drop for OpenChannel<C> {
     fn drop(&mut self) {
         // A thread that waits may hold on to it for a little longer; others must not wait for that.
-        if let Some(ring) = &self.ring {
-            ring.leave(true);
+        if let Some(channel) = &self.channel {
+            channel.leave(true);
         }
     }
 }
