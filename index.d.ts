@@ -1260,8 +1260,8 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
     /**
      * Iterates over the items as they come, in arrays of as many as there are, at most `max`. Ends when the queue
      * has ended and is empty. A batch costs one turn of the event loop, however many items it has.
-     * @throws The iteration rejects with the signal's reason, `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an
-     * invalid option, and as `tryPop`.
+     * @throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE` for an invalid option. The iteration rejects with the signal's
+     * reason, and as `tryPop`.
      */
     batches(options?: BatchOptions): AsyncGenerator<DTypes[D][], void, undefined>;
     /**
