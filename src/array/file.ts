@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { shmError } from '../common/errors.js';
 import type { TypeFacts } from './dtype.js';
-import { isNpy, npyHeader, parseNpy, PREAMBLE } from './npy.js';
+import { isNpy, headerRange, parseNpy, PREAMBLE } from './npy.js';
 import { sizeOf, shown } from './shape.js';
 import type { Order } from './shape.js';
 import { shapeOfNpy, typeOfDescr } from './source.js';
@@ -48,7 +48,7 @@ export async function openNpy(path: string | URL): Promise<NpyFile> {
 
 async function headerOf(handle: FileHandle, head: Buffer, file: string) {
   try {
-    const { offset, length } = npyHeader(head);
+    const { offset, length } = headerRange(head);
     const text = await readAt(handle, offset, length);
     if (text.length < length) throw new Error('its header is cut');
     return parseNpy(text.toString(head[6]! >= 3 ? 'utf8' : 'latin1'), offset + length);

@@ -28,7 +28,7 @@ export const PREAMBLE = 12;
 const HEADER_MAX = 1 << 20;
 
 /** Where the header's text is. */
-export function npyHeader(start: Buffer): { offset: number; length: number } {
+export function headerRange(start: Buffer): { offset: number; length: number } {
   const wide = start[6]! >= 2;
   const length = wide ? start.readUInt32LE(8) : start.readUInt16LE(8);
   if (length > HEADER_MAX) throw new Error(`its header would have ${length} bytes`);
@@ -69,7 +69,7 @@ export function isNpy(start: Buffer): boolean {
  */
 export function readNpy(size: number, read: (offset: number, length: number) => Buffer): Npy {
   const start = read(0, PREAMBLE);
-  const { offset, length } = npyHeader(start);
+  const { offset, length } = headerRange(start);
   if (offset + length > size) throw new Error('its header is cut');
   const text = read(offset, length).toString(start[6]! >= 3 ? 'utf8' : 'latin1');
   return parseNpy(text, offset + length);

@@ -1,3 +1,4 @@
+import { load } from '../common/memory-order.js';
 import { copyPlain } from './copies.js';
 import type { Copy } from './copies.js';
 
@@ -26,4 +27,9 @@ export class CacheEntry {
     this.value = value;
     this.original = undefined;
   }
+}
+
+/** @internal Whether the entry's slot still has the same word. Then the entry is valid, if the root is the same too. */
+export function hasSameWord(words: Int32Array, entry: CacheEntry): boolean {
+  return load(words, entry.slot) === entry.low && load(words, entry.slot + 1) === entry.high;
 }

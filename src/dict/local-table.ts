@@ -1,10 +1,11 @@
 import { IN_ORDER } from '../common/memory-order.js';
+import { hasSameWord } from './cache-entry.js';
 import type { CacheEntry } from './cache-entry.js';
-import { CachedLookup } from './cache.js';
+import { CachedLookup } from './cached-lookup.js';
 import * as callBuffer from './call-buffer.js';
 import { hash, isWide, keyWords, LAYOUT, UNHASHED } from './call-buffer.js';
 import * as kinds from './kinds.js';
-import { isSaid, MISSING, ROOMS, WORD_BY_WORD } from './lookup.js';
+import { MISSING, ROOMS, WORD_BY_WORD } from './lookup.js';
 
 const { version: VERSION, root: ROOT, free: FREE, blocks: BLOCKS } = LAYOUT;
 /** A slot's word as a double, so that one store writes all of it. */
@@ -17,10 +18,10 @@ const GRAIN = ROOMS[0]!;
 
 /** @internal All that JavaScript does in a dict's memory without Rust: it looks keys up, and overwrites values in place. */
 export class LocalTable extends CachedLookup {
-  /** The same for the holder of the lock: nothing else writes. */
-  #isThereNow(entry: CacheEntry): boolean {
+  /** As `isValid`, for the holder of the lock: nothing else writes. */
+  #isValidNow(entry: CacheEntry): boolean {
     const words = this.words;
-    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && isSaid(words, entry);
+    return words[ROOT] === this.rootLow && words[ROOT + 1] === this.rootHigh && hasSameWord(words, entry);
   }
 
   /**
@@ -33,7 +34,7 @@ export class LocalTable extends CachedLookup {
     const words = this.words;
     const known = this.entries.get(key);
     let number = known?.number ?? 0;
-    if (number === 0 || !this.#isThereNow(known!)) {
+    if (number === 0 || !this.#isValidNow(known!)) {
       const record = this.find(key);
       // Do not read a value of another kind: it may be damaged or from a newer version, and is about to be replaced.
       if (record <= MISSING || ((words[record + 1]! >>> 8) & 0xff) !== kinds.NUMBER) return false;

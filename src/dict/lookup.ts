@@ -1,6 +1,6 @@
 import * as binding from '#binding';
 import { fence, IN_ORDER, load } from '../common/memory-order.js';
-import { CacheEntry } from './cache-entry.js';
+import { CacheEntry, hasSameWord } from './cache-entry.js';
 import { hash, keyWords, LAYOUT, sliceable, UNHASHED } from './call-buffer.js';
 import * as kinds from './kinds.js';
 import { LONGEST_TEXT, mediumText, shortText } from './texts.js';
@@ -68,9 +68,9 @@ export class Lookup {
   }
 
   /** Whether an entry is still valid, and has been since it was found. All earlier reads come before this. */
-  protected isThere(entry: CacheEntry): boolean {
+  protected isValid(entry: CacheEntry): boolean {
     const words = this.words;
-    return isStill(words, this.rootLow, this.rootHigh) && isSaid(words, entry);
+    return isRoot(words, this.rootLow, this.rootHigh) && hasSameWord(words, entry);
   }
 
   /** Switches to another table, if the root names another one. */
@@ -105,7 +105,7 @@ export class Lookup {
       const slot = table + ((wanted + step) & mask) * 4;
       if (slot < 0 || slot + 4 > words.length) return this.#follow();
       const low = load(words, slot);
-      if (low === 0) return isStill(words, rootLow, rootHigh) ? MISSING : UNSURE;
+      if (low === 0) return isRoot(words, rootLow, rootHigh) ? MISSING : UNSURE;
       if (low !== DELETED && words[slot + 2] === wanted) {
         const found = this.found;
         this.turn(rootLow, rootHigh);
@@ -152,7 +152,7 @@ export class Lookup {
         if (length !== 8) return Unsure;
         value = this.doubles[start / 8];
         if (kind === kinds.NUMBER) found.number = start / 8;
-        return this.isThere(found) ? value : Unsure;
+        return this.isValid(found) ? value : Unsure;
       case kinds.LATIN1:
         value =
           length <= LONGEST_TEXT && start + LONGEST_TEXT <= this.bytes.length
@@ -172,9 +172,9 @@ export class Lookup {
         else {
           for (let i = 0, first = start >> 2; i * 4 < length; i++) scratchWords[i] = words[first + i]!;
         }
-        return this.isThere(found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
+        return this.isValid(found) ? decodeBytes(scratch, kind, 0, length) : Unsure;
     }
-    return this.isThere(found) ? value : Unsure;
+    return this.isValid(found) ? value : Unsure;
   }
 
   /** Called for an index beyond the buffer: the dict may have grown. */
@@ -216,13 +216,8 @@ function textAt(words: Int32Array, at: number, length: number): string {
   return mediumText(length, a, b, words[at + 2]!, words[at + 3]!, words[at + 4]!, words[at + 5]!);
 }
 
-/** @internal Whether the entry's slot still has the same word. */
-export function isSaid(words: Int32Array, entry: CacheEntry): boolean {
-  return load(words, entry.slot) === entry.low && load(words, entry.slot + 1) === entry.high;
-}
-
 /** Whether the root still names this table. All earlier reads come before this. */
-function isStill(words: Int32Array, rootLow: number, rootHigh: number): boolean {
+function isRoot(words: Int32Array, rootLow: number, rootHigh: number): boolean {
   if (!IN_ORDER) fence();
   // This call keeps the compiler from moving earlier loads behind it.
   return Atomics.load(words, ROOT) === rootLow && load(words, ROOT + 1) === rootHigh;

@@ -4,7 +4,7 @@ import type { NpyHeader, NpyType, SharedMemory } from '../../../index.js';
 import { open } from '../lookup.js';
 import { counted, json, printable } from '../text.js';
 
-import { dtypeOf } from './dtype.js';
+import { elementReader } from './element-reader.js';
 import { hexdump } from './hexdump.js';
 import type { Inspected, Inspector } from './inspector.js';
 import { inspectMemory } from './memory.js';
@@ -49,18 +49,18 @@ interface Data extends Pick<Inspected, 'body'> {
 
 /** The first values, or the first bytes of those that are no plain ones. */
 function dataOf(memory: SharedMemory, { descr, shape, byteOffset }: NpyHeader, limit?: number): Data {
-  const dtype = dtypeOf(descr);
+  const reader = elementReader(descr);
   const count = shape.reduce((product, length) => product * length, 1);
   const room = memory.size - byteOffset;
-  if (dtype === undefined) {
+  if (reader === undefined) {
     const bytes = memory.read(byteOffset, Math.min(limit ?? BYTES_SHOWN, room));
     return { key: 'hex', values: bytes.toString('hex'), body: hexdump(bytes) };
   }
-  const there = Math.min(count, Math.floor(room / dtype.size));
+  const there = Math.min(count, Math.floor(room / reader.size));
   const shown = Math.min(limit ?? VALUES_SHOWN, there);
-  const bytes = memory.read(byteOffset, shown * dtype.size);
+  const bytes = memory.read(byteOffset, shown * reader.size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const values = Array.from({ length: shown }, (_, i) => dtype.read(view, i * dtype.size));
+  const values = Array.from({ length: shown }, (_, i) => reader.read(view, i * reader.size));
   const left = there - shown;
   return {
     key: 'values',

@@ -77,7 +77,7 @@ impl Segment {
 
 /// Gives the segment its name, once its owner has it written down: killed in between, the owner leaves a note
 /// of nothing, and never a segment of nobody's.
-fn publish(
+fn record_and_publish(
     unpublished: &UnpublishedSegment,
     id: Identity,
     name: &Name,
@@ -97,9 +97,9 @@ fn publish_as(
     name: &Name,
     owner: Option<&dyn Owner>,
 ) -> Result<()> {
-    match publish(unpublished, id, name, owner) {
+    match record_and_publish(unpublished, id, name, owner) {
         Err(error) if error.code == "EEXIST" && owner.is_some_and(|owner| owner.free_name(name)) => {
-            publish(unpublished, id, name, owner)
+            record_and_publish(unpublished, id, name, owner)
         }
         result => result,
     }
@@ -114,7 +114,7 @@ fn publish_at_random(
     let mut tries = 1..RACE_TRIES;
     loop {
         let name = Name::random()?;
-        match publish(unpublished, id, &name, owner) {
+        match record_and_publish(unpublished, id, &name, owner) {
             Ok(()) => return Ok(name),
             Err(error) if error.code == "EEXIST" && tries.next().is_some() => {}
             Err(error) => return Err(error),

@@ -1,7 +1,7 @@
 //! The manager: one thread, which waits for nobody. Who knows the key has segments owned by this process; they go with
 //! it, however it ends.
 
-mod client;
+mod connection;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -19,7 +19,7 @@ use shmkit::sys::descriptors::OwnedFd;
 use shmkit::sys::poll::{Interest, Poller};
 use shmkit::sys::{Errno, daemon, descriptors, signal};
 
-use self::client::{Client, Next};
+use self::connection::{Connection, Next};
 
 /// Descriptors that are not for clients.
 const SPARE_DESCRIPTORS: usize = 96;
@@ -89,7 +89,7 @@ struct Manager {
     poller: Poller,
     key: Vec<u8>,
     holdings: Holdings,
-    clients: HashMap<u64, Client>,
+    clients: HashMap<u64, Connection>,
     most_clients: usize,
     /// The number of the next client: never used again, so an event cannot be taken for another one's.
     next: u64,
@@ -139,7 +139,7 @@ impl Manager {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.clients.values().filter_map(Client::deadline).min()
+        self.clients.values().filter_map(Connection::deadline).min()
     }
 
     /// It has nothing more to say, so what can be read is its end.
@@ -166,7 +166,7 @@ impl Manager {
         }
         let number = self.next;
         self.next += 1;
-        let client = Client::new(socket).map_err(|_| io::ErrorKind::Other)?;
+        let client = Connection::new(socket).map_err(|_| io::ErrorKind::Other)?;
         self.poller.add(client.socket(), number, Interest::Read)?;
         self.clients.insert(number, client);
         self.serve_client(number);

@@ -71,15 +71,15 @@ pub fn inventory(ledgers: &LedgerDirectory) -> Result<Vec<SegmentInfo>> {
             let kind = kind::of(&ledgers.segments().join(name.as_str()), stat.size);
             // A sidecar lock has the owners of its segment.
             let owned = if let Kind::Lock(Some(of)) = kind { of } else { id };
-            let (pids, mut orphan) = owners.of_segment(owned);
-            orphan |= !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
-            let is_pythons = name.as_str().starts_with(PYTHON_PREFIX);
-            let abandoned = is_pythons && attached.is_empty() && pids.is_empty() && !owners.opaque;
+            let (pids, owners_died) = owners.of_segment(owned);
+            let is_orphaned_lock = !there.contains(&owned) && ledgers.sidecar_is_orphaned(&name, owned);
+            let is_unused = attached.is_empty() && pids.is_empty() && !owners.opaque;
+            let is_pythons = name.as_str().starts_with(PYTHON_PREFIX) && attached::can_see(stat.uid);
             SegmentInfo {
                 id,
                 size: stat.size,
                 kind,
-                leaked: orphan || (abandoned && attached::can_see(stat.uid)),
+                leaked: owners_died || is_orphaned_lock || (is_pythons && is_unused),
                 owners: pids,
                 attached,
                 uid: stat.uid,

@@ -1,7 +1,7 @@
 import type { NpyType } from '../../../index.js';
 
 /** How numpy's numbers, text and truths lie in memory. */
-export interface Dtype {
+export interface ElementReader {
   /** Bytes of an element. */
   size: number;
   read(view: DataView, offset: number): unknown;
@@ -27,7 +27,7 @@ const NUMBERS: Record<string, [size: number, read: Read]> = {
 };
 
 /** The type that numpy writes as `<f8`; nothing for records, objects and what else is no plain value. */
-export function dtypeOf(descr: NpyType): Dtype | undefined {
+export function elementReader(descr: NpyType): ElementReader | undefined {
   const [, order, kind, digits] =
     (typeof descr === 'string' && /^([<>|=]?)([a-zA-Z])(\d+)$/.exec(descr)) || [];
   if (kind === undefined || digits === undefined) return undefined;
@@ -46,7 +46,7 @@ function text(
   length: number,
   code: (view: DataView, at: number) => number,
   width: number,
-): Dtype | undefined {
+): ElementReader | undefined {
   if (length === 0 || length * width > 2 ** 20) return undefined;
   const letter = (value: number) => String.fromCodePoint(value > 0x10ffff ? 0xfffd : value);
   return {

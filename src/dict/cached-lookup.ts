@@ -40,7 +40,7 @@ export class CachedLookup extends Lookup {
     const entry = this.entries.size > 0 ? this.entries.get(key) : undefined;
     if (entry !== undefined) {
       const value = entry.number > 0 ? this.doubles[entry.number] : entry.value;
-      if (this.isThere(entry)) {
+      if (this.isValid(entry)) {
         if (value !== undefined) return value;
         return entry.original ? entry.copy(entry.original, copyPart) : this.#again(entry, key.length);
       }
@@ -70,10 +70,10 @@ export class CachedLookup extends Lookup {
   /** Whether the dict has the key; undefined if Rust must look. */
   has(key: string): boolean | undefined {
     const entry = this.entries.get(key);
-    if (entry !== undefined && this.isThere(entry)) return true;
+    if (entry !== undefined && this.isValid(entry)) return true;
     const record = this.find(key);
     if (record === MISSING) return false;
-    return record === UNSURE || !this.isThere(this.found) ? undefined : true;
+    return record === UNSURE || !this.isValid(this.found) ? undefined : true;
   }
 
   #look(key: string, known: CacheEntry | undefined): unknown {
@@ -101,13 +101,13 @@ export class CachedLookup extends Lookup {
     found.high = load(words, VERSION + 1);
     found.low = Atomics.load(words, VERSION);
     found.number = 0;
-    return (found.low & 1) === 0 && this.isThere(found);
+    return (found.low & 1) === 0 && this.isValid(found);
   }
 
   /** Caches what Rust found after `moment`. */
   remember(key: string, value: unknown): void {
     if (key.length > LONGEST_KEPT || this.#cacheable(value) === undefined) return;
-    if (this.isThere(this.found)) this.#remember(key, this.entries.get(key), value);
+    if (this.isValid(this.found)) this.#remember(key, this.entries.get(key), value);
   }
 
   /** The value if it can be cached; else undefined. */

@@ -21,7 +21,7 @@ pub(super) enum Next {
 }
 
 /// Somebody at the other end of a connection.
-pub(super) struct Client {
+pub(super) struct Connection {
     socket: OwnedFd,
     session: ServerSession,
     /// What is to be sent, of which so many bytes are.
@@ -36,11 +36,11 @@ pub(super) struct Client {
     unfinished: Option<Instant>,
 }
 
-impl Client {
+impl Connection {
     pub(super) fn new(socket: OwnedFd) -> shmkit::Result<Self> {
         let (session, out) = ServerSession::new()?;
         let now = Instant::now();
-        Ok(Client {
+        Ok(Connection {
             socket,
             session,
             out,
