@@ -311,7 +311,7 @@ interface Report {
 }
 
 /** Whether a run's JSON reports this row as a regression. The other rows are at the mercy of the machine. */
-async function isRegression(json: string, row: string): Promise<boolean> {
+async function isPlantedFound(json: string, row: string): Promise<boolean> {
   const { comparison } = JSON.parse(await readFile(json, 'utf8')) as Report;
   return comparison.rows.some((one) => one.row === row && one.verdict === 'slower' && one.isRegression);
 }
@@ -324,14 +324,14 @@ test('a planted slowdown is found against another checkout, and against an earli
 
   const against = await bench(slowed, ...rows, '--against', ROOT, '--json', paired!);
   t.is(against.code, 1, against.stdout);
-  t.true(await isRegression(paired!, 'tryLock, unlock'), against.stdout);
+  t.true(await isPlantedFound(paired!, 'tryLock, unlock'), against.stdout);
   t.regex(against.stdout, /Slower or faster beyond the interval:[^]*tryLock, unlock/);
 
   const before = await bench(ROOT, ...rows, '--passes', '8', '--json', old!);
   t.is(before.code, 0, before.stderr);
   const compare = await bench(slowed, ...rows, '--passes', '8', '--compare', old!, '--json', unpaired!);
   t.is(compare.code, 1, compare.stdout);
-  t.true(await isRegression(unpaired!, 'tryLock, unlock'), compare.stdout);
+  t.true(await isPlantedFound(unpaired!, 'tryLock, unlock'), compare.stdout);
 });
 
 test('what cannot be compared is refused', async (t) => {
