@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { secondsSince } from './harness.js';
+import type { Harness } from './harness.js';
 import type { Run } from './kinds.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -14,15 +15,32 @@ export const tsan: Run = repeated(process.execPath, 'scripts/tsan.js');
 /** Loom's models of the protocols, with all of their preemptions. */
 export const models: Run = repeated('cargo', 'test', '--package', 'shmkit-models');
 
-function repeated(command: string, ...args: readonly string[]): Run {
+/** Random bytes for the server of managers and its clients. */
+export const inputs: Run = async (harness, rounds) => {
+  const began = performance.now();
+  const args = ['test', '--package', 'shmkit', '--test', 'manager', 'random_inputs'];
+  await command(harness, 'cargo', args, { SHMKIT_STRESS_INPUTS: String(rounds) });
+  return `${rounds} inputs in ${secondsSince(began)} s: no fault`;
+};
+
+function repeated(program: string, ...args: readonly string[]): Run {
   return async (harness, rounds, { filter }) => {
     const began = performance.now();
     for (let round = 0; round < rounds; round++) {
       const all = typeof filter === 'string' ? [...args, filter] : args;
-      const child = spawn(command, all, { cwd: ROOT, stdio: 'inherit' });
-      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-      if (code !== 0) harness.fault(`the tests ended with ${code ?? signal}`);
+      await command(harness, program, all);
     }
     return `${rounds} runs of the tests in ${secondsSince(began)} s: no fault`;
   };
+}
+
+async function command(
+  harness: Harness,
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (code !== 0) harness.fault(`the tests ended with ${code ?? signal}`);
 }

@@ -139,6 +139,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     },
     load: async () => ({ run: (await import('./commands.js')).tsan }),
   },
+  inputs: {
+    rounds: 1_000_000,
+    unit: 'inputs',
+    what: 'random bytes for the server of managers and its clients: none may crash or hang',
+    load: async () => ({ run: (await import('./commands.js')).inputs }),
+  },
   models: {
     rounds: 1,
     unit: 'runs of the models',

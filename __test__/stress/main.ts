@@ -4,12 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { KINDS } from './kinds.js';
 import { kindOf, stress } from './run.js';
-import { TYPESCRIPT } from '../fixtures/typescript.js';
+import { compiled, SOURCE_MAPS } from '../fixtures/typescript.js';
 
 const COMMON = {
   rounds: { type: 'string' },
@@ -76,8 +75,8 @@ async function one(name: string, args: readonly string[]): Promise<void> {
 
 /** Runs it in a process of its own, so that it cannot end the others; how it ended. */
 async function apart(args: readonly string[]): Promise<'passed' | `failed (${string})`> {
-  const main = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [TYPESCRIPT, main, ...args], { stdio: 'inherit' });
+  const main = await compiled(new URL(import.meta.url));
+  const child = spawn(process.execPath, [SOURCE_MAPS, main, ...args], { stdio: 'inherit' });
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   return code === 0 ? 'passed' : `failed (${code ?? signal})`;
 }

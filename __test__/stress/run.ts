@@ -1,14 +1,10 @@
 /** Runs one kind of stress in this process or, if it needs a `/dev/shm` of its own, in another one. */
-import { fileURLToPath } from 'node:url';
-
 import { ownDevShm } from '../fixtures/own-dev-shm.js';
 import { withParent } from './child.js';
 import { Fault, Harness } from './harness.js';
 import { KINDS } from './kinds.js';
 import type { Kind, Options } from './kinds.js';
-import { TYPESCRIPT } from '../fixtures/typescript.js';
-
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+import { compiled, SOURCE_MAPS } from '../fixtures/typescript.js';
 
 export interface Order {
   /** Those of a full run, if it is not given. */
@@ -59,7 +55,8 @@ function toArguments(options: Options): string[] {
 }
 
 async function inOwnDevShm(harness: Harness, size: string, args: readonly string[]): Promise<string> {
-  const node = withParent([process.execPath, TYPESCRIPT, MAIN, ...args]).flat();
+  const main = await compiled(new URL('main.ts', import.meta.url));
+  const node = withParent([process.execPath, SOURCE_MAPS, main, ...args]).flat();
   const [command, all] = ownDevShm(size, node);
   const child = harness.launch('the run in a /dev/shm of its own', [command, ...all]);
   await child.closed;

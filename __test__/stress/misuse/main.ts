@@ -1,14 +1,12 @@
 /** Every misuse in random order, beside a process that writes random bytes into every segment. None may crash. */
-import { fileURLToPath } from 'node:url';
-
 import type { Run } from '../kinds.js';
-import { TYPESCRIPT } from '../../fixtures/typescript.js';
+import { compiled, SOURCE_MAPS } from '../../fixtures/typescript.js';
 
 export const run: Run = async (harness, rounds) => {
   const seed = String(harness.seed);
   const neighbour = await harness.node('the neighbour', new URL('neighbour.js', import.meta.url), [seed]);
-  const script = fileURLToPath(new URL('misuse.ts', import.meta.url));
-  const node = [process.execPath, '--expose-gc', TYPESCRIPT];
+  const script = await compiled(new URL('misuse.ts', import.meta.url));
+  const node = [process.execPath, '--expose-gc', SOURCE_MAPS];
   const misuse = harness.launch('the process with the misuses', [...node, script, seed, String(rounds)]);
   await misuse.closed;
   if (misuse.result !== 0) harness.fault(`${misuse.what} ended with ${misuse.result}`);

@@ -11,6 +11,7 @@ import type { DType, Order } from 'shmkit';
 import { arrayOf, bits } from '../../fixtures/arrays.js';
 import { Program } from '../../fixtures/program.js';
 import { exists, freshName, leavesNothing } from '../../fixtures/segments.js';
+import { compiled } from '../../fixtures/typescript.js';
 import { counting } from './common.js';
 
 function arrayOfOnes(t: ExecutionContext): SharedArray {
@@ -356,7 +357,7 @@ test('an instance is not cloned; its descriptor goes to threads', async (t) => {
 });
 
 test('worker processes work on the same elements, and what they make comes back', async (t) => {
-  await using pool = new Pool(new URL('pool-work.ts', import.meta.url), { workers: 2 });
+  await using pool = new Pool(await compiled(new URL('pool-work.ts', import.meta.url)), { workers: 2 });
   const a = counting(t, 4, 6);
   const parts = [0, 1, 2, 3].map((row) => a.slice(row));
   t.deepEqual(await pool.map('double', parts), [30, 102, 174, 246]);

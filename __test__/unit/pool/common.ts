@@ -1,12 +1,16 @@
 /** What the pool's tests share. */
 import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 
 import type { ExecutionContext } from 'ava';
 import { Pool, segments, SharedEvent, SharedMemory } from 'shmkit';
 
 import { freshName } from '../../fixtures/segments.js';
+import { compiled } from '../../fixtures/typescript.js';
 
-export const WORK = new URL('../../fixtures/pool-work.ts', import.meta.url);
+/** Its source, which only a worker with the loader of TypeScript can import. */
+export const WORK_SOURCE = new URL('../../fixtures/pool-work.ts', import.meta.url);
+export const WORK = pathToFileURL(await compiled(WORK_SOURCE));
 
 export const WATCHDOG = 60_000;
 

@@ -6,7 +6,6 @@ import type { WorkerDiedError } from 'shmkit';
 import { Program } from '../../fixtures/program.js';
 import { exists, freshName } from '../../fixtures/segments.js';
 import { until } from '../../fixtures/wait.js';
-import { TYPESCRIPT } from '../../fixtures/typescript.js';
 import { WORK, WATCHDOG, poolOf, memoryOf, eventOf, isAlive, ownersOf, upTo } from './common.js';
 
 const TERMINATED = { code: 'ERR_SHM_CLOSED', message: 'the pool was terminated' };
@@ -190,7 +189,6 @@ test.serial('terminate() while workers start, from anywhere, leaves no process a
     await closed.close();
     await closed.terminate();
     poolOf().run('exit', 0).catch(() => say('over'));`,
-    [TYPESCRIPT],
   );
   const code = 'ERR_SHM_CLOSED';
   t.is(await program.says(), `${code},${code},${code},`);

@@ -7,11 +7,14 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { Pool, SharedArray, segments } from 'shmkit';
 
+import { compiled } from '../../fixtures/typescript.js';
 import { until } from '../../fixtures/wait.js';
+
+const WORK = await compiled(new URL('map-array.ts', import.meta.url));
 
 function setUp(t: ExecutionContext, shape: number | readonly number[] = 1000) {
   t.timeout(60_000, 'a pool that hangs');
-  const pool = new Pool(new URL('map-array.ts', import.meta.url), { workers: 2 });
+  const pool = new Pool(WORK, { workers: 2 });
   const input = SharedArray.create(shape);
   const output = SharedArray.create(shape);
   for (let i = 0; i < input.size; i++) input.data[i] = i;

@@ -8,8 +8,9 @@ import test from 'ava';
 import { Pool, SharedMemory } from 'shmkit';
 
 import { Program } from '../../fixtures/program.js';
+import { TYPESCRIPT } from '../../fixtures/typescript.js';
 import { until } from '../../fixtures/wait.js';
-import { WORK, WATCHDOG, poolOf, memoryOf, isAlive, upTo } from './common.js';
+import { WORK, WORK_SOURCE, WATCHDOG, poolOf, memoryOf, isAlive, upTo } from './common.js';
 
 const PLAIN = new URL('plain.mjs', import.meta.url);
 
@@ -53,6 +54,18 @@ test.serial(
   },
 );
 
+test.serial('workers have the flags of their parent: its loader of TypeScript, too', async (t) => {
+  const program = Program.node(
+    t,
+    `const pool = new shmkit.Pool('${WORK_SOURCE.href}', { workers: 1 });
+    say(String(await pool.run('double', 21)));
+    await pool.close();`,
+    [TYPESCRIPT],
+  );
+  t.is(await program.says(), '42');
+  t.is(await program.ends(), 0);
+});
+
 test.serial('what a function throws is thrown here: its class, code, cause and properties', async (t) => {
   const pool = poolOf(t, 1);
   const pid = await pool.run('pid');
@@ -63,7 +76,7 @@ test.serial('what a function throws is thrown here: its class, code, cause and p
   const cause = plain.cause as Error & { code: string; list: Set<number> };
   t.true(cause instanceof RangeError);
   t.deepEqual([cause.message, cause.code, cause.list], ['the cause', 'ECAUSE', new Set([1])]);
-  t.regex(plain.stack!, /work\.ts/, 'the stack is that of the worker');
+  t.regex(plain.stack!, /at fail \(/, 'the stack is that of the worker');
 
   const odd = await t.throwsAsync(pool.run('failOddly'), { instanceOf: TypeError, code: 'ETEA' });
   t.is(odd.name, 'TeaError');

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import test from 'ava';
 
 import { ownDevShm } from '../../fixtures/own-dev-shm.js';
 import { run } from '../../fixtures/run.js';
-import { TYPESCRIPT } from '../../fixtures/typescript.js';
+import { compiled, SOURCE_MAPS } from '../../fixtures/typescript.js';
 
 // Every example of the documentation runs: the blocks of a page one after the other, each in a process of its
 // own, in one /dev/shm. A `text` block says what the one before it prints. A block that begins with `// NAME.js`
@@ -41,17 +41,22 @@ for (const page of pages) {
     const folder = path.join(root, '.cache/docs', path.basename(page, '.md'));
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(folder, { recursive: true });
-    const steps = all.flatMap(({ language, code }, index) => {
+    const files = all.flatMap(({ language, code }, index) => {
       if (language === 'text') return [];
       const [, name = `${index}.${language === 'js' ? 'ts' : 'py'}`] =
         /^(?:\/\/|#) (\w+\.(?:js|py))\n/.exec(code) ?? [];
       const file = path.join(folder, name);
       fs.writeFileSync(file, code);
-      // TypeScript only for `using`, which Node 20 does not know yet.
-      return language === 'js'
-        ? [`"${process.execPath}" ${TYPESCRIPT} "${file}"`]
-        : [`"${python}" "${file}"`];
+      return [file];
     });
+    const steps = await Promise.all(
+      files.map(async (file) => {
+        if (file.endsWith('.py')) return `"${python}" "${file}"`;
+        // TypeScript only for `using`, which Node 20 does not know yet.
+        const program = file.endsWith('.ts') ? await compiled(pathToFileURL(file)) : file;
+        return `"${process.execPath}" ${SOURCE_MAPS} "${program}"`;
+      }),
+    );
     const expected = all.filter(({ language }) => language === 'text').map(({ code }) => code);
     const [command, args] = ownDevShm('256m', [
       'sh',

@@ -12,6 +12,7 @@ import { hold } from '../../fixtures/hold.js';
 import { Program } from '../../fixtures/program.js';
 import { exists, freshName, leavesNothing } from '../../fixtures/segments.js';
 import { until } from '../../fixtures/wait.js';
+import { compiled } from '../../fixtures/typescript.js';
 
 function broadcastOf<D extends DType = 'float64'>(
   t: ExecutionContext,
@@ -441,7 +442,9 @@ test('worker threads read and write, and one that is terminated is in nobody’s
 test('a pool’s workers get it attached', async (t) => {
   const broadcast = broadcastOf(t);
   const subscription = (attach(broadcast.toJSON()) as SharedBroadcast<'float64'>).subscribe();
-  await using pool = new Pool(new URL('../../fixtures/pool-work.ts', import.meta.url), { workers: 1 });
+  await using pool = new Pool(await compiled(new URL('../../fixtures/pool-work.ts', import.meta.url)), {
+    workers: 1,
+  });
   await pool.run('announce', broadcast, 42);
   t.deepEqual(await subscription.next(), number(42));
 });

@@ -11,6 +11,7 @@ import { hold } from '../../fixtures/hold.js';
 import { Program } from '../../fixtures/program.js';
 import { exists, freshName, leavesNothing } from '../../fixtures/segments.js';
 import { until } from '../../fixtures/wait.js';
+import { compiled } from '../../fixtures/typescript.js';
 
 function queueOf<D extends DType = 'float64'>(
   t: ExecutionContext,
@@ -436,7 +437,9 @@ test('a worker thread has its own side of it, and what it had is recovered when 
 
 test('a pool’s workers get it attached', async (t) => {
   const queue = queueOf(t);
-  await using pool = new Pool(new URL('../../fixtures/pool-work.ts', import.meta.url), { workers: 1 });
+  await using pool = new Pool(await compiled(new URL('../../fixtures/pool-work.ts', import.meta.url)), {
+    workers: 1,
+  });
   queue.pushSync(number(41));
   await pool.run('answer', queue);
   t.deepEqual(await queue.pop(), number(42));

@@ -1,7 +1,6 @@
 /** Sending shared objects to threads and processes: a descriptor arrives, an instance never does. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { serialize } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
@@ -10,10 +9,10 @@ import { ShareableList, SharedMemory } from 'shmkit';
 
 import { NodePeer } from '../../fixtures/peers/node.js';
 import { freshName } from '../../fixtures/segments.js';
-import { TYPESCRIPT } from '../../fixtures/typescript.js';
+import { compiled, SOURCE_MAPS } from '../../fixtures/typescript.js';
 
 const WORKER = new URL('attach-worker.js', import.meta.url);
-const PEER = fileURLToPath(new URL('../../fixtures/peers/node-peer.ts', import.meta.url));
+const PEER = await compiled(new URL('../../fixtures/peers/node-peer.ts', import.meta.url));
 
 /** What the refusal says: how to do it instead. */
 const REFUSED = { any: true as const, message: /could not be cloned/ };
@@ -46,7 +45,7 @@ test('an instance cannot be cloned after close() either', (t) => {
 test('process.send with advanced serialization refuses an instance', async (t) => {
   using shm = SharedMemory.create(64, { name: freshName(t) });
   using list = ShareableList.create([1], { name: freshName(t) });
-  const child = fork(PEER, { execArgv: [TYPESCRIPT], serialization: 'advanced' });
+  const child = fork(PEER, { execArgv: [SOURCE_MAPS], serialization: 'advanced' });
   const ended = once(child, 'exit');
   const watchdog = setTimeout(() => child.kill('SIGKILL'), 20_000);
   try {

@@ -422,15 +422,18 @@ fn input(random: &mut Random, bytes: &mut Vec<u8>) {
     }
 }
 
+/// A million inputs with `SHMKIT_STRESS_INPUTS=1000000`, as `npm run stress -- inputs` does.
 #[test]
-fn a_million_inputs_do_no_harm() {
+fn random_inputs_do_no_harm() {
+    let count = std::env::var("SHMKIT_STRESS_INPUTS")
+        .map_or(100_000, |count| count.parse().expect("SHMKIT_STRESS_INPUTS is a number"));
     let threads = 2;
     std::thread::scope(|scope| {
         for thread in 0..threads {
             scope.spawn(move || {
                 let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ thread);
                 let (ends, mut bytes) = (Ends::new(), Vec::new());
-                for _ in 0..1_000_000 / threads {
+                for _ in 0..count / threads {
                     input(&mut random, &mut bytes);
                     exercise(&ends, &bytes);
                 }
