@@ -643,7 +643,8 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
     toArray(): Nested<D>;
     /**
      * Writes a `.npy` file, as `np.save` does: in F order if the elements are contiguous in that order only,
-     * otherwise in C order. What other processes write meanwhile may or may not be in it.
+     * otherwise in C order. What other processes write meanwhile may or may not be in it. The file appears under its name when
+     * it is complete; if the array is closed meanwhile, the promise rejects and the name is as before.
      * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
      */
     save(path: string | URL): Promise<void>;

@@ -489,7 +489,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
 
   /**
    * Writes a `.npy` file, as `np.save` does: in F order if the elements are contiguous in that order only,
-   * otherwise in C order. What other processes write meanwhile may or may not be in it.
+   * otherwise in C order. What other processes write meanwhile may or may not be in it. The file appears under its name when
+   * it is complete; if the array is closed meanwhile, the promise rejects and the name is as before.
    * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
    */
   async save(path: string | URL): Promise<void> {
@@ -502,7 +503,7 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
       this.order === null
         ? bytesOf(this.toTypedArray())
         : new Uint8Array(this.shm.buffer, this.#start + this.offset * itemSize, this.size * itemSize);
-    await writeFile(path, header, elements);
+    await writeFile(path, header, elements, () => this.#checkOpen());
   }
 
   /**

@@ -162,7 +162,8 @@ function fitting({ name, size }: SharedMemory, location: Location): Location {
       name,
     );
   }
-  const needed = start + Math.max(most + 1, layout.offset) * type.itemSize;
+  // At least as many as there are elements: with strides of 0, a descriptor could say that a few bytes are billions of them.
+  const needed = start + Math.max(most + 1, layout.offset, sizeOf(layout.shape)) * type.itemSize;
   if (needed > size) {
     const what = `${type.name} of shape ${shown(layout.shape)} from byte ${start} on`;
     throw shmError('ERR_SHM_SIZE', `${what} needs ${needed} bytes, and '${name}' has ${size}`, name);

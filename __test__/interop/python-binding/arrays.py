@@ -109,6 +109,8 @@ def what_an_array_cannot_be():
         ({"id": "1:1"}, "ERR_SHM_UNLINKED"),
         ({"strides": [-1, 1]}, "ERR_SHM_SIZE"),
         ({"strides": [2**63 - 1, 2**63 - 1]}, "ERR_SHM_SIZE"),
+        ({"shape": [2**40, 2], "strides": [0, 1]}, "ERR_SHM_SIZE"),
+        ({"shape": [2**40, 2], "strides": [0, 0]}, "ERR_SHM_SIZE"),
         ({"strides": [-(2**63), 2**63 - 1]}, "ERR_SHM_SIZE"),
         ({"offset": 1}, "ERR_SHM_SIZE"),
         ({"offset": 2**63}, "ERR_SHM_SIZE"),

@@ -237,6 +237,8 @@ test('descriptors that are none are refused before anything is touched', (t) => 
   refused({ strides: [3] }, 'ERR_INVALID_ARG_TYPE', /2 whole numbers/);
   refused({ strides: [2 ** 53, 1] }, 'ERR_INVALID_ARG_TYPE', /whole numbers/);
   refused({ strides: [2 ** 52, 2 ** 52] }, 'ERR_SHM_SIZE', /needs/);
+  refused({ shape: [2 ** 40, 2], strides: [0, 1] }, 'ERR_SHM_SIZE', /needs/);
+  refused({ shape: [2 ** 40, 2], strides: [0, 0] }, 'ERR_SHM_SIZE', /needs/);
   refused({ offset: 1 }, 'ERR_SHM_SIZE', /184 bytes/);
   refused({ offset: -1 }, 'ERR_OUT_OF_RANGE', /-1/);
   refused({ byteOffset: 4 }, 'ERR_OUT_OF_RANGE', /multiple of 8/);

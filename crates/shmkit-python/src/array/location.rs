@@ -91,7 +91,9 @@ impl Location {
         }
         let end = match self.len() {
             0 => Some(self.offset as i128),
-            _ => reach(true).and_then(|most| most.checked_add(1)),
+            // At least as many as there are elements: with strides of 0, a descriptor could say that a few bytes are
+            // billions of them.
+            len => reach(true).and_then(|most| Some(most.checked_add(1)?.max(len as i128))),
         };
         let needed = end
             .and_then(|end| end.checked_mul(dtype.item_size() as i128)?.checked_add(start as i128))
