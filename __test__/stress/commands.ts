@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { compiled, SOURCE_MAPS } from '../fixtures/typescript.js';
 import { secondsSince } from './harness.js';
 import type { Harness } from './harness.js';
 import type { Run } from './kinds.js';
@@ -21,6 +22,20 @@ export const inputs: Run = async (harness, rounds) => {
   const args = ['test', '--package', 'shmkit', '--test', 'manager', 'random_inputs'];
   await command(harness, 'cargo', args, { SHMKIT_STRESS_INPUTS: String(rounds) });
   return `${rounds} inputs in ${secondsSince(began)} s: no fault`;
+};
+
+/** The facade and the engine take the same steps, with loads in order and as where they are reordered. */
+export const conformance: Run = async (harness, rounds) => {
+  const began = performance.now();
+  const driver = await compiled(new URL('../interop/conformance/driver.ts', import.meta.url));
+  for (const [order, seed] of [
+    ['', harness.nextSeed()],
+    ['weak', harness.nextSeed()],
+  ] as const) {
+    const args = [SOURCE_MAPS, driver, seed, String(rounds)];
+    await command(harness, process.execPath, args, { SHMKIT_MEMORY_ORDER: order });
+  }
+  return `${rounds} steps of each structure in either order of memory, in ${secondsSince(began)} s: no difference`;
 };
 
 function repeated(program: string, ...args: readonly string[]): Run {

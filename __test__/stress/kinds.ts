@@ -139,6 +139,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     },
     load: async () => ({ run: (await import('./commands.js')).tsan }),
   },
+  conformance: {
+    rounds: 20_000,
+    unit: 'steps',
+    what: 'the protocols in TypeScript and in Rust take the same random steps: same answers, same words',
+    load: async () => ({ run: (await import('./commands.js')).conformance }),
+  },
   inputs: {
     rounds: 1_000_000,
     unit: 'inputs',

@@ -93,7 +93,13 @@ impl SharedEvent {
         let deadline = Deadline::after(timeout)?;
         let event = self.open(py)?;
         let mut wait = event.wait(event.generation());
-        if event.is_set() || (can_spin() && !deadline.is_over() && py.detach(|| spin(&event))) {
+        if event.is_set() {
+            return Ok(true);
+        }
+        if deadline.is_over() {
+            return Ok(false); // without the mark of one who sleeps, which would cost the next set() a call of the system
+        }
+        if can_spin() && py.detach(|| spin(&event)) {
             return Ok(true);
         }
         loop {
