@@ -2,7 +2,7 @@
 // `--quick` leaves out `SLOW`. The last line counts all tests.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { bundle } from './typescript/bundle.js';
 
@@ -70,7 +70,7 @@ async function rustTests() {
 /** One process bundles all tests faster than each does for itself. */
 async function bundleTests() {
   const files = readdirSync('__test__', { recursive: true }).filter((file) => file.endsWith('.test.ts'));
-  await Promise.all(files.map((file) => bundle(resolve('__test__', file))));
+  await Promise.all(files.map((file) => bundle(join(process.cwd(), '__test__', file))));
 }
 
 async function facadeTests() {
