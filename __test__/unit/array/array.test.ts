@@ -232,7 +232,7 @@ test('descriptors that are none are refused before anything is touched', (t) => 
   const whole = a.toJSON();
   const refused = (change: object, code: string, message: RegExp) =>
     leavesNothing(t, () => t.throws(() => attach({ ...whole, ...change }), { code, message }));
-  refused({ shape: [2, 4] }, 'ERR_SHM_SIZE', /\[2, 4\] .*184 bytes.*has 176/);
+  refused({ shape: [2, 4] }, 'ERR_SHM_SIZE', /\[2, 4\] .*192 bytes.*has 176/);
   refused({ strides: [-3, 1] }, 'ERR_SHM_SIZE', /\[-3, 1\] from element 0 on begins before/);
   refused({ strides: [3] }, 'ERR_INVALID_ARG_TYPE', /2 whole numbers/);
   refused({ strides: [2 ** 53, 1] }, 'ERR_INVALID_ARG_TYPE', /whole numbers/);
