@@ -69,7 +69,7 @@ export function summary({ rows, onlyHere, onlyThere, notComparable, threshold }:
   return [
     ...list('Not compared, only in this checkout', onlyHere),
     ...list('Not compared, only on the other side', onlyThere),
-    ...list('Not compared, no peer in common with a run on another processor', notComparable),
+    ...list('Not compared, the processor was another one or ran at another speed', notComparable),
     slower + faster === 0
       ? `${rows.length} rows compared: none became slower or faster by ${floor} or more beyond its interval.`
       : `${rows.length} rows compared: ${slower} slower, ${faster} faster; ${regressions} slower by more than ${100 * threshold}%.`,

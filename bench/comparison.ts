@@ -28,7 +28,7 @@ export interface Comparison {
   readonly onlyHere: readonly RowId[];
   /** Rows that only the other side has. */
   readonly onlyThere: readonly RowId[];
-  /** Rows that have no peer in common with an old run on another processor. */
+  /** Rows without a measure that both runs have: see `unpairedViews`. */
   readonly notComparable: readonly RowId[];
 }
 
@@ -92,7 +92,7 @@ export function verdicts(
     const isReported =
       confirmed.some((one) => one.suite === id.suite && one.row === id.row) && isChanged(change, rule);
     const verdict = !isReported ? 'unchanged' : change.estimate > 1 ? 'slower' : 'faster';
-    const passes = ours.shmkit.samples.length;
+    const passes = Math.max(ours.shmkit.samples.length, ours.alone.length);
     const usual = changeAt(views, CONFIDENCE.usual);
     rows.push({
       ...id,

@@ -46,6 +46,8 @@ async function main(): Promise<number> {
   const setting = {
     sides: other ? [here, other] : [here],
     plan,
+    isAlone: false,
+    reference: old === undefined ? null : new Results(old.suites).reference(),
     // Peers tell nothing about two checkouts that are measured side by side.
     request: { quick, python, peers: other === undefined, round: plan.round, warmups: plan.warmups },
     cleanup,
@@ -62,10 +64,22 @@ async function main(): Promise<number> {
   const there = other ?? (old && new Results(old.suites));
   const look: Look = other
     ? pairedViews
-    : (ours, theirs, { suite }) => unpairedViews(ours, theirs, isSameProcessor(suite, here, there));
+    : (ours, theirs, { suite }) =>
+        unpairedViews(ours, theirs, {
+          isSameProcessor: isSameProcessor(suite, here, there),
+          now: here.reference(),
+          before: there?.reference() ?? null,
+        });
   const comparison =
     there &&
-    (await runComparison(setting, selection, there, look, { threshold, confidence: plan.confidence }));
+    (await runComparison(
+      setting,
+      selection,
+      there,
+      look,
+      { threshold, confidence: plan.confidence },
+      ({ suite }) => other === undefined && isSameProcessor(suite, here, there),
+    ));
   progress('');
   if (other === undefined) for (const suite of here.suites) print(suite);
   if (there && comparison)

@@ -1,14 +1,15 @@
-import type { Peer, Row, Run } from './harness.js';
+import { measureAlone } from './alone.js';
+import type { Alone, AloneRequest } from './alone.js';
+import type { Peer, Row } from './harness.js';
+import { calibrate, fillingIterations } from './iterations.js';
+import type { Breathe } from './iterations.js';
 import type { OpenedRow, SuiteRequest } from './protocol.js';
-
-/** Called before each run, outside of what is timed. */
-export type Breathe = () => Promise<void>;
-
-const MAX_ITERATIONS = 1e7;
 
 interface Lane {
   readonly peer: Peer;
   iterations: number;
+  /** Nanoseconds (or bytes) that they took the last time. */
+  figure: number;
 }
 
 /** A row that is set up, calibrated and warm: ready for rounds. */
@@ -42,7 +43,7 @@ export class OpenRow {
     const contest = await row.open();
     const contenders: Peer[] = [{ name: 'shmkit', run: contest.shmkit }];
     if (peers) contenders.push(...contest.peers);
-    const lanes = contenders.map((peer): Lane => ({ peer, iterations: 1 }));
+    const lanes = contenders.map((peer): Lane => ({ peer, iterations: 1, figure: 0 }));
     const isReading = row.readings !== undefined;
     if (!isReading) {
       for (const lane of lanes) lane.iterations = await calibrate(lane.peer.run, round, breathe);
@@ -77,12 +78,23 @@ export class OpenRow {
   /** Runs all contenders once. Returns nanoseconds (or bytes) for one operation of each. */
   async round(): Promise<number[]> {
     const samples: number[] = [];
-    for (const { peer, iterations } of this.#lanes) {
+    for (const lane of this.#lanes) {
+      const { peer, iterations } = lane;
       await this.#breathe();
-      const figure = await peer.run(iterations);
-      samples.push((figure * (peer.scale ?? 1)) / (iterations * (this.#row.ops ?? 1)));
+      lane.figure = await peer.run(iterations);
+      samples.push((lane.figure * (peer.scale ?? 1)) / (iterations * (this.#row.ops ?? 1)));
     }
     return samples;
+  }
+
+  /** Measures shmkit without its peers; null if a row has sizes, or readings of which there are few. */
+  async alone(request: AloneRequest): Promise<Alone | null> {
+    const { unit, readings, ops = 1 } = this.#row;
+    if (unit === 'bytes' || readings !== undefined) return null;
+    const [{ peer, iterations, figure }] = this.#lanes as readonly [Lane];
+    const known = { iterations, time: figure > 0 ? figure : await peer.run(iterations) };
+    const { time, reference } = await measureAlone(peer.run, known, request, this.#breathe);
+    return { time: time / ops, reference };
   }
 
   /** Throws if a contender did not do the work. */
@@ -90,21 +102,4 @@ export class OpenRow {
     this.#verify?.();
     for (const { peer } of this.#lanes) peer.verify?.();
   }
-}
-
-/** Returns a number of iterations that fills half a round or more; counting them also warms the code up. */
-async function calibrate(run: Run, round: number, breathe: Breathe): Promise<number> {
-  let iterations = 1;
-  for (;;) {
-    await breathe();
-    const time = await run(iterations);
-    if (time >= round / 2 || iterations >= MAX_ITERATIONS) return iterations;
-    // At most tenfold: the first, cold iterations say little about later ones.
-    iterations = Math.ceil(iterations * Math.min(10, (0.9 * round) / Math.max(time, 1)));
-  }
-}
-
-/** The number of iterations that fills a round, given the time that some of them took. */
-function fillingIterations(round: number, iterations: number, time: number): number {
-  return Math.max(1, Math.min(MAX_ITERATIONS, Math.round((iterations * round) / Math.max(time, 1))));
 }

@@ -1,3 +1,4 @@
+import type { Alone } from './alone.js';
 import type { Cleanup } from './cleanup.js';
 import { CpuMeter } from './cpu.js';
 import type { IdleGate } from './cpu.js';
@@ -27,6 +28,10 @@ export interface Setting {
   /** One checkout, or two that are measured in turn. */
   readonly sides: readonly Side[];
   readonly plan: Plan;
+  /** Whether rows are measured without rounds, as a confirmation of how long they take alone. */
+  readonly isAlone: boolean;
+  /** The least time of the reference in an earlier run. */
+  readonly reference: number | null;
   readonly request: Omit<SuiteRequest, 'suite' | 'prefix'>;
   readonly cleanup: Cleanup;
   readonly meter: CpuMeter;
@@ -102,7 +107,7 @@ async function measureSuite(
 
 /** Round by round: A B, B A, A B, … so that both meet the same state of the machine, and none is always first. */
 async function measureRow(
-  { plan, meter, gate }: Setting,
+  { plan, meter, gate, isAlone, reference }: Setting,
   workers: readonly SideWorker[],
   id: RowId,
 ): Promise<void> {
@@ -111,7 +116,9 @@ async function measureRow(
   for (const { side, worker } of workers) {
     lanes.push({ side, worker, opened: await worker.request('open', id.row), rounds: [] });
   }
-  const limit = Math.min(plan.rounds, ...lanes.map(({ opened }) => opened.readings ?? Infinity));
+  const limit = isAlone
+    ? 0
+    : Math.min(plan.rounds, ...lanes.map(({ opened }) => opened.readings ?? Infinity));
   const start = process.hrtime.bigint();
   for (let round = 0; round < limit; round++) {
     const inTurn = round % 2 === 0 ? lanes : lanes.toReversed();
@@ -119,15 +126,33 @@ async function measureRow(
     const elapsed = Number(process.hrtime.bigint() - start);
     if (elapsed > plan.row && round + 1 >= plan.fewest) break;
   }
+  const alone = plan.alone === 0 ? [] : await askAlone(plan.alone, reference, lanes);
   for (const { worker } of lanes) await worker.request('close', null);
   const othersCpu = CpuMeter.share(before, meter.read());
   gate.report(othersCpu);
-  for (const { side, opened, rounds } of lanes) {
+  for (const [index, { side, opened, rounds }] of lanes.entries()) {
     let outcome = side.find(id);
     if (outcome === undefined) {
       outcome = emptyOutcome(id.row, opened);
       side.suites.find(({ name }) => name === id.suite)!.rows.push(outcome);
     }
-    addPass(outcome, opened, rounds, othersCpu);
+    const own = alone[index];
+    if (own) outcome.alone.push(own);
+    if (!isAlone) addPass(outcome, opened, rounds, othersCpu);
   }
+}
+
+/** One side after the other, because two at once would disturb each other. */
+async function askAlone(
+  budget: number,
+  earlier: number | null,
+  lanes: readonly SideWorker[],
+): Promise<(Alone | null)[]> {
+  const alone: (Alone | null)[] = [];
+  for (const { side, worker } of lanes) {
+    const known = [earlier, side.reference()].filter((time) => time !== null);
+    const reference = known.length === 0 ? null : Math.min(...known);
+    alone.push(await worker.request('alone', { budget, reference }));
+  }
+  return alone;
 }

@@ -6,6 +6,8 @@ export interface Plan {
   readonly passes: number;
   /** Nanoseconds that a round of one contender should take. */
   readonly round: number;
+  /** Nanoseconds for which shmkit is measured alone in a pass; 0 if it is not. */
+  readonly alone: number;
   /** Rounds of each contender before the first one that counts. */
   readonly warmups: number;
   /** Rounds of a row in a pass. */
@@ -31,6 +33,7 @@ export const FEWEST_PASSES = 3;
 
 const FULL = {
   round: 15e6,
+  alone: 0.4e9,
   warmups: 2,
   row: 2e9,
   fewest: 2,
@@ -42,6 +45,7 @@ const FULL = {
 };
 const QUICK = {
   round: 1e6,
+  alone: 0.01e9,
   warmups: 0,
   row: 0.2e9,
   fewest: 2,
@@ -58,13 +62,13 @@ const PLANS: Record<'full' | 'quick', Record<Mode, Plan>> = {
     compare: { ...FULL, passes: 7, rounds: 6 },
     // Short rounds: a process that has just been woken is seldom interrupted in them. An even number, so that each side
     // is the first one equally often.
-    against: { ...FULL, passes: 5, round: 5e6, rounds: 30, confirmations: { fewest: 3, most: 7 } },
+    against: { ...FULL, alone: 0, passes: 5, round: 5e6, rounds: 30, confirmations: { fewest: 3, most: 7 } },
   },
   quick: {
     run: { ...QUICK, passes: 1, rounds: 1, fewest: 1 },
     compare: { ...QUICK, passes: 3, rounds: 3 },
     // The sign test needs eight passes for its confidence.
-    against: { ...QUICK, passes: 4, more: 4, rounds: 4 },
+    against: { ...QUICK, alone: 0, passes: 4, more: 4, rounds: 4 },
   },
 };
 

@@ -1,8 +1,9 @@
 // The messages between the coordinator (main.ts) and a worker (worker.ts), which may belong to another checkout.
+import type { Alone, AloneRequest } from './alone.js';
 import type { Target, Unit } from './harness.js';
 
 /** Increment with every change to the messages. Workers of two versions do not run together. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** A worker's first message, sent before it imports anything that may fail. */
 export interface Hello {
@@ -59,6 +60,8 @@ export interface Operations {
   open: { argument: string; result: OpenedRow };
   /** Runs one round: a sample for each contender. */
   round: { argument: null; result: number[] };
+  /** Measures shmkit without its peers; null if the row cannot be measured so. */
+  alone: { argument: AloneRequest; result: Alone | null };
   /** Verifies the row's work, and undoes its set-up. */
   close: { argument: null; result: null };
   /** Ends the suite. */

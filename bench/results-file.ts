@@ -9,7 +9,7 @@ import { UsageError } from './worker-process.js';
 
 const FORMAT = 'shmkit-bench';
 /** Increment when the meaning of a field changes. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** What `--json` writes, and `--compare` reads. */
 export interface ResultsFile {

@@ -1,3 +1,4 @@
+import type { Alone } from './alone.js';
 import type { Target, Unit } from './harness.js';
 import type { Environment, OpenedRow } from './protocol.js';
 
@@ -19,6 +20,8 @@ export interface Outcome {
   readonly limit?: number;
   /** The share (0 to 1) of all CPU time that other processes used, for each pass; null if unknown. */
   readonly othersCpu: (number | null)[];
+  /** shmkit without its peers, for each pass; empty if the row cannot be measured so. */
+  readonly alone: Alone[];
   readonly shmkit: Measured;
   readonly peers: readonly Measured[];
 }
@@ -48,6 +51,12 @@ export class Results {
     return this.suites.find(({ name }) => name === suite)?.rows.find((outcome) => outcome.row === row);
   }
 
+  /** The least time of the reference; null if it was never measured. */
+  reference(): number | null {
+    const all = this.suites.flatMap(({ rows }) => rows.flatMap(({ alone }) => alone));
+    return all.length === 0 ? null : Math.min(...all.map(({ reference }) => reference));
+  }
+
   /** The ids of all rows. */
   ids(): RowId[] {
     return this.suites.flatMap(({ name, rows }) => rows.map(({ row }) => ({ suite: name, row })));
@@ -63,7 +72,15 @@ export function emptyOutcome(row: string, { unit, limit, contenders }: OpenedRow
     iterations: [],
     samples: [],
   }));
-  return { row, unit, ...(limit !== undefined && { limit }), othersCpu: [], shmkit: shmkit!, peers };
+  return {
+    row,
+    unit,
+    ...(limit !== undefined && { limit }),
+    othersCpu: [],
+    alone: [],
+    shmkit: shmkit!,
+    peers,
+  };
 }
 
 /** Adds a pass. Peers that are not available in every pass keep only the passes in which they were. */

@@ -34,6 +34,8 @@ export async function runComparison(
   there: Results,
   look: Look,
   rule: Rule,
+  /** Whether a row is compared by how long it takes alone. */
+  isAlone: (id: RowId) => boolean,
 ): Promise<Comparison> {
   const { plan, progress, sides } = setting;
   const here = sides[0]!;
@@ -42,20 +44,27 @@ export async function runComparison(
     if (ours === undefined || theirs === undefined) return false;
     return looksChanged(look(ours, theirs, id), confidence, rule);
   };
-  const again = (suspects: readonly RowId[], confirmation: number): Promise<void> => {
-    const which = `confirmation ${confirmation}, ${suspects.length} rows`;
-    const isSuspect = (id: RowId) => suspects.some(({ suite, row }) => suite === id.suite && row === id.row);
-    return runPasses(
-      {
-        ...setting,
-        plan: { ...plan, passes: plan.more },
-        progress: (text) => progress(`${which}, ${text}`),
-      },
-      {
-        suites: selection.suites.filter((name) => suspects.some(({ suite }) => suite === name)),
-        isWanted: isSuspect,
-      },
-    );
+  const again = async (suspects: readonly RowId[], confirmation: number): Promise<void> => {
+    const isSolo = (id: RowId) => isAlone(id) && here.find(id)!.alone.length > 0;
+    for (const [solo, ids] of [
+      [true, suspects.filter(isSolo)],
+      [false, suspects.filter((id) => !isSolo(id))],
+    ] as const) {
+      if (ids.length === 0) continue;
+      await runPasses(
+        {
+          ...setting,
+          isAlone: solo,
+          plan: { ...plan, passes: plan.more },
+          request: { ...setting.request, peers: setting.request.peers && !solo },
+          progress: (text) => progress(`confirmation ${confirmation}, ${ids.length} rows, ${text}`),
+        },
+        {
+          suites: selection.suites.filter((name) => ids.some(({ suite }) => suite === name)),
+          isWanted: (id) => ids.some(({ suite, row }) => suite === id.suite && row === id.row),
+        },
+      );
+    }
   };
   const confirmed = await confirmChanges(here.ids(), plan.confirmations, rule.confidence, looks, again);
   const wanted = (id: RowId) => selection.suites.includes(id.suite) && selection.isWanted(id);

@@ -1,3 +1,5 @@
+import { UNDISTURBED } from './alone.js';
+import type { Alone } from './alone.js';
 import type { Measured, Outcome } from './results.js';
 import { ShiftInterval } from './shift-interval.js';
 import { SignInterval } from './sign-interval.js';
@@ -14,8 +16,19 @@ export interface View {
 /** All that is known of a row's change. */
 export type Views = readonly View[];
 
+/** What an earlier run and this one have in common. */
+export interface TwoRuns {
+  readonly isSameProcessor: boolean;
+  /** The least time of the reference in this run; null if it was never measured. */
+  readonly now: number | null;
+  /** The same of the earlier run. */
+  readonly before: number | null;
+}
+
 /** Rounds of which the fastest counts: other processes can only make a round slower. */
 const BLOCK = 5;
+/** How much the reference may differ between two runs, as a logarithm. */
+const DRIFT = 0.1;
 /** A confidence at which to compare widths. */
 const SOME = 0.95;
 
@@ -29,10 +42,25 @@ export function pairedViews(ours: Outcome, theirs: Outcome): Views {
 }
 
 /**
- * Against an earlier run: by the ratio to the peer that varies least, because machines drift; and by the time itself,
- * because peers do so too, each in its own way. On another processor the times tell nothing.
+ * Against an earlier run on the same processor: by the least times of passes that were not disturbed, and by their ratios
+ * to the reference, because clocks drift. Rows that cannot be measured alone are compared by their time, and by the ratio
+ * to the peer that varies least. On another processor the times tell nothing. No view if nothing can be compared.
  */
-export function unpairedViews(ours: Outcome, theirs: Outcome, isSameProcessor: boolean): Views {
+export function unpairedViews(
+  ours: Outcome,
+  theirs: Outcome,
+  { isSameProcessor, now, before }: TwoRuns,
+): Views {
+  if (
+    isSameProcessor &&
+    now !== null &&
+    before !== null &&
+    ours.alone.length > 0 &&
+    theirs.alone.length > 0
+  ) {
+    if (Math.abs(Math.log(now / before)) > DRIFT) return [];
+    return aloneViews(undisturbed(ours.alone, now), undisturbed(theirs.alone, before));
+  }
   const own = (): View => {
     const [now, before] = [ours, theirs].map(({ shmkit }) =>
       shmkit.samples.map((rounds) => median(fastest(rounds).map(Math.log))),
@@ -42,6 +70,23 @@ export function unpairedViews(ours: Outcome, theirs: Outcome, isSameProcessor: b
   if (ours.unit === 'bytes') return [own()];
   const peer = steadiestPeer(ours, theirs);
   return [...(peer === undefined ? [] : [peer]), ...(isSameProcessor ? [own()] : [])];
+}
+
+function aloneViews(now: readonly Alone[], before: readonly Alone[]): Views {
+  if (now.length === 0 || before.length === 0) return [];
+  const view = (by: string, measure: (one: Alone) => number): View => ({
+    by,
+    estimator: new ShiftInterval(now.map(measure), before.map(measure)),
+  });
+  return [
+    view('time', ({ time }) => Math.log(time)),
+    view('÷ reference', ({ time, reference }) => Math.log(time / reference)),
+  ];
+}
+
+/** The passes in which other processes did not slow the processor down. */
+function undisturbed(all: readonly Alone[], reference: number): readonly Alone[] {
+  return all.filter((one) => one.reference <= UNDISTURBED * reference);
 }
 
 function measureOf({ unit }: Outcome): string {

@@ -53,6 +53,11 @@ const OPERATIONS: {
     return open.row.round();
   },
 
+  async alone(request) {
+    if (open === undefined) throw new Error('no row is open');
+    return open.row.alone(request);
+  },
+
   async close() {
     if (open === undefined) throw new Error('no row is open');
     const { row, depth } = open;
