@@ -238,6 +238,8 @@ interface SegmentPoolOptions {
  * `JSON.stringify` can pass on. `toJSON()` makes it and `attach()` takes it.
  */
 interface Descriptor {
+    /** Of the fields: `attach()` refuses another one. A descriptor that you write by hand may leave it out. */
+    readonly version?: number;
     /**
      * What it is: `'memory'`, `'list'`, `'array'`, `'dict'`, `'queue'`, `'broadcast'`, `'mutex'` or `'event'`.
      */
@@ -274,7 +276,7 @@ interface SharedObject extends Disposable {
  * Opens the shared object that a descriptor names, which `toJSON()` returned in another process or thread.
  * An option that its class does not have is refused: a queue, for example, has no `readOnly`.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; `ERR_INVALID_ARG_TYPE` for an option that the kind
- * does not have, and for something that is not a descriptor; `ERR_SHM_NAME`; otherwise as the `attach` of its class.
+ * does not have, and for something that is not a descriptor; `ERR_SHM_VERSION` for a descriptor of another version; `ERR_SHM_NAME`; otherwise as the `attach` of its class.
  */
 declare function attach(descriptor: Descriptor, options?: AttachOptions): Shared;
 

@@ -62,10 +62,10 @@ export function unpairedViews(
     return aloneViews(undisturbed(ours.alone, now), undisturbed(theirs.alone, before));
   }
   const own = (): View => {
-    const [now, before] = [ours, theirs].map(({ shmkit }) =>
+    const [times, earlier] = [ours, theirs].map(({ shmkit }) =>
       shmkit.samples.map((rounds) => median(fastest(rounds).map(Math.log))),
     );
-    return { by: measureOf(ours), estimator: new ShiftInterval(now!, before!) };
+    return { by: measureOf(ours), estimator: new ShiftInterval(times!, earlier!) };
   };
   if (ours.unit === 'bytes') return [own()];
   const peer = steadiestPeer(ours, theirs);

@@ -16,6 +16,7 @@ const BELOW = {
   error: ['sys'],
   bytes: ['error'],
   segment: ['bytes'],
+  descriptor: ['segment'],
   ownership: ['segment'],
   sync: ['ownership'],
   list: ['bytes'],

@@ -2,7 +2,6 @@ import { SharedArray } from './array/array.js';
 import { checkDescriptor, checkOptions } from './common/arguments.js';
 import { SharedBroadcast } from './ring/broadcast/broadcast.js';
 import { SharedDict } from './dict/dict.js';
-import { shmError } from './common/errors.js';
 import { SharedEvent } from './sync/event.js';
 import { ShareableList } from './list/list.js';
 import { ATTACH_OPTIONS, SharedMemory } from './segment/memory.js';
@@ -26,10 +25,10 @@ export type Shared =
  * Opens the shared object that a descriptor names, which `toJSON()` returned in another process or thread.
  * An option that its class does not have is refused: a queue, for example, has no `readOnly`.
  * @throws `ERR_SHM_KIND` for a kind that this version does not know; `ERR_INVALID_ARG_TYPE` for an option that the kind
- * does not have, and for something that is not a descriptor; `ERR_SHM_NAME`; otherwise as the `attach` of its class.
+ * does not have, and for something that is not a descriptor; `ERR_SHM_VERSION` for a descriptor of another version; `ERR_SHM_NAME`; otherwise as the `attach` of its class.
  */
 export function attach(descriptor: Descriptor, options?: AttachOptions): Shared {
-  const { kind, name } = checkDescriptor(descriptor);
+  const { kind } = checkDescriptor(descriptor);
   checkOptions(options, ATTACH_OPTIONS);
   switch (kind) {
     case 'memory':
@@ -49,6 +48,6 @@ export function attach(descriptor: Descriptor, options?: AttachOptions): Shared 
     case 'event':
       return SharedEvent.attach(descriptor, options);
     default:
-      throw shmError('ERR_SHM_KIND', `this version of shmkit has no kind '${kind}'`, name);
+      throw new Error(`no class for kind '${kind}'`); // the engine knows no other kind
   }
 }

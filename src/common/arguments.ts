@@ -1,3 +1,5 @@
+import * as binding from '#binding';
+
 import { outOfRange, shmError, unknownOption, wrongType } from './errors.js';
 import type { Descriptor } from './shared-object.js';
 
@@ -91,31 +93,36 @@ export function checkTarget(
   kind: string,
 ): { name: string; readOnly: boolean | undefined; id: string | undefined } {
   if (typeof target === 'string') return { name: checkName(target), readOnly: undefined, id: undefined };
-  const { kind: actual, name, readOnly, id } = checkDescriptor(target);
-  if (actual !== kind)
-    throw shmError(
-      'ERR_SHM_KIND',
-      `the descriptor names a shared object of kind '${actual}', not '${kind}'`,
-      name,
-    );
+  const { name, readOnly, id } = checkDescriptor(target, kind);
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
     throw wrongType("the descriptor's readOnly", 'true or false', readOnly);
   }
-  if (id !== undefined && typeof id !== 'string') throw wrongType("the descriptor's id", 'a string', id);
-  return { name, readOnly, id };
+  return { name, readOnly, id: id as string | undefined };
 }
 
-/** The own properties of a descriptor. The result has no prototype. */
-export function checkDescriptor(given: unknown): Descriptor {
-  const value = typeof given === 'object' && given !== null ? ownProperties(given) : undefined;
-  if (value === undefined || !('kind' in value) || !('name' in value)) {
+/** The own properties of a descriptor, of that kind if one is given. The result has no prototype. */
+export function checkDescriptor(given: unknown, expected?: string): Descriptor {
+  const fields: Partial<Record<string, unknown>> =
+    typeof given === 'object' && given !== null ? ownProperties(given) : {};
+  const { version, kind, name, id } = fields;
+  if (kind === undefined || name === undefined) {
     throw wrongType(
       'what to attach to',
       "a shared object's toJSON(), or with the attach() of its class a name",
       given,
     );
   }
-  if (typeof value.kind !== 'string') throw wrongType("the descriptor's kind", 'a string', value.kind);
-  checkName(value.name);
-  return value as Descriptor;
+  if (typeof kind !== 'string') throw wrongType("the descriptor's kind", 'a string', kind);
+  if (id !== undefined && typeof id !== 'string') throw wrongType("the descriptor's id", 'a string', id);
+  const number =
+    version === undefined ? undefined : checkIndex("the descriptor's version", version, 2 ** 32 - 1);
+  binding.checkDescriptor(number, kind, checkName(name), id, expected);
+  return fields as Descriptor;
+}
+
+const DESCRIPTOR_VERSION = binding.descriptorVersion();
+
+/** The descriptor of a shared object; its kind may have details of its own. */
+export function descriptorOf(kind: string, name: string, id: string, details: object = {}): Descriptor {
+  return { version: DESCRIPTOR_VERSION, kind, name, id, ...details };
 }

@@ -3,6 +3,8 @@
  * `JSON.stringify` can pass on. `toJSON()` makes it and `attach()` takes it.
  */
 export interface Descriptor {
+  /** Of the fields: `attach()` refuses another one. A descriptor that you write by hand may leave it out. */
+  readonly version?: number;
   /**
    * What it is: `'memory'`, `'list'`, `'array'`, `'dict'`, `'queue'`, `'broadcast'`, `'mutex'` or `'event'`.
    */

@@ -42,12 +42,19 @@ export function mayGrow(bytes: Uint8Array): boolean {
 // arguments from it, which costs half of what arguments cost. crates/shmkit-node/src/dict/raw.rs has the layout.
 /** @internal The words of the call buffer. */
 export const words = new Uint32Array(calls.buffer);
-/** @internal Indexes of words: the length of the key, and the kind, length and offset of the value. */
-export const [KEY_LENGTH, KIND, LENGTH, AT] = [1, 2, 3, 4] as const;
-const KEY = 20;
-const VALUES = 96;
-/** The longest staged value, in bytes. */
-const VALUE = 4096;
+/**
+ * @internal Indexes of words: the length of the key, and the kind, length and offset of the value. Then where keys and values
+ * are, and the longest staged value, in bytes.
+ */
+export const {
+  keyLength: KEY_LENGTH,
+  kind: KIND,
+  length: LENGTH,
+  at: AT,
+  key: KEY,
+  values: VALUES,
+  most: VALUE,
+} = binding.callBufferLayout();
 /** @internal The value, if it is a number. */
 export const doubles = new Float64Array(calls.buffer, VALUES, 1);
 /** @internal All values: the two areas below. */

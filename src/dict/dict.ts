@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkNamed, checkTarget } from '../common/arguments.js';
+import { checkNamed, checkTarget, descriptorOf } from '../common/arguments.js';
 import { wrongType } from '../common/errors.js';
 import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
@@ -398,7 +398,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
   /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
     const { name, id, readOnly } = this.#handle;
-    return { kind: 'dict', name, id, ...(readOnly && { readOnly: true }) };
+    return descriptorOf('dict', name, id, readOnly ? { readOnly } : {});
   }
 
   /** Calls `close()`. */

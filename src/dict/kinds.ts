@@ -1,23 +1,29 @@
-/** Kinds of values that the binding makes as well: `crates/shmkit-node/src/dict/value.rs` has what their bytes are. */
-export const NULL = 0;
-export const FALSE = 1;
-export const TRUE = 2;
-export const NUMBER = 3;
-export const BIGINT = 4;
-export const LATIN1 = 5;
-export const UTF16 = 6;
-/** A number that Python wrote as a float although it is a whole one. */
-export const FLOAT = 7;
+/** What the bytes of a value are: `crates/shmkit/src/dict/value.rs` says. */
+import * as binding from '#binding';
 
-/** Those that are the facade's alone. */
-export const BYTES = 16;
-/** The first of the typed arrays. */
-export const ARRAY = 17;
+/** @internal All kinds, by the names of the engine. */
+export const KINDS: ReadonlyMap<string, number> = new Map(
+  binding.valueKinds().map(({ name, kind }) => [name, kind]),
+);
+
+function kindOf(name: string): number {
+  const kind = KINDS.get(name);
+  if (kind === undefined) throw new Error(`the native module has no kind of values '${name}'`);
+  return kind;
+}
+
+export const NULL = kindOf('Null');
+export const FALSE = kindOf('False');
+export const TRUE = kindOf('True');
+export const NUMBER = kindOf('Number');
+export const BIGINT = kindOf('Bigint');
+export const LATIN1 = kindOf('Latin1');
+export const UTF16 = kindOf('Utf16');
+export const FLOAT = kindOf('Float');
+export const BYTES = kindOf('Bytes');
+export const CLONE = kindOf('Clone');
+export const MESSAGE_PACK = kindOf('MessagePack');
 /** From here on they are objects, which may be equal and not be stored as the same bytes. */
-export const OBJECTS = 66;
-/** A structured clone, as V8 writes it: what MessagePack has no type for, or would change. */
-export const CLONE = OBJECTS;
-/** What Python can read too: plain objects and arrays. */
-export const MESSAGE_PACK = 67;
+export const OBJECTS = Math.min(CLONE, MESSAGE_PACK);
 /** Of what could not be read without the lock. */
 export const BUSY = 255;

@@ -2,14 +2,14 @@ import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 
-import { ARRAY, BUSY, BYTES, CLONE, MESSAGE_PACK } from './kinds.js';
+import { BUSY, BYTES, CLONE, KINDS, MESSAGE_PACK } from './kinds.js';
 import { lengthOf, mayGrow, sliceable } from './call-buffer.js';
 import { pack, packOnto } from './pack.js';
 import { unpack } from './unpack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../common/errors.js';
 
-/** Typed arrays, by their place in this list. */
-const ARRAYS = [
+/** The classes of typed arrays, by the kinds of their values. */
+const ARRAYS: readonly (TypedArrayClass | undefined)[] = classes([
   Int8Array,
   Uint8ClampedArray,
   Int16Array,
@@ -20,7 +20,19 @@ const ARRAYS = [
   BigUint64Array,
   Float32Array,
   Float64Array,
-] as const;
+]);
+
+interface TypedArrayClass {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, start: number, length: number): NodeJS.TypedArray;
+}
+
+function classes(all: readonly TypedArrayClass[]): (TypedArrayClass | undefined)[] {
+  const byKind: (TypedArrayClass | undefined)[] = [];
+  for (const one of all) byKind[KINDS.get(one.name) ?? BUSY] = one;
+  return byKind;
+}
 
 /** Where the binding puts what is made here: 4 bytes of length, 4 of kind, the bytes. Used up before the next call. */
 export const scratch = sliceable(new ArrayBuffer(64 << 10));
@@ -103,8 +115,7 @@ function isLasting(bytes: Uint8Array): boolean {
 /** Undefined of the arrays of a newer engine. */
 function kindOf(array: NodeJS.TypedArray): number | undefined {
   if (types.isUint8Array(array)) return BYTES;
-  const place = ARRAYS.findIndex(({ name }) => name === array[Symbol.toStringTag]);
-  return place < 0 ? undefined : ARRAY + place;
+  return KINDS.get(array[Symbol.toStringTag]);
 }
 
 /** Of an instance of a class nothing but its fields would be left, without a word. */
@@ -166,6 +177,7 @@ export function decodeBytes(bytes: Buffer, kind: number, start: number, end: num
   if (kind === BYTES) return Buffer.from(bytes.subarray(start, end));
   const { buffer } = new Uint8Array(bytes.subarray(start, end)); // aligned
   const array = viewOf(buffer, kind);
+  if (kind < BYTES) throw damaged('it has another length');
   if (array === undefined) throw valueError(`a newer version of shmkit stored this value (kind ${kind})`);
   return array;
 }
@@ -173,7 +185,7 @@ export function decodeBytes(bytes: Buffer, kind: number, start: number, end: num
 /** @internal The same over bytes in place; undefined for what cannot be so. */
 export function viewOf(buffer: ArrayBuffer, kind: number): NodeJS.TypedArray | undefined {
   if (kind === BYTES) return Buffer.from(buffer);
-  const array = ARRAYS[kind - ARRAY];
+  const array = ARRAYS[kind];
   return array && new array(buffer, 0, Math.floor(buffer.byteLength / array.BYTES_PER_ELEMENT));
 }
 
@@ -185,7 +197,10 @@ function decodeObject(bytes: Buffer, kind: number, start: number, end: number): 
     return deserialize(Buffer.from(buffer));
   } catch (error) {
     if (isOverflow(error)) throw error;
-    const why = (error as Error).message;
-    throw shmError('ERR_SHM_CORRUPT', `the value was damaged by another process: ${why}`);
+    throw damaged((error as Error).message);
   }
+}
+
+function damaged(why: string): Error {
+  return shmError('ERR_SHM_CORRUPT', `the value was damaged by another process: ${why}`);
 }

@@ -12,6 +12,7 @@ import {
   checkOptions,
   checkSize,
   checkTarget,
+  descriptorOf,
 } from '../common/arguments.js';
 import { closedError, detachedError, outOfRange, shmError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
@@ -508,5 +509,8 @@ export function attachKind(
 /** @internal The descriptor of a shared object of this kind that lies in `memory`. */
 export function describe(kind: string, memory: SharedMemory): Descriptor {
   const { name, size, readOnly } = memory;
-  return { kind, name, size, id: binding.segmentId(nativeOf(memory)), ...(readOnly && { readOnly }) };
+  return descriptorOf(kind, name, binding.segmentId(nativeOf(memory)), {
+    size,
+    ...(readOnly && { readOnly }),
+  });
 }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkName, checkOptions } from '../common/arguments.js';
+import { checkName, checkOptions, descriptorOf } from '../common/arguments.js';
 import { closedError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { lockAttachment, lockCreation } from './mutex.js';
@@ -207,7 +207,7 @@ export class SharedEvent implements SharedObject {
 
   /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
-    return { kind: 'event', name: this.name, id: this.#id };
+    return descriptorOf('event', this.name, this.#id);
   }
 
   /** Calls `close()`. */

@@ -1,7 +1,14 @@
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkMode, checkName, checkOptions, checkTarget } from '../common/arguments.js';
+import {
+  checkBoolean,
+  checkMode,
+  checkName,
+  checkOptions,
+  checkTarget,
+  descriptorOf,
+} from '../common/arguments.js';
 import { closedError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { Lock } from './lock.js';
@@ -221,7 +228,7 @@ export class SharedMutex implements SharedObject {
 
   /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
-    return { kind: 'mutex', name: this.name, id: this.#lock.id };
+    return descriptorOf('mutex', this.name, this.#lock.id);
   }
 
   /** Calls `close()`. */

@@ -105,6 +105,7 @@ def what_an_array_cannot_be():
     raises(FileNotFoundError, lambda: attach("none"), "ENOENT")
     details = a.to_json()
     for change, code in (
+        ({"version": 2}, "ERR_SHM_VERSION"),
         ({"kind": "queue"}, "ERR_SHM_KIND"),
         ({"id": "1:1"}, "ERR_SHM_UNLINKED"),
         ({"strides": [-1, 1]}, "ERR_SHM_SIZE"),

@@ -198,6 +198,26 @@ test('a descriptor of another kind is refused', (t) => {
   });
 });
 
+test('a descriptor of another version is refused, and one without a version is of this one', (t) => {
+  using shm = SharedMemory.create(512, { name: freshName(t) });
+  const { version, ...byHand } = throughJson(shm);
+  t.is(version, 1);
+  using again = SharedMemory.attach(byHand);
+  t.is(again.size, 512);
+  leavesNothing(t, () => {
+    t.throws(() => attach({ ...byHand, version: 2 }), {
+      code: 'ERR_SHM_VERSION',
+      message: /version 2.*reads 1/,
+    });
+    t.throws(() => SharedMemory.attach({ ...byHand, version: 0 }), { code: 'ERR_SHM_VERSION' });
+    t.throws(() => attach({ ...byHand, version: '1' as unknown as number }), {
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+    t.throws(() => attach({ ...byHand, version: 1.5 }), { code: 'ERR_OUT_OF_RANGE' });
+    t.throws(() => attach({ ...byHand, id: 'x' }), { code: 'ERR_INVALID_ARG_VALUE' });
+  });
+});
+
 test('a read-only handle has a read-only descriptor', (t) => {
   using shm = SharedMemory.create(16, { name: freshName(t) });
   using reader = SharedMemory.attach(shm.name, { readOnly: true });

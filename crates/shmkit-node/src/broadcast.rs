@@ -12,7 +12,7 @@ use shmkit::sync::word::wake_word;
 
 use crate::channel::{ItemLayout, OpenChannel, RingFacts};
 use crate::errors::to_js;
-use crate::segment::{create_options, identity_from};
+use crate::segment::{create_options, expected_id};
 use crate::sync::WaiterThreadsHandle;
 
 /// What JavaScript has to know of the words, as offsets in words of 4 bytes, of the counts, as offsets in counts of 8, and
@@ -116,7 +116,7 @@ pub fn attach_broadcast(
     id: Option<String>,
 ) -> Result<BroadcastHandle> {
     let attach = || {
-        let expect = id.as_deref().map(identity_from).transpose()?;
+        let expect = expected_id(id)?;
         SharedBroadcast::attach(&Name::new(&name)?, foreign, expect)
     };
     attach().map(OpenChannel::handle).map_err(|error| to_js(&env, error))

@@ -13,7 +13,7 @@ use shmkit::segment::{Identity, Mapping, Name, Segment};
 use crate::buffers;
 use crate::errors::{closed, to_js};
 use crate::ledger;
-use crate::segment::{id_text, size_from};
+use crate::segment::size_from;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 
@@ -134,7 +134,7 @@ impl<C: Channel + 'static> OpenChannel<C> {
         let items = open.items();
         RingFacts {
             name: self.name.as_str().to_owned(),
-            id: id_text(self.id),
+            id: self.id.to_string(),
             slots: items.slots,
             stride: items.stride() as f64,
             item_at: items.item_at() as u32,

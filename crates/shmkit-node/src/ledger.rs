@@ -15,7 +15,6 @@ use shmkit::segment::{Name, Owner};
 use shmkit::sys::module;
 
 use crate::errors::to_js;
-use crate::segment::identity_from;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// Calls into an environment from any thread, without keeping its event loop alive.
@@ -66,7 +65,7 @@ fn unreported() -> std::sync::MutexGuard<'static, Option<String>> {
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {
-    let owns = || ownership::current()?.owns(identity_from(&id)?);
+    let owns = || ownership::current()?.owns(id.parse()?);
     owns().map_err(|error| to_js(&env, error))
 }
 

@@ -13,7 +13,6 @@ use shmkit::segment::Name;
 
 use crate::errors::{to_js, to_rejection};
 use crate::ledger::program;
-use crate::segment::identity_from;
 
 /// A thread that waits for a process's end needs little.
 const STACK: usize = 128 << 10;
@@ -251,7 +250,7 @@ pub fn client_session_receive(
 #[napi]
 pub fn hand_over(env: Env, name: String, id: String, new_owner: Option<String>) -> Result<bool> {
     let hand_over = || {
-        let (name, id) = (Name::new(&name)?, identity_from(&id)?);
+        let (name, id) = (Name::new(&name)?, id.parse()?);
         let new_owner = new_owner.as_deref().and_then(Token::parse);
         match ownership::existing() {
             Some(ledger) => ledger.hand_over(&name, id, new_owner),

@@ -11,7 +11,7 @@ use shmkit::sync;
 
 use crate::channel::{ItemLayout, OpenChannel, RingFacts};
 use crate::errors::to_js;
-use crate::segment::{create_options, identity_from};
+use crate::segment::{create_options, expected_id};
 use crate::sync::WaiterThreadsHandle;
 
 /// What JavaScript has to know of the words, as offsets in words and as bits.
@@ -104,7 +104,7 @@ pub fn create_queue(
 #[napi]
 pub fn attach_queue(env: Env, name: String, foreign: bool, id: Option<String>) -> Result<QueueHandle> {
     let attach = || {
-        let expect = id.as_deref().map(identity_from).transpose()?;
+        let expect = expected_id(id)?;
         SharedQueue::attach(&Name::new(&name)?, foreign, expect)
     };
     attach().map(OpenChannel::handle).map_err(|error| to_js(&env, error))

@@ -7,6 +7,7 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 use shmkit::bytes::SharedBytes;
+use shmkit::descriptor::{self, Descriptor};
 use shmkit::list::Layout;
 use shmkit::segment::{Access, AttachOptions, CreateOptions, Identity, Mapping, Name, Segment};
 
@@ -117,7 +118,7 @@ pub fn attach_segment(
     id: Option<String>,
 ) -> Result<Handle> {
     let attach = || {
-        let expect = id.as_deref().map(identity_from).transpose()?;
+        let expect = expected_id(id)?;
         let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
         Segment::attach(&Name::new(&name)?, &AttachOptions { access, foreign, reserve, expect })
     };
@@ -163,7 +164,7 @@ pub fn segment_created(segment: &Handle) -> bool {
 /// What tells it from others that had its name.
 #[napi]
 pub fn segment_id(segment: &Handle) -> String {
-    id_text(segment.id)
+    segment.id.to_string()
 }
 
 /// A new buffer over its bytes.
@@ -262,16 +263,32 @@ pub fn adopt_segment(env: Env, segment: &Handle) -> Result<()> {
     adopt().map_err(|error| to_js(&env, segment.about(error)))
 }
 
-pub(crate) fn id_text(id: Identity) -> String {
-    format!("{}:{}", id.device, id.inode)
+/// The version of the descriptors that this build makes and reads.
+#[napi]
+pub fn descriptor_version() -> u32 {
+    descriptor::VERSION
 }
 
-pub(crate) fn identity_from(id: &str) -> Outcome<Identity> {
-    let parts = id.split_once(':').map(|(device, inode)| (device.parse(), inode.parse()));
-    match parts {
-        Some((Ok(device), Ok(inode))) => Ok(Identity { device, inode }),
-        _ => Err(shmkit::Error::own("ERR_INVALID_ARG_VALUE", format!("'{id}' is no descriptor's id"))),
-    }
+/// Checks the fields of a descriptor, which must be of the expected kind, if there is one.
+#[napi]
+pub fn check_descriptor(
+    env: Env,
+    version: Option<u32>,
+    kind: String,
+    name: String,
+    id: Option<String>,
+    expected: Option<String>,
+) -> Result<()> {
+    let check = || {
+        let expected = expected.as_deref().map(str::parse).transpose()?;
+        Descriptor::read(version, &kind, &name, id.as_deref(), expected)
+    };
+    check().map(|_| ()).map_err(|error| to_js(&env, error))
+}
+
+/// The identity in a descriptor, if it has one.
+pub(crate) fn expected_id(id: Option<String>) -> Outcome<Option<Identity>> {
+    id.map(|id| id.parse()).transpose()
 }
 
 fn out_of_range() -> shmkit::Error {

@@ -1,8 +1,9 @@
 //! What names a shared object for another process: `to_json()` here, `toJSON()` in Node.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use shmkit::descriptor::{self, Descriptor, ObjectKind};
 use shmkit::ownership;
 use shmkit::segment::{Access, Identity, Name};
 
@@ -26,7 +27,7 @@ pub(crate) struct Target<'py> {
 
 impl<'py> Target<'py> {
     /// A name, or a descriptor of that kind.
-    pub(crate) fn of(given: &Bound<'py, PyAny>, kind: &str) -> PyResult<Self> {
+    pub(crate) fn of(given: &Bound<'py, PyAny>, kind: ObjectKind) -> PyResult<Self> {
         let py = given.py();
         if let Ok(name) = given.extract::<String>() {
             return Ok(Target { name: Name::new(&name).raise(py)?, id: None, details: None });
@@ -36,15 +37,8 @@ impl<'py> Target<'py> {
                 format!("what to attach to must be a name, or a dict that to_json() gave, not {given}");
             return Err(PyTypeError::new_err(message));
         };
-        let target = Target { name: Name::new("-").raise(py)?, id: None, details: Some(details.clone()) };
-        let actual: String = target.required("kind")?;
-        let name: String = target.required("name")?;
-        if actual != kind {
-            let message = format!("the descriptor names a shared object of kind '{actual}', not '{kind}'");
-            return Err(to_py(py, shmkit::Error::own("ERR_SHM_KIND", message).about(&name)));
-        }
-        let id = target.get::<String>("id")?.map(|id| identity_from(&id)).transpose()?;
-        Ok(Target { name: Name::new(&name).raise(py)?, id, ..target })
+        let Descriptor { name, id, .. } = read(details, Some(kind))?;
+        Ok(Target { name, id, details: Some(details.clone()) })
     }
 
     /// How to attach: as asked for, else as the descriptor says.
@@ -58,14 +52,7 @@ impl<'py> Target<'py> {
     where
         T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
     {
-        let Some(details) = &self.details else { return Ok(None) };
-        match details.get_item(key)? {
-            Some(value) if !value.is_none() => value
-                .extract()
-                .map(Some)
-                .map_err(|_| PyTypeError::new_err(format!("the descriptor's {key} makes no sense: {value}"))),
-            _ => Ok(None),
-        }
+        self.details.as_ref().map_or(Ok(None), |details| field(details, key))
     }
 
     /// What it must say.
@@ -73,8 +60,34 @@ impl<'py> Target<'py> {
     where
         T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
     {
-        self.get(key)?.ok_or_else(|| PyTypeError::new_err(format!("the descriptor has no {key}")))
+        self.get(key)?.ok_or_else(|| missing(key))
     }
+}
+
+/// A field of a descriptor.
+fn field<'py, T>(details: &Bound<'py, PyDict>, key: &str) -> PyResult<Option<T>>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
+{
+    match details.get_item(key)? {
+        Some(value) if !value.is_none() => value
+            .extract()
+            .map(Some)
+            .map_err(|_| PyTypeError::new_err(format!("the descriptor's {key} makes no sense: {value}"))),
+        _ => Ok(None),
+    }
+}
+
+fn missing(key: &str) -> PyErr {
+    PyTypeError::new_err(format!("the descriptor has no {key}"))
+}
+
+/// The fields that every descriptor has.
+fn read(details: &Bound<'_, PyDict>, expected: Option<ObjectKind>) -> PyResult<Descriptor> {
+    let required = |key| field::<String>(details, key)?.ok_or_else(|| missing(key));
+    let (kind, name) = (required("kind")?, required("name")?);
+    let id: Option<String> = field(details, "id")?;
+    Descriptor::read(field(details, "version")?, &kind, &name, id.as_deref(), expected).raise(details.py())
 }
 
 /// The shared object that a descriptor names: what `to_json()` gave in another process, or `toJSON()` in Node. Of
@@ -83,18 +96,16 @@ impl<'py> Target<'py> {
 #[pyo3(signature = (descriptor, *, foreign = false))]
 pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = descriptor.py();
-    let kind = descriptor.get_item("kind")?;
-    let kind = kind.map(|kind| kind.extract::<String>()).transpose()?.unwrap_or_default();
-    let class = match kind.as_str() {
-        "memory" => py.get_type::<SharedMemory>(),
-        "array" => py.get_type::<SharedArray>(),
-        "dict" => py.get_type::<SharedDict>(),
-        "queue" => py.get_type::<SharedQueue>(),
-        "broadcast" => py.get_type::<SharedBroadcast>(),
-        "mutex" => py.get_type::<SharedMutex>(),
-        "event" => py.get_type::<SharedEvent>(),
-        _ => {
-            let message = format!("this version of shmkit has no kind '{kind}'");
+    let class = match read(descriptor, None)?.kind {
+        ObjectKind::Memory => py.get_type::<SharedMemory>(),
+        ObjectKind::Array => py.get_type::<SharedArray>(),
+        ObjectKind::Dict => py.get_type::<SharedDict>(),
+        ObjectKind::Queue => py.get_type::<SharedQueue>(),
+        ObjectKind::Broadcast => py.get_type::<SharedBroadcast>(),
+        ObjectKind::Mutex => py.get_type::<SharedMutex>(),
+        ObjectKind::Event => py.get_type::<SharedEvent>(),
+        ObjectKind::List => {
+            let message = "Python has lists itself: multiprocessing.shared_memory.ShareableList(name=...)";
             return Err(to_py(py, shmkit::Error::own("ERR_SHM_KIND", message)));
         }
     };
@@ -107,26 +118,20 @@ pub(crate) fn attach<'py>(descriptor: &Bound<'py, PyDict>, foreign: bool) -> PyR
 #[pyfunction]
 pub(crate) fn owns(py: Python<'_>, descriptor: &Bound<'_, PyDict>) -> PyResult<bool> {
     let id: String = descriptor.as_any().get_item("id")?.extract()?;
-    ownership::current().raise(py)?.owns(identity_from(&id)?).raise(py)
+    ownership::current().raise(py)?.owns(id.parse().raise(py)?).raise(py)
 }
 
 /// The beginning of a descriptor.
 pub(crate) fn describe<'py>(
     py: Python<'py>,
-    kind: &str,
+    kind: ObjectKind,
     name: &str,
     id: Identity,
 ) -> PyResult<Bound<'py, PyDict>> {
     let details = PyDict::new(py);
-    details.set_item("kind", kind)?;
+    details.set_item("version", descriptor::VERSION)?;
+    details.set_item("kind", kind.as_str())?;
     details.set_item("name", name)?;
-    details.set_item("id", format!("{}:{}", id.device, id.inode))?;
+    details.set_item("id", id.to_string())?;
     Ok(details)
-}
-
-fn identity_from(text: &str) -> PyResult<Identity> {
-    let parsed = text.split_once(':').and_then(|(device, inode)| {
-        Some(Identity { device: device.parse().ok()?, inode: inode.parse().ok()? })
-    });
-    parsed.ok_or_else(|| PyValueError::new_err(format!("the descriptor's id makes no sense: {text}")))
 }

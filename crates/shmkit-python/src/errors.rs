@@ -52,6 +52,8 @@ pub(crate) fn to_py(py: Python<'_>, error: shmkit::Error) -> PyErr {
         // Python makes a FileNotFoundError of it, or what else fits.
         (Some(errno), ..) => PyOSError::new_err((errno, message, error.segment)),
         (None, Class::Range, _) => PyValueError::new_err(message),
+        // Node says TypeError for a wrong value, too.
+        (None, Class::Type, "ERR_INVALID_ARG_VALUE") => PyValueError::new_err(message),
         (None, Class::Type, _) => PyTypeError::new_err(message),
         (None, Class::Error, "ERR_SHM_TIMEOUT") => PyTimeoutError::new_err(message),
         (None, Class::Error, "ERR_SHM_DEADLOCK") => DeadlockError::new_err(message),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use shmkit::descriptor::ObjectKind;
 use shmkit::ownership;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync;
@@ -51,13 +52,13 @@ impl SharedEvent {
     #[staticmethod]
     #[pyo3(signature = (target, *, foreign = false))]
     fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        let Target { name, id, .. } = Target::of(target, "event")?;
+        let Target { name, id, .. } = Target::of(target, ObjectKind::Event)?;
         py.detach(|| sync::SharedEvent::attach(&name, foreign, id)).raise(py).map(Self::new)
     }
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, "event", self.name.as_str(), self.id)
+        describe(py, ObjectKind::Event, self.name.as_str(), self.id)
     }
 
     #[getter]

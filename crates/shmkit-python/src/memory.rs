@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use shmkit::descriptor::ObjectKind;
 use shmkit::segment::{Access, AttachOptions, Identity, Name, Segment};
 
 use crate::descriptor::{Target, describe};
@@ -74,7 +75,7 @@ impl SharedMemory {
         read_only: Option<bool>,
         foreign: bool,
     ) -> PyResult<Self> {
-        let target = Target::of(target, "memory")?;
+        let target = Target::of(target, ObjectKind::Memory)?;
         let access = target.access(read_only)?;
         let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
         py.detach(|| Segment::attach(&target.name, &options)).raise(py).map(Self::new)
@@ -82,7 +83,7 @@ impl SharedMemory {
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let details = describe(py, "memory", self.name(), self.id)?;
+        let details = describe(py, ObjectKind::Memory, self.name(), self.id)?;
         details.set_item("size", self.size)?;
         if self.read_only {
             details.set_item("readOnly", true)?;

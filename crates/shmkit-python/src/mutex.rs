@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use shmkit::descriptor::ObjectKind;
 use shmkit::ownership;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
@@ -53,13 +54,13 @@ impl SharedMutex {
     #[staticmethod]
     #[pyo3(signature = (target, *, foreign = false))]
     fn attach(py: Python<'_>, target: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        let Target { name, id, .. } = Target::of(target, "mutex")?;
+        let Target { name, id, .. } = Target::of(target, ObjectKind::Mutex)?;
         SharedLock::attach(&name, foreign, id).raise(py).map(Self::new) // with the GIL: see `Handle::of_mutex`
     }
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, "mutex", self.name.as_str(), self.id)
+        describe(py, ObjectKind::Mutex, self.name.as_str(), self.id)
     }
 
     #[getter]

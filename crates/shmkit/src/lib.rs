@@ -3,7 +3,7 @@
 //! This is the engine below the Node package; it knows nothing of JavaScript. Modules, each using only those before it:
 //!
 //! - [`sys`]: the operating system, a folder for each platform. [`error`], [`bytes`]: how shared bytes are accessed.
-//! - [`segment`]: named segments and the life of their mappings.
+//! - [`segment`]: named segments and the life of their mappings. [`descriptor`]: what names one for another process.
 //! - [`ownership`]: which process owns which segment, and what the dead ones left.
 //! - [`sync`]: locks, events and waiting.
 //! - [`list`] (the layout of CPython's `ShareableList`), [`array`], [`dict`], [`ring`] (queues and broadcasts), [`manager`]
@@ -14,6 +14,7 @@ compile_error!("shmkit's layouts are native-endian and tested on little-endian m
 
 pub mod array;
 pub mod bytes;
+pub mod descriptor;
 pub mod dict;
 pub mod error;
 pub mod list;

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkNamed, checkOptions } from '../../common/arguments.js';
+import { checkNamed, checkOptions, descriptorOf } from '../../common/arguments.js';
 import { checkType } from '../../array/dtype.js';
 import type { DType, DTypes } from '../../array/dtype.js';
 import { Memory, NOTHING } from './memory.js';
@@ -297,7 +297,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
 
   /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
-    return { kind: 'broadcast', name: this.name, id: this.#id };
+    return descriptorOf('broadcast', this.name, this.#id);
   }
 
   /** Calls `close()`. */

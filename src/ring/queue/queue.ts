@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkIndex, checkNamed, checkOptions } from '../../common/arguments.js';
+import { checkBoolean, checkIndex, checkNamed, checkOptions, descriptorOf } from '../../common/arguments.js';
 import { checkType } from '../../array/dtype.js';
 import type { DType, DTypes } from '../../array/dtype.js';
 import { closedError, shmError, wrongType } from '../../common/errors.js';
@@ -420,7 +420,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
 
   /** Returns the descriptor that `attach()` takes in another process or thread. */
   toJSON(): Descriptor {
-    return { kind: 'queue', name: this.name, id: this.#id };
+    return descriptorOf('queue', this.name, this.#id);
   }
 
   /** Calls `close()`. */

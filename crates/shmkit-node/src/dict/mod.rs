@@ -7,7 +7,7 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::dict::{
     BLOCKS_AT, Batch, COUNT_AT, FREE_AT, HASHED_AS_WORDS, LIMIT_AT, ROOT_AT, SharedDict, VERSION_AT,
-    class_sizes,
+    ValueKind, class_sizes,
 };
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 use shmkit::sync::SharedLock;
@@ -15,7 +15,7 @@ use shmkit::sync::SharedLock;
 use crate::buffers;
 use crate::errors::to_js;
 use crate::ledger;
-use crate::segment::{create_options, id_text, identity_from, size_from};
+use crate::segment::{create_options, expected_id, size_from};
 use crate::sync::{LockHandle, NativeLock};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -85,7 +85,7 @@ pub fn attach_dict(
     id: Option<String>,
 ) -> Result<DictHandle> {
     let attach = || {
-        let expect = id.as_deref().map(identity_from).transpose()?;
+        let expect = expected_id(id)?;
         let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
         let options = AttachOptions { access, foreign, reserve: false, expect };
         SharedDict::attach(&Name::new(&name)?, &options)
@@ -146,13 +146,29 @@ pub fn dict_layout() -> DictLayout {
     }
 }
 
+/// A kind of values.
+#[napi(object)]
+pub struct ValueKindFacts {
+    /// As the engine calls it: a typed array has the name of its class.
+    pub name: String,
+    /// Its byte in a record.
+    pub kind: u32,
+}
+
+/// All kinds of values.
+#[napi]
+pub fn value_kinds() -> Vec<ValueKindFacts> {
+    let facts = |kind: ValueKind| ValueKindFacts { name: format!("{kind:?}"), kind: kind.byte().into() };
+    ValueKind::ALL.map(facts).into()
+}
+
 /// Of an open dict.
 #[napi]
 pub fn dict_facts(dict: &DictHandle) -> DictFacts {
     DictFacts {
         number: dict.number,
         name: dict.name.as_str().to_owned(),
-        id: id_text(dict.id),
+        id: dict.id.to_string(),
         most: dict.most as f64,
     }
 }

@@ -1,15 +1,18 @@
 //! The hot calls, as plain Node-API callbacks that take a number for the dict: a third of what others cost.
 
 use std::cell::RefCell;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{JsError, sys};
-use shmkit::dict::{Batch, HASHED_AS_WORDS, Lookup, SharedDict};
+use napi_derive::napi;
+use shmkit::dict::value::{canonical, is_same_kind};
+use shmkit::dict::{Batch, HASHED_AS_WORDS, Lookup, SharedDict, ValueKind};
 use shmkit::segment::Mapping;
 
-use super::value::{self, BUSY, FACADE, Failed, decode, encode, ok};
+use super::value::{self, BUSY, Failed, decode, encode, ok};
 use crate::errors::{closed, to_js};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -174,7 +177,7 @@ impl Call {
     fn value(&self, into: &mut Vec<u8>) -> std::result::Result<u8, Ended> {
         // SAFETY: as above.
         if let Some(kind) = unsafe { encode(self.env, self.arguments[2], into) }? {
-            return Ok(kind);
+            return Ok(kind.byte());
         }
         let (mut start, mut len) = (ptr::null_mut(), 0);
         // SAFETY: as above; the call checks that it is a Buffer.
@@ -193,7 +196,7 @@ impl Call {
                 into.set_len(len);
             }
         }
-        Ok(self.number(3)?.try_into().unwrap_or(FACADE))
+        self.number(3)?.try_into().map_err(|_| wrong_type("a kind must be a byte").into())
     }
 
     /// Puts bytes into the scratch, if there is one with room for them.
@@ -233,6 +236,11 @@ impl Call {
     }
 }
 
+/// Whether the binding makes it; the facade makes what it does not.
+fn is_primitive(kind: u8) -> bool {
+    ValueKind::from_byte(kind).is_some_and(ValueKind::is_primitive)
+}
+
 type Raw = fn(&Call, &mut EnvironmentState) -> std::result::Result<sys::napi_value, Ended>;
 
 /// `get(dict, key, scratch)`: undefined where there is none. What is the facade's to make is put into the scratch, a
@@ -242,7 +250,9 @@ fn get(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::na
     let open = dict(&mut state.open, call.number(0)?)?;
     call.key(&mut state.key)?;
     match open.dict.get(&state.key, &mut state.value)? {
-        Lookup::Found(kind) if kind >= FACADE && call.to_scratch(kind, &state.value) => Ok(call.arguments[2]),
+        Lookup::Found(kind) if !is_primitive(kind) && call.to_scratch(kind, &state.value) => {
+            Ok(call.arguments[2])
+        }
         // SAFETY: the call's environment.
         Lookup::Found(kind) => Ok(unsafe { decode(call.env, kind, &mut state.value) }?),
         Lookup::Missing => Ok(call.undefined()),
@@ -268,6 +278,40 @@ fn set(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys::na
     call.boolean(open.dict.set(&state.key, kind, &state.value)?)
 }
 
+/// Where the facade puts the arguments, in words up to `at` and then in bytes.
+#[napi(object)]
+pub struct CallBufferLayout {
+    /// The length of the key.
+    pub key_length: u32,
+    /// The value's kind.
+    pub kind: u32,
+    /// The value's length.
+    pub length: u32,
+    /// Where the value is in `values`.
+    pub at: u32,
+    /// The key.
+    pub key: u32,
+    /// The values.
+    pub values: u32,
+    /// The longest value; there is room for two.
+    pub most: u32,
+}
+
+/// The layout of the call buffer, which is the same in all environments.
+#[napi]
+pub fn call_buffer_layout() -> CallBufferLayout {
+    let word = |at: usize| (at / 4) as u32;
+    CallBufferLayout {
+        key_length: word(offset_of!(CallBuffer, key_len)),
+        kind: word(offset_of!(CallBuffer, kind)),
+        length: word(offset_of!(CallBuffer, value_len)),
+        at: word(offset_of!(CallBuffer, value_at)),
+        key: offset_of!(CallBuffer, key) as u32,
+        values: offset_of!(CallBuffer, values) as u32,
+        most: CALL_VALUE as u32,
+    }
+}
+
 /// A buffer in which JavaScript puts the arguments of some calls, which makes them as cheap as a call can be. Of one
 /// facade, whose thread alone uses it.
 #[repr(C)]
@@ -288,9 +332,9 @@ const CALL_KEY: usize = HASHED_AS_WORDS;
 /// The longest value in the call buffer, in bytes.
 const CALL_VALUE: usize = 4096;
 
-const _: () =
-    assert!(std::mem::offset_of!(CallBuffer, key) == 20 && std::mem::offset_of!(CallBuffer, values) == 96);
-const _: () = assert!(size_of::<CallBuffer>() == 96 + 2 * CALL_VALUE);
+// JavaScript has views of words on the key, and of doubles on the values.
+const _: () = assert!(offset_of!(CallBuffer, key).is_multiple_of(4));
+const _: () = assert!(offset_of!(CallBuffer, values).is_multiple_of(8));
 
 type CallBufferFn = fn(&mut Open, &[u8], u8, &[u8]) -> Outcome<()>;
 
@@ -328,8 +372,8 @@ unsafe fn run_from_call_buffer(
         let value = call_buffer.values.get(call_buffer.value_at as usize..).unwrap_or_default();
         let value = value.get(..call_buffer.value_len as usize).unwrap_or_default();
         let open = dict(&mut state.open, call_buffer.number)?;
-        let kind = u8::try_from(call_buffer.kind).unwrap_or(FACADE);
-        function(open, key, kind, value::normal(kind, value))
+        let kind = call_buffer.kind as u8; // the facade's own
+        function(open, key, kind, canonical(kind, value))
     };
     let done = STATE.with(|state| match state.try_borrow_mut() {
         Ok(mut state) => run(&mut state),
@@ -371,7 +415,7 @@ fn matches(call: &Call, state: &mut EnvironmentState) -> std::result::Result<sys
     call.key(&mut state.key)?;
     let kind = call.value(&mut state.value)?;
     let found = open.dict.get(&state.key, &mut state.other)?;
-    let is_same = matches!(found, Lookup::Found(found) if value::is_same(found, kind));
+    let is_same = matches!(found, Lookup::Found(found) if is_same_kind(found, kind));
     call.boolean(is_same && state.other == state.value)
 }
 

@@ -1,25 +1,11 @@
-//! Values as they lie in a dict: a kind, and bytes.
+//! Values of JavaScript as the engine's kinds and bytes.
 
 use std::ptr;
 
 use napi::sys;
+use shmkit::dict::ValueKind;
+use shmkit::dict::value::{bigint_bytes, bigint_words, encode_text, number_bytes, utf16_units};
 
-/// `null`, `false`, `true`: no bytes.
-const NULL: u8 = 0;
-const FALSE: u8 = 1;
-const TRUE: u8 = 2;
-/// A number: an IEEE double, native-endian.
-const NUMBER: u8 = 3;
-/// A bigint: its sign in one word, then its magnitude in 64-bit words, the lowest first.
-const BIGINT: u8 = 4;
-/// Text of characters up to U+00FF, a byte each.
-const LATIN1: u8 = 5;
-/// Other text: UTF-16 units, native-endian.
-const UTF16: u8 = 6;
-/// A number that Python wrote as a float although it is a whole one; to JavaScript they are all the same.
-const FLOAT: u8 = 7;
-/// From here on the kinds are the facade's: see `src/dict/values.ts`.
-pub(super) const FACADE: u8 = 16;
 /// As the last byte of what `get` returns, in place of a kind: others wrote all the time.
 pub(super) const BUSY: u8 = 255;
 
@@ -86,7 +72,7 @@ pub(super) unsafe fn encode(
     env: sys::napi_env,
     value: sys::napi_value,
     into: &mut Vec<u8>,
-) -> Result<Option<u8>, Failed> {
+) -> Result<Option<ValueKind>, Failed> {
     let mut kind = 0;
     into.clear();
     // SAFETY: the caller's promise; what the calls write to lives as long as they do.
@@ -96,16 +82,16 @@ pub(super) unsafe fn encode(
             sys::ValueType::napi_number => {
                 let mut number = 0.0;
                 ok(sys::napi_get_value_double(env, value, &mut number))?;
-                into.extend_from_slice(normal(NUMBER, &number.to_ne_bytes()));
-                Ok(Some(NUMBER))
+                into.extend_from_slice(&number_bytes(number));
+                Ok(Some(ValueKind::Number))
             }
-            sys::ValueType::napi_string => text(env, value, into).map(Some),
+            sys::ValueType::napi_string => Ok(Some(encode_text(&units(env, value)?, into))),
             sys::ValueType::napi_boolean => {
                 let mut truth = false;
                 ok(sys::napi_get_value_bool(env, value, &mut truth))?;
-                Ok(Some(if truth { TRUE } else { FALSE }))
+                Ok(Some(if truth { ValueKind::True } else { ValueKind::False }))
             }
-            sys::ValueType::napi_null => Ok(Some(NULL)),
+            sys::ValueType::napi_null => Ok(Some(ValueKind::Null)),
             sys::ValueType::napi_bigint => {
                 let (mut sign, mut count) = (0, 0);
                 // Asked for the count alone it wants no place for the sign either.
@@ -113,28 +99,12 @@ pub(super) unsafe fn encode(
                 ok(sys::napi_get_value_bigint_words(env, value, none.0, &mut count, none.1))?;
                 let mut words = vec![0u64; count];
                 ok(sys::napi_get_value_bigint_words(env, value, &mut sign, &mut count, words.as_mut_ptr()))?;
-                into.extend_from_slice(&(sign as u64).to_ne_bytes());
-                words.iter().for_each(|word| into.extend_from_slice(&word.to_ne_bytes()));
-                Ok(Some(BIGINT))
+                into.extend(bigint_bytes(sign != 0, words));
+                Ok(Some(ValueKind::Bigint))
             }
             _ => Ok(None),
         }
     }
-}
-
-/// # Safety
-/// As `utf8`.
-unsafe fn text(env: sys::napi_env, value: sys::napi_value, into: &mut Vec<u8>) -> Result<u8, Failed> {
-    // SAFETY: the caller's promise.
-    let units = unsafe { units(env, value) }?;
-    into.clear();
-    if units.iter().fold(0, |all, unit| all | unit) < 256 {
-        into.extend(units.iter().map(|unit| *unit as u8));
-        return Ok(LATIN1);
-    }
-    into.reserve(units.len() * 2);
-    units.iter().for_each(|unit| into.extend_from_slice(&unit.to_ne_bytes()));
-    Ok(UTF16)
 }
 
 /// A string's UTF-16.
@@ -153,20 +123,6 @@ unsafe fn units(env: sys::napi_env, value: sys::napi_value) -> Result<Vec<u16>, 
     }
 }
 
-/// The bytes to store for these. Of NaNs there are many; which one the runtime gives is its own affair, and all are equal
-/// here.
-pub(super) fn normal(kind: u8, bytes: &[u8]) -> &[u8] {
-    const NAN: [u8; 8] = f64::NAN.to_ne_bytes();
-    let is_nan = kind == NUMBER && word(bytes, 0).is_some_and(|word| f64::from_bits(word).is_nan());
-    if is_nan { &NAN } else { bytes }
-}
-
-/// Whether two kinds, with the same bytes, are the same value.
-pub(super) fn is_same(kind: u8, other: u8) -> bool {
-    let plain = |kind| if kind == FLOAT { NUMBER } else { kind };
-    plain(kind) == plain(other)
-}
-
 /// The value of a kind and its bytes. What is the facade's to make comes as a Buffer, the kind behind its bytes.
 ///
 /// # Safety
@@ -180,23 +136,31 @@ pub(super) unsafe fn decode(
     let len = bytes.len() as isize;
     // SAFETY: the calls read so many bytes as they are told, which `bytes` has.
     let status = unsafe {
-        match (kind, bytes.len()) {
-            (NULL, _) => sys::napi_get_null(env, &mut value),
-            (FALSE | TRUE, _) => sys::napi_get_boolean(env, kind == TRUE, &mut value),
-            (NUMBER | FLOAT, 8) => {
-                sys::napi_create_double(env, word(bytes, 0).map_or(0.0, f64::from_bits), &mut value)
+        match (ValueKind::from_byte(kind), bytes.len()) {
+            (Some(ValueKind::Null), _) => sys::napi_get_null(env, &mut value),
+            (Some(truth @ (ValueKind::False | ValueKind::True)), _) => {
+                sys::napi_get_boolean(env, truth == ValueKind::True, &mut value)
             }
-            (LATIN1, _) => sys::napi_create_string_latin1(env, bytes.as_ptr().cast(), len, &mut value),
-            (UTF16, _) => {
-                let units: Vec<u16> =
-                    bytes.as_chunks().0.iter().map(|unit| u16::from_ne_bytes(*unit)).collect();
+            (Some(ValueKind::Number | ValueKind::Float), 8) => {
+                let number = f64::from_ne_bytes(bytes.as_slice().try_into().unwrap_or_default());
+                sys::napi_create_double(env, number, &mut value)
+            }
+            (Some(ValueKind::Latin1), _) => {
+                sys::napi_create_string_latin1(env, bytes.as_ptr().cast(), len, &mut value)
+            }
+            (Some(ValueKind::Utf16), length) if length.is_multiple_of(2) => {
+                let units = utf16_units(bytes).unwrap_or_default();
                 sys::napi_create_string_utf16(env, units.as_ptr(), units.len() as isize, &mut value)
             }
-            (BIGINT, 8..) => {
-                let words: Vec<u64> =
-                    bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-                let (sign, words) = (i32::from(words[0] != 0), &words[1..]);
-                sys::napi_create_bigint_words(env, sign, words.len(), words.as_ptr(), &mut value)
+            (Some(ValueKind::Bigint), 8..) => {
+                let (is_negative, words) = bigint_words(bytes).unwrap_or_default();
+                sys::napi_create_bigint_words(
+                    env,
+                    is_negative.into(),
+                    words.len(),
+                    words.as_ptr(),
+                    &mut value,
+                )
             }
             _ => {
                 bytes.push(kind);
@@ -211,8 +175,4 @@ pub(super) unsafe fn decode(
         }
     };
     ok(status).map(|()| value)
-}
-
-fn word(bytes: &[u8], index: usize) -> Option<u64> {
-    bytes.as_chunks().0.get(index).map(|word| u64::from_ne_bytes(*word))
 }

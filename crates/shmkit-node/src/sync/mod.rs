@@ -19,7 +19,7 @@ pub use waiter_threads::WaiterThreadsHandle;
 use crate::buffers;
 use crate::errors::{closed, to_js};
 use crate::ledger;
-use crate::segment::{Handle, create_options, id_text, identity_from};
+use crate::segment::{Handle, create_options, expected_id};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 /// How long `close` waits for a thread that waited for the lock to end.
@@ -98,7 +98,7 @@ fn named(name: String, mode: u32, track: bool) -> Outcome<CreateOptions> {
 }
 
 fn target(name: &str, id: Option<String>) -> Outcome<(Name, Option<Identity>)> {
-    Ok((Name::new(name)?, id.as_deref().map(identity_from).transpose()?))
+    Ok((Name::new(name)?, expected_id(id)?))
 }
 
 /// Opens the mutex `name`, or makes it.
@@ -167,7 +167,7 @@ pub fn lock_facts(env: Env, lock: &LockHandle) -> Result<LockFacts> {
         };
         Ok(LockFacts {
             name: lock.name.as_str().to_owned(),
-            id: id_text(lock.id),
+            id: lock.id.to_string(),
             created: lock.created,
             me,
             reading_at: if reading_at < PAGE { (reading_at / 4) as i32 } else { -1 },

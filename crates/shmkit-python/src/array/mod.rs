@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use shmkit::array::npy;
+use shmkit::descriptor::ObjectKind;
 use shmkit::segment::{AttachOptions, Segment};
 
 use crate::descriptor::{Target, describe};
@@ -139,7 +140,7 @@ impl SharedArray {
             offset,
             header: header.map(has_header).transpose()?,
         };
-        let target = Target::of(target, "array")?;
+        let target = Target::of(target, ObjectKind::Array)?;
         let access = target.access(read_only)?;
         let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
         let segment = py.detach(|| Segment::attach(&target.name, &options)).raise(py)?;
@@ -164,7 +165,7 @@ impl SharedArray {
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (shm, location) = (self.shm.get(), &self.location);
-        let details = describe(py, "array", shm.name(), shm.id())?;
+        let details = describe(py, ObjectKind::Array, shm.name(), shm.id())?;
         details.set_item("size", shm.size())?;
         if shm.read_only() {
             details.set_item("readOnly", true)?;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use shmkit::descriptor::ObjectKind;
 use shmkit::ring::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
 use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
@@ -154,7 +155,7 @@ impl SharedBroadcast {
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, "broadcast")?;
+        let target = Target::of(target, ObjectKind::Broadcast)?;
         Self::open(py, &target.name, foreign, target.id, &wanted)
     }
 
@@ -174,7 +175,7 @@ impl SharedBroadcast {
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, "broadcast", self.name.as_str(), self.id)
+        describe(py, ObjectKind::Broadcast, self.name.as_str(), self.id)
     }
 
     #[getter]

@@ -2,26 +2,26 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView};
+use shmkit::dict::ValueKind;
 
 use super::value::{Value, out_of_range, refused};
 use crate::numpy::numpy;
 
-/// Node's typed arrays: what numpy calls their numbers, what `array` does, and their bytes.
-const TYPES: [(&str, &str, usize); 10] = [
-    ("int8", "b", 1),
-    ("uint8", "B", 1),
-    ("int16", "h", 2),
-    ("uint16", "H", 2),
-    ("int32", "i", 4),
-    ("uint32", "I", 4),
-    ("int64", "q", 8),
-    ("uint64", "Q", 8),
-    ("float32", "f", 4),
-    ("float64", "d", 8),
-];
-
-pub(super) fn is_type(index: u8) -> bool {
-    usize::from(index) < TYPES.len()
+/// What numpy calls the elements of Node's typed arrays, and what `array` does. None for other values.
+fn element_of(kind: ValueKind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        ValueKind::Int8Array => ("int8", "b"),
+        ValueKind::Uint8ClampedArray => ("uint8", "B"),
+        ValueKind::Int16Array => ("int16", "h"),
+        ValueKind::Uint16Array => ("uint16", "H"),
+        ValueKind::Int32Array => ("int32", "i"),
+        ValueKind::Uint32Array => ("uint32", "I"),
+        ValueKind::BigInt64Array => ("int64", "q"),
+        ValueKind::BigUint64Array => ("uint64", "Q"),
+        ValueKind::Float32Array => ("float32", "f"),
+        ValueKind::Float64Array => ("float64", "d"),
+        _ => return None,
+    })
 }
 
 /// A number of numpy's own types. None for all else.
@@ -51,7 +51,7 @@ pub(super) fn of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Value<'py>>
     let Ok(view) = PyMemoryView::from(object) else { return Ok(None) };
     let format: String = view.getattr("format")?.extract()?;
     let size: usize = view.getattr("itemsize")?.extract()?;
-    let type_of = type_of(&format, size).ok_or_else(|| refused(object))?;
+    let kind = kind_of(&format, size).ok_or_else(|| refused(object))?;
     let dimensions: usize = view.getattr("ndim")?.extract()?;
     if dimensions != 1 {
         let message =
@@ -59,41 +59,36 @@ pub(super) fn of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Value<'py>>
         return Err(out_of_range(object.py(), message));
     }
     let bytes = view.call_method0("tobytes")?.cast::<PyBytes>()?.as_bytes().to_vec();
-    Ok(Some(match type_of {
-        Type::Bytes => Value::Bytes(bytes),
-        Type::Array(index) => Value::Array(index, bytes),
-    }))
+    Ok(Some(if kind == ValueKind::Bytes { Value::Bytes(bytes) } else { Value::Array(kind, bytes) }))
 }
 
-enum Type {
-    Bytes,
-    Array(u8),
-}
-
-/// The type of numbers of a buffer's format, as module `struct` writes it.
-fn type_of(format: &str, size: usize) -> Option<Type> {
+/// The kind of a buffer's elements, by their format, as module `struct` writes it, and their size in bytes.
+fn kind_of(format: &str, size: usize) -> Option<ValueKind> {
     let native = if cfg!(target_endian = "little") { '<' } else { '>' };
     let code = format.strip_prefix(['@', '=', native]).unwrap_or(format);
-    let place = match (code, size) {
-        ("B" | "c", 1) => return Some(Type::Bytes),
-        ("b", 1) => 0,
-        ("h" | "i" | "l" | "q" | "n", 2 | 4 | 8) => 2 * size.ilog2(),
-        ("H" | "I" | "L" | "Q" | "N", 2 | 4 | 8) => 2 * size.ilog2() + 1,
-        ("f", 4) => 8,
-        ("d", 8) => 9,
+    Some(match (code, size) {
+        ("B" | "c", 1) => ValueKind::Bytes,
+        ("b", 1) => ValueKind::Int8Array,
+        ("h" | "i" | "l" | "q" | "n", 2) => ValueKind::Int16Array,
+        ("h" | "i" | "l" | "q" | "n", 4) => ValueKind::Int32Array,
+        ("h" | "i" | "l" | "q" | "n", 8) => ValueKind::BigInt64Array,
+        ("H" | "I" | "L" | "Q" | "N", 2) => ValueKind::Uint16Array,
+        ("H" | "I" | "L" | "Q" | "N", 4) => ValueKind::Uint32Array,
+        ("H" | "I" | "L" | "Q" | "N", 8) => ValueKind::BigUint64Array,
+        ("f", 4) => ValueKind::Float32Array,
+        ("d", 8) => ValueKind::Float64Array,
         _ => return None,
-    };
-    u8::try_from(place).ok().map(Type::Array)
+    })
 }
 
-/// An array of its own memory, for Node's type of this number; None where the bytes are none.
+/// An array of its own memory, for Node's typed array; None where the bytes are none.
 pub(super) fn to_python<'py>(
     py: Python<'py>,
-    index: u8,
+    kind: ValueKind,
     bytes: &[u8],
 ) -> Option<PyResult<Bound<'py, PyAny>>> {
-    let (dtype, code, size) = *TYPES.get(usize::from(index))?;
-    if !bytes.len().is_multiple_of(size) {
+    let (dtype, code) = element_of(kind)?;
+    if !bytes.len().is_multiple_of(kind.element_size()?) {
         return None;
     }
     Some(match numpy(py) {

@@ -8,7 +8,9 @@ use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 use shmkit::Class;
 
 use super::missing::{Given, Missing};
-use super::value::{Encoded, FLOAT, NUMBER, decode, encode, is_same, out_of_range, unreadable, wrong_type};
+use shmkit::dict::value::is_number;
+
+use super::value::{Encoded, decode, encode, is_same, out_of_range, unreadable, wrong_type};
 use super::views::plain;
 use crate::errors::to_py;
 
@@ -81,15 +83,11 @@ pub(super) fn addend(py: Python<'_>, by: Given<'_>) -> PyResult<Encoded> {
         Given::Not => PyInt::new(py, 1).into_any(),
     };
     let encoded = encode(&by)?;
-    if is_number(&encoded) {
+    if is_number(encoded.kind) {
         return Ok(encoded);
     }
     let name = by.get_type().name()?;
     Err(wrong_type(py, format!("a {name} cannot be added, but an int of up to 2**53, or a float")))
-}
-
-fn is_number(stored: &Encoded) -> bool {
-    matches!(stored.kind, NUMBER | FLOAT)
 }
 
 pub(super) fn increment<'py>(
@@ -101,14 +99,14 @@ pub(super) fn increment<'py>(
     let by = decode(py, by, key)?;
     let sum = match entries.look_up(py, key)? {
         None => by,
-        Some(old) if is_number(&old) => decode(py, &old, key)?.add(by)?,
+        Some(old) if is_number(old.kind) => decode(py, &old, key)?.add(by)?,
         Some(old) => {
             let class = decode(py, &old, key)?.get_type().name()?;
             return Err(unreadable(py, key, &format!("a value to which nothing can be added, a {class}")));
         }
     };
     let encoded = encode(&sum)?;
-    if !is_number(&encoded) {
+    if !is_number(encoded.kind) {
         return Err(out_of_range(py, format!("'{key}' would be beyond 2**53, up to which Node counts")));
     }
     entries.change(py, key, Some(encoded))?;

@@ -4,10 +4,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTzInfo};
 use rmp::{Marker, decode, encode};
+use shmkit::dict::value::number_bytes;
 
-use super::value::{
-    Value, canonical, corrupt, is_exact, is_whole, number_of, out_of_range, unreadable, wrong_type,
-};
+use super::value::{Value, corrupt, is_exact, is_whole, number_of, out_of_range, unreadable, wrong_type};
 
 /// How deep a value may be nested, as in Node: whoever reads it does so with a stack of his own.
 const DEEPEST: usize = 100;
@@ -41,7 +40,7 @@ fn write_to(py: Python<'_>, into: &mut Vec<u8>, value: Value<'_>, depth: usize) 
             })?;
             written(py, encode::write_u64(into, int))
         }
-        Value::Float(float) => written(py, encode::write_f64(into, canonical(float))),
+        Value::Float(float) => written(py, encode::write_f64(into, f64::from_ne_bytes(number_bytes(float)))),
         Value::Text(text) => {
             let text = text.to_cow().map_err(|_| {
                 out_of_range(py, "a text inside of a list or dict must not have lone surrogates")

@@ -15,6 +15,7 @@ mod views;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use shmkit::descriptor::ObjectKind;
 use shmkit::dict::SharedDict as Dict;
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 
@@ -142,14 +143,14 @@ impl SharedDict {
         foreign: bool,
         lock_timeout: Option<f64>,
     ) -> PyResult<Self> {
-        let target = Target::of(target, "dict")?;
+        let target = Target::of(target, ObjectKind::Dict)?;
         let read_only = target.access(read_only)? == Access::ReadOnly;
         Self::open(py, target.name.as_str(), read_only, foreign, target.id, lock_timeout)
     }
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let details = describe(py, "dict", self.0.name.as_str(), self.0.id)?;
+        let details = describe(py, ObjectKind::Dict, self.0.name.as_str(), self.0.id)?;
         if self.0.read_only {
             details.set_item("readOnly", true)?;
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict, PyTuple};
+use shmkit::descriptor::ObjectKind;
 use shmkit::ring::items::Items;
 use shmkit::ring::queue::protocol::Side;
 use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
@@ -209,7 +210,7 @@ impl SharedQueue {
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, "queue")?;
+        let target = Target::of(target, ObjectKind::Queue)?;
         Self::open(py, &target.name, foreign, target.id, &wanted)
     }
 
@@ -229,7 +230,7 @@ impl SharedQueue {
 
     /// What `attach` takes in another process, here or in Node.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, "queue", self.name.as_str(), self.id)
+        describe(py, ObjectKind::Queue, self.name.as_str(), self.id)
     }
 
     #[getter]

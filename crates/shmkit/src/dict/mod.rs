@@ -3,6 +3,7 @@
 //!
 //! - `layout`: the bytes. `memory`: how they are touched. `heap`: blocks of them.
 //! - `read`: looking up. `write`: one key at a time. `commit`: several at once. `recover`: after a writer died.
+//! - `value`: the kinds of values, which this module only stores.
 //!
 //! Whoever writes has the lock of the dict's segment (`sync::SharedLock::sidecar`), and calls `recover` first when that
 //! says that the last one died. This module does not take it: waiting is the caller's.
@@ -14,6 +15,7 @@ mod layout;
 mod memory;
 mod read;
 mod recover;
+pub mod value;
 mod write;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use commit::Batch;
 pub use read::Lookup;
+pub use value::ValueKind;
 
 use memory::Memory;
 
@@ -31,9 +34,6 @@ use crate::sys::shm;
 
 /// The longest key, in bytes of UTF-8.
 pub const KEY_MAX: usize = 1 << 16;
-/// Kinds whose value is one word, which is written over in place where it stays of its kind: numbers, and Python's whole
-/// floats. A single store of 8 bytes is as atomic as that of a slot's word is.
-pub const WORDS: [u8; 2] = [3, 7];
 /// The shortest file.
 pub const LEAST: usize = 8 << 10;
 /// The longest file: 64 GB, as far as slots can say.

@@ -57,7 +57,8 @@ impl Random {
 
     fn value(&mut self) -> (u8, Vec<u8>) {
         if self.below(3) == 0 {
-            return (WORDS[self.below(2) as usize], self.below(1 << 60).to_ne_bytes().to_vec());
+            let kind = [ValueKind::Number, ValueKind::Float][self.below(2) as usize];
+            return (kind.byte(), self.below(1 << 60).to_ne_bytes().to_vec());
         }
         let most = [8, 40, 300, 5000][self.below(4) as usize];
         let len = self.below(most);

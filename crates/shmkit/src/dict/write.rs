@@ -6,7 +6,8 @@ use super::commit::Batch;
 use super::heap::Block;
 use super::layout::{COUNT, DELETED, FIRST_TABLE, Head, RECORD, ROOT, Table, USED, VERSION, corrupt};
 use super::read::Slot;
-use super::{KEY_MAX, SharedDict, WORDS, step};
+use super::value::is_number;
+use super::{KEY_MAX, SharedDict, step};
 use crate::{Error, Result};
 
 /// Where a key is, or would be.
@@ -61,8 +62,7 @@ impl SharedDict {
         kind: u8,
         value: &[u8],
     ) -> Result<Option<(usize, u64)>> {
-        let (Some(record), Ok(word), true) = (location.record, value.try_into(), WORDS.contains(&kind))
-        else {
+        let (Some(record), Ok(word), true) = (location.record, value.try_into(), is_number(kind)) else {
             return Ok(None);
         };
         let head = self.head(record)?;

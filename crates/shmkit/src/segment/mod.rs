@@ -5,6 +5,7 @@
 
 mod attach;
 mod create;
+mod identity;
 pub mod lock_header;
 mod mapping;
 mod name;
