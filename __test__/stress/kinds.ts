@@ -145,6 +145,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     what: 'the protocols in TypeScript and in Rust take the same random steps: same answers, same words',
     load: async () => ({ run: (await import('./commands.js')).conformance }),
   },
+  versions: {
+    rounds: 1,
+    unit: 'times each pair',
+    what: 'builds of two layout versions, of Node and of Python, meet: each refuses what the other made',
+    load: () => import('./versions.js'),
+  },
   inputs: {
     rounds: 1_000_000,
     unit: 'inputs',

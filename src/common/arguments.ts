@@ -120,7 +120,7 @@ export function checkDescriptor(given: unknown, expected?: string): Descriptor {
   return fields as Descriptor;
 }
 
-const DESCRIPTOR_VERSION = binding.descriptorVersion();
+const { version: DESCRIPTOR_VERSION } = binding.descriptorConstants();
 
 /** The descriptor of a shared object; its kind may have details of its own. */
 export function descriptorOf(kind: string, name: string, id: string, details: object = {}): Descriptor {

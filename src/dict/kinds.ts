@@ -2,12 +2,10 @@
 import * as binding from '#binding';
 
 /** @internal All kinds, by the names of the engine. */
-export const KINDS: ReadonlyMap<string, number> = new Map(
-  binding.valueKinds().map(({ name, kind }) => [name, kind]),
-);
+export const KINDS: Readonly<Partial<Record<string, number>>> = binding.valueKindConstants();
 
 function kindOf(name: string): number {
-  const kind = KINDS.get(name);
+  const kind = KINDS[name];
   if (kind === undefined) throw new Error(`the native module has no kind of values '${name}'`);
   return kind;
 }

@@ -30,7 +30,7 @@ interface TypedArrayClass {
 
 function classes(all: readonly TypedArrayClass[]): (TypedArrayClass | undefined)[] {
   const byKind: (TypedArrayClass | undefined)[] = [];
-  for (const one of all) byKind[KINDS.get(one.name) ?? BUSY] = one;
+  for (const one of all) byKind[KINDS[one.name] ?? BUSY] = one;
   return byKind;
 }
 
@@ -115,7 +115,7 @@ function isLasting(bytes: Uint8Array): boolean {
 /** Undefined of the arrays of a newer engine. */
 function kindOf(array: NodeJS.TypedArray): number | undefined {
   if (types.isUint8Array(array)) return BYTES;
-  return KINDS.get(array[Symbol.toStringTag]);
+  return KINDS[array[Symbol.toStringTag]];
 }
 
 /** Of an instance of a class nothing but its fields would be left, without a word. */

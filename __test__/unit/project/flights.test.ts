@@ -232,12 +232,12 @@ test.serial('a Python that does nothing is found out', async (t) => {
 });
 
 test.serial('the work of a worker that is killed is done by another one', async (t) => {
-  const run = new Run(t, ['--rows', '200000', '--resamples', '1500', '--workers', '2', '--no-compare']);
+  const run = new Run(t, ['--rows', '200000', '--resamples', '600', '--workers', '2', '--no-compare']);
   const [first] = await run.workersAtWork();
   signal(first!, 'SIGKILL');
   t.is(await run.code(), 0, run.output);
   t.is(run.stderr, '');
-  t.regex(run.stdout, /100% \| 1500 of 1500 resamples/);
+  t.regex(run.stdout, /100% \| 600 of 600 resamples/);
   t.regex(run.stdout, /^Node and Python agree/m);
   await assertNothingLeft(t, run);
 });

@@ -263,10 +263,17 @@ pub fn adopt_segment(env: Env, segment: &Handle) -> Result<()> {
     adopt().map_err(|error| to_js(&env, segment.about(error)))
 }
 
-/// The version of the descriptors that this build makes and reads.
+/// What descriptors have in common.
+#[napi(object)]
+pub struct DescriptorConstants {
+    /// The version that this build makes and reads.
+    pub version: u32,
+}
+
+/// The same in every process of this build.
 #[napi]
-pub fn descriptor_version() -> u32 {
-    descriptor::VERSION
+pub fn descriptor_constants() -> DescriptorConstants {
+    DescriptorConstants { version: descriptor::VERSION }
 }
 
 /// Checks the fields of a descriptor, which must be of the expected kind, if there is one.

@@ -3,6 +3,8 @@
 mod raw;
 mod value;
 
+use std::collections::HashMap;
+
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use shmkit::dict::{
@@ -146,20 +148,10 @@ pub fn dict_layout() -> DictLayout {
     }
 }
 
-/// A kind of values.
-#[napi(object)]
-pub struct ValueKindFacts {
-    /// As the engine calls it: a typed array has the name of its class.
-    pub name: String,
-    /// Its byte in a record.
-    pub kind: u32,
-}
-
-/// All kinds of values.
+/// The bytes of all kinds of values, by the engine's names: a typed array has that of its class.
 #[napi]
-pub fn value_kinds() -> Vec<ValueKindFacts> {
-    let facts = |kind: ValueKind| ValueKindFacts { name: format!("{kind:?}"), kind: kind.byte().into() };
-    ValueKind::ALL.map(facts).into()
+pub fn value_kind_constants() -> HashMap<String, u32> {
+    ValueKind::ALL.map(|kind| (format!("{kind:?}"), kind.byte().into())).into()
 }
 
 /// Of an open dict.

@@ -29,10 +29,11 @@
 //! died.
 
 use crate::bytes::SharedBytes;
+use crate::segment::LayoutVersion;
 use crate::{Error, Result};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"SHMDICT\0");
-const FORMAT: u32 = 1;
+const LAYOUT: LayoutVersion = LayoutVersion::only(1);
 
 pub(super) const MAX: usize = 16;
 pub(super) const VERSION: usize = 64;
@@ -178,10 +179,9 @@ impl Head {
 /// Writes the header of a fresh dict, which is zeros and has a first table behind it.
 pub(super) fn write(bytes: SharedBytes<'_>, max: usize) -> Result<()> {
     let table = Table { at: SPARES, log: FIRST_TABLE, number: 1 };
-    let formats = u64::from(FORMAT) << 32 | u64::from(FORMAT);
     let words = [
         (0, MAGIC),
-        (8, formats),
+        (8, LAYOUT.word()),
         (MAX, max as u64),
         (VERSION, 2),
         (ROOT, table.word()),
@@ -198,10 +198,7 @@ pub(super) fn read(bytes: SharedBytes<'_>) -> Result<usize> {
     if word(0) != MAGIC {
         return Err(Error::own("ERR_SHM_NOT_A_DICT", "there is no dict in this segment"));
     }
-    if word(8) >> 32 > u64::from(FORMAT) {
-        let message = "the dict was made by a newer version of shmkit, which this one cannot work with";
-        return Err(Error::own("ERR_SHM_VERSION", message));
-    }
+    LAYOUT.check(word(8), "dict")?;
     let max = usize::try_from(word(MAX)).ok().filter(|max| *max >= bytes.len() && *max <= 1 << 36);
     max.ok_or_else(|| corrupt("its size is not possible"))
 }

@@ -21,12 +21,12 @@
 
 use std::fmt;
 
-use crate::segment::{Identity, Name};
+use crate::segment::{Identity, LayoutVersion, Name};
 use crate::sys::process::Process;
 use crate::{Error, Result};
 
 const MAGIC: [u8; 8] = *b"SHMLEDGR";
-const VERSION: u32 = 1;
+const LAYOUT: LayoutVersion = LayoutVersion::only(1);
 const HEADER: usize = 56;
 const RECORDS_AT: usize = 4096;
 const RECORD: usize = 280;
@@ -85,7 +85,7 @@ pub(super) enum Contents {
     /// All of it, or what is left where it was cut short.
     Entries(Process, Vec<Entry>),
     /// Nothing: it is from a version that says that we cannot.
-    Newer,
+    OtherVersion,
     /// Nothing: it is no ledger.
     Garbled,
 }
@@ -104,8 +104,7 @@ fn header(token: Token, owner: Process) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
     put(0, &MAGIC);
-    put(8, &VERSION.to_ne_bytes());
-    put(12, &VERSION.to_ne_bytes());
+    put(8, &LAYOUT.word().to_ne_bytes());
     put(16, &owner.pid.to_ne_bytes());
     put(24, &owner.started.to_ne_bytes());
     put(32, &owner.namespace.to_ne_bytes());
@@ -137,8 +136,8 @@ pub(super) fn parse(bytes: &[u8]) -> Contents {
     if bytes.len() < HEADER || bytes[..8] != MAGIC {
         return Contents::Garbled;
     }
-    if u32_at(bytes, 12) > VERSION {
-        return Contents::Newer;
+    if !LAYOUT.fits(u64_at(bytes, 8)) {
+        return Contents::OtherVersion;
     }
     let owner = Process { pid: u32_at(bytes, 16), started: u64_at(bytes, 24), namespace: u64_at(bytes, 32) };
     let records = bytes.get(RECORDS_AT..).unwrap_or_default();
@@ -204,7 +203,7 @@ mod tests {
                 Contents::Entries(_, left) => {
                     assert_eq!(left, all[..cut.saturating_sub(RECORDS_AT) / RECORD])
                 }
-                Contents::Newer => panic!("cut at {cut}"),
+                Contents::OtherVersion => panic!("cut at {cut}"),
             }
         }
     }
@@ -235,12 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_one_is_left_to_newer_readers() {
-        let mut bytes = ledger(&[entry_of("a")]);
-        bytes[8..12].copy_from_slice(&(VERSION + 1).to_ne_bytes());
-        assert_eq!(entries(&bytes).len(), 1, "written by a newer one for us too");
-        bytes[12..16].copy_from_slice(&(VERSION + 1).to_ne_bytes());
-        assert!(matches!(parse(&bytes), Contents::Newer));
+    fn one_of_another_version_is_left_to_that_version() {
+        for (made, from, is_ours) in [(2, 1, true), (2, 2, false), (0, 0, false)] {
+            let mut bytes = ledger(&[entry_of("a")]);
+            bytes[8..12].copy_from_slice(&u32::to_ne_bytes(made));
+            bytes[12..16].copy_from_slice(&u32::to_ne_bytes(from));
+            assert_eq!(!matches!(parse(&bytes), Contents::OtherVersion), is_ours, "{made}, {from}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn reap(ledgers: &LedgerDirectory, timeout: Duration) -> Result<Reaped> {
             }
             Ok(Some(Contents::Garbled)) => period.locked.remove(token),
             // A newer version can read it.
-            Ok(Some(Contents::Newer)) | Err(_) => {}
+            Ok(Some(Contents::OtherVersion)) | Err(_) => {}
             Ok(None) => {}
         }
     }
@@ -280,7 +280,7 @@ impl Owned {
                     owned.ids.extend(entries.into_iter().map(|(_, id)| id))
                 }
                 Ok(None) => {}
-                Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => owned.opaque = true,
+                Ok(Some(Contents::OtherVersion | Contents::Garbled)) | Err(_) => owned.opaque = true,
             }
         }
         Ok(owned)

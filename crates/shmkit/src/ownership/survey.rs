@@ -46,7 +46,7 @@ pub fn survey(ledgers: &LedgerDirectory) -> Result<Survey> {
                 survey.ledgers.push(SurveyedLedger { alive, owner, segments })
             }
             Ok(None) => {}
-            Ok(Some(Contents::Newer | Contents::Garbled)) | Err(_) => survey.opaque |= alive,
+            Ok(Some(Contents::OtherVersion | Contents::Garbled)) | Err(_) => survey.opaque |= alive,
         }
     }
     Ok(survey)

@@ -16,6 +16,7 @@
 
 use crate::array::DType;
 use crate::bytes::SharedBytes;
+use crate::segment::LayoutVersion;
 use crate::{Error, Result};
 
 /// Everything is aligned to a cache line.
@@ -80,7 +81,7 @@ pub enum Got<T> {
 #[derive(Debug)]
 pub(crate) struct Form {
     pub(crate) magic: u64,
-    pub(crate) version: u32,
+    pub(crate) version: LayoutVersion,
     /// In messages.
     pub(crate) what: &'static str,
     /// The code where it is none.
@@ -133,7 +134,7 @@ impl Form {
         let dtype = DType::ALL.iter().position(|dtype| *dtype == items.dtype).unwrap_or(0) as u32 + 1;
         let mut words = vec![
             (0, self.magic),
-            (8, pair(self.version, self.version)),
+            (8, self.version.word()),
             (16, pair(usage, dtype)),
             (24, pair(items.slots, items.shape.len() as u32)),
             (32, items.item() as u64),
@@ -152,12 +153,7 @@ impl Form {
         if word(0) != self.magic {
             return Err(self.not_one());
         }
-        if high(8) > self.version {
-            let what = self.what;
-            let message =
-                format!("the {what} was made by a newer version of shmkit, which this one cannot work with");
-            return Err(Error::own("ERR_SHM_VERSION", message));
-        }
+        self.version.check(word(8), self.what)?;
         let dtype = (high(16) as usize).checked_sub(1).and_then(|at| DType::ALL.get(at));
         let dtype = *dtype.ok_or_else(|| self.corrupt("its element type is none"))?;
         let dimensions = high(24) as usize;
@@ -195,7 +191,7 @@ mod tests {
 
     const FORM: Form = Form {
         magic: u64::from_ne_bytes(*b"SHMTESTS"),
-        version: 1,
+        version: LayoutVersion::only(1),
         what: "test",
         none: "ERR_SHM_NOT_A_TEST",
         slots: 256,

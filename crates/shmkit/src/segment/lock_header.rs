@@ -22,13 +22,13 @@ use std::path::Path;
 
 use crate::bytes::SharedBytes;
 use crate::error::system_error;
-use crate::segment::{Identity, Name};
+use crate::segment::{Identity, LayoutVersion, Name};
 use crate::sys::descriptors::AsFd;
 use crate::sys::file::{self, FileKind};
 use crate::{Error, Result};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"SHMLOCK\0");
-const VERSION: u32 = 1;
+const LAYOUT: LayoutVersion = LayoutVersion::only(1);
 const HEADER: usize = 40;
 /// Where the word is.
 pub const WORD: usize = 64;
@@ -81,8 +81,7 @@ pub(crate) fn write(bytes: SharedBytes<'_>, kind: Kind) -> Result<()> {
         Kind::Sidecar(id) => id,
         Kind::Mutex | Kind::Event => Identity { device: 0, inode: 0 },
     };
-    let versions = u64::from(VERSION) << 32 | u64::from(VERSION);
-    let words = [MAGIC, versions, kind.number(), id.device, id.inode];
+    let words = [MAGIC, LAYOUT.word(), kind.number(), id.device, id.inode];
     let all = words.iter().enumerate().try_for_each(|(at, word)| bytes.store_word(at * 8, *word));
     all.ok_or_else(|| Error::own("ERR_SHM_CORRUPT", "the file is too short for a lock"))
 }
@@ -112,10 +111,7 @@ fn parse(header: &[u8]) -> Result<Kind> {
     if word(0) != MAGIC || header.len() < HEADER {
         return Err(not_a_lock("there is no lock or event in this segment"));
     }
-    if word(1) >> 32 > u64::from(VERSION) {
-        let message = "the lock was made by a newer version of shmkit, which this one cannot work with";
-        return Err(Error::own("ERR_SHM_VERSION", message));
-    }
+    LAYOUT.check(word(1), "lock")?;
     Ok(kind)
 }
 

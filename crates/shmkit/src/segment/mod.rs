@@ -6,6 +6,7 @@
 mod attach;
 mod create;
 mod identity;
+mod layout_version;
 pub mod lock_header;
 mod mapping;
 mod name;
@@ -15,6 +16,7 @@ mod unpublished;
 
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use layout_version::LayoutVersion;
 pub use mapping::Mapping;
 pub(crate) use name::LEDGERS;
 pub use name::Name;

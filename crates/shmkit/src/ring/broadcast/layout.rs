@@ -19,6 +19,7 @@ use super::protocol::{Count, Field, READERS};
 use crate::bytes::SharedBytes;
 use crate::ring::items::{Form, HEADER, Items, LINE};
 use crate::ring::participant::PARTICIPANT_SIZE;
+use crate::segment::LayoutVersion;
 use crate::sync::word::role::NUMBERS;
 use crate::{Error, Result};
 
@@ -37,7 +38,7 @@ const _: () = assert!(HEADER <= HEAD && HEAD + 24 <= ITEMS && ROOM + 16 <= PARTI
 
 const FORM: Form = Form {
     magic: u64::from_ne_bytes(*b"SHMBCAST"),
-    version: 1,
+    version: LayoutVersion::only(1),
     what: "broadcast",
     none: "ERR_SHM_NOT_A_BROADCAST",
     slots: SLOTS,

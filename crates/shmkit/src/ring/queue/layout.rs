@@ -17,6 +17,7 @@ use super::protocol::{Field, OWNERS, Shape};
 use crate::bytes::SharedBytes;
 use crate::ring::items::{Form, HEADER, Items, LINE};
 use crate::ring::participant::PARTICIPANT_SIZE;
+use crate::segment::LayoutVersion;
 use crate::{Error, Result};
 
 const TAIL: usize = 128;
@@ -32,7 +33,7 @@ const _: () = assert!(HEADER <= TAIL && RECOVERER + 24 <= PARTICIPANTS);
 
 const FORM: Form = Form {
     magic: u64::from_ne_bytes(*b"SHMQUEUE"),
-    version: 1,
+    version: LayoutVersion::only(1),
     what: "queue",
     none: "ERR_SHM_NOT_A_QUEUE",
     slots: SLOTS,
