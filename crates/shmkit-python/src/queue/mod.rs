@@ -4,10 +4,10 @@
 
 mod slot;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyDict, PyTuple};
+use pyo3::types::{PyByteArray, PyTuple};
 use shmkit::descriptor::ObjectKind;
 use shmkit::ring::items::Items;
 use shmkit::ring::queue::protocol::Side;
@@ -15,15 +15,14 @@ use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
-use crate::channel::{
-    BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, locked, many,
-};
-use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed};
+use crate::channel::{BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, many};
+use crate::descriptor::Target;
+use crate::errors::Raise;
 use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
 use crate::numpy::{shown, tuple};
-use crate::opening::{create_options, ledger};
+use crate::opening::create_options;
+use crate::shared_object::{Opened, Reduced, SharedObject, reduce, shared_object_methods};
 use crate::view;
 use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
@@ -31,12 +30,10 @@ pub(crate) use slot::Slot;
 /// A bounded queue of items of one size between processes: with back-pressure, and going on after every death.
 #[pyclass(frozen, module = "shmkit", weakref)]
 pub(crate) struct SharedQueue {
-    name: Name,
-    id: Identity,
     items: Items,
     single: bool,
     foreign: bool,
-    open: Mutex<Option<Arc<Queue>>>,
+    open: Opened<Arc<Queue>>,
     /// Who is in the way of those who try to push, and to take.
     suspects: [Mutex<Suspect>; 2],
 }
@@ -69,24 +66,19 @@ fn copy_out(queue: &Queue, room: &Bound<'_, PyByteArray>, offset: usize) -> shmk
 
 impl SharedQueue {
     fn new(queue: Queue, foreign: bool) -> Self {
+        let queue = Arc::new(queue);
+        let (segment, layout) = (queue.segment(), queue.layout());
         SharedQueue {
-            name: queue.segment().name().clone(),
-            id: queue.segment().id(),
-            items: queue.layout().items.clone(),
-            single: queue.layout().single,
+            items: layout.items.clone(),
+            single: layout.single,
             foreign,
-            open: Mutex::new(Some(Arc::new(queue))),
+            open: Opened::new(segment.name(), segment.id(), Arc::clone(&queue)),
             suspects: Default::default(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Arc<Queue>>> {
-        locked(&self.open)
-    }
-
     fn queue(&self, py: Python<'_>) -> PyResult<Arc<Queue>> {
-        let queue = self.state().clone();
-        queue.ok_or_else(|| closed(py, self.name.as_str()))
+        self.open.get(py, Arc::clone)
     }
 
     /// With the GIL, as locks are opened: see `Handle::of_mutex`.
@@ -151,11 +143,11 @@ impl SharedQueue {
     }
 
     fn late(&self, py: Python<'_>) -> PyErr {
-        late(py, self.name.as_str(), "room")
+        late(py, self.name(), "room")
     }
 
     fn ended_error(&self, py: Python<'_>) -> PyErr {
-        ended(py, self.name.as_str(), "pushed")
+        ended(py, self.name(), "pushed")
     }
 
     fn claim_within(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Slot>> {
@@ -173,6 +165,35 @@ impl SharedQueue {
         found.try_map(|held| Ok(Slot::new(queue, held, false)))
     }
 }
+
+impl SharedObject for SharedQueue {
+    const KIND: ObjectKind = ObjectKind::Queue;
+    type State = Arc<Queue>;
+
+    fn opened(&self) -> &Opened<Arc<Queue>> {
+        &self.open
+    }
+
+    fn release(&self) {
+        if let Some(queue) = self.open.take() {
+            queue.leave(false);
+        }
+    }
+
+    fn notes(&self, py: Python<'_>) -> String {
+        let state = match self.queue(py) {
+            Ok(queue) => format!("{} of {}", queue.len(), self.items.slots),
+            Err(_) => "closed".to_owned(),
+        };
+        format!(", {} of shape {}, {state}", self.items.dtype, shown(&self.items.shape))
+    }
+}
+
+shared_object_methods!(
+    SharedQueue,
+    "Closes this handle, and gives back the slots that it has; who waits by it does not any more.",
+    adopt
+);
 
 #[pymethods]
 impl SharedQueue {
@@ -221,21 +242,8 @@ impl SharedQueue {
     }
 
     /// Another process attaches to the same queue.
-    #[allow(clippy::type_complexity)]
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>, bool))> {
-        let (py, this) = (slf.py(), slf.get());
-        this.queue(py)?; // it is open
-        Ok((slf.get_type().getattr("_attach_again")?, (this.to_json(py)?, this.foreign)))
-    }
-
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, ObjectKind::Queue, self.name.as_str(), self.id)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.name.as_str()
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf, slf.get().foreign)
     }
 
     /// Number of slots, each of which holds one item.
@@ -260,11 +268,6 @@ impl SharedQueue {
     #[getter]
     fn dtype(&self) -> &'static str {
         self.items.dtype.name()
-    }
-
-    #[getter]
-    fn closed(&self) -> bool {
-        self.state().is_none()
     }
 
     /// Whether `end()` was called, by anybody.
@@ -323,7 +326,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn pop<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let deadline = Deadline::after(timeout)?;
-        self.pop_within(py, deadline)?.in_time(py, self.name.as_str())
+        self.pop_within(py, deadline)?.in_time(py, self.name())
     }
 
     /// A copy of the next item; None where there is none now.
@@ -341,7 +344,7 @@ impl SharedQueue {
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (max, deadline) = (checked_max(py, max)?, Deadline::after(timeout)?);
-        self.pop_many_within(py, max, deadline)?.in_time(py, self.name.as_str())
+        self.pop_many_within(py, max, deadline)?.in_time(py, self.name())
     }
 
     /// A slot to write the next item to in place: `with queue.claim() as slot`. Room is waited for `timeout` seconds at
@@ -362,7 +365,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Slot>> {
         let deadline = Deadline::after(timeout)?;
-        self.take_within(py, deadline)?.in_time(py, self.name.as_str())
+        self.take_within(py, deadline)?.in_time(py, self.name())
     }
 
     /// The slot of the next item; None where there is none now.
@@ -385,42 +388,5 @@ impl SharedQueue {
     /// Nothing is pushed any more: producers are told, consumers take what there is, and then are.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.queue(py)?.end().raise(py)
-    }
-
-    /// Makes this process an owner: when its last owner is dead, the queue goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
-        self.queue(py)?;
-        let ledger = ledger(py).raise(py)?;
-        py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
-    }
-
-    /// Closes this handle, and gives back the slots that it has; who waits by it does not any more.
-    fn close(&self) {
-        let queue = self.state().take();
-        if let Some(queue) = queue {
-            queue.leave(false);
-        }
-    }
-
-    /// Removes the name. Who has the queue open goes on with it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let state = match self.queue(py) {
-            Ok(queue) => format!("{} of {}", queue.len(), self.items.slots),
-            Err(_) => "closed".to_owned(),
-        };
-        let (name, dtype) = (self.name.as_str(), self.items.dtype);
-        format!("<shmkit.SharedQueue '{name}', {dtype} of shape {}, {state}>", shown(&self.items.shape))
     }
 }
