@@ -12,7 +12,6 @@ use shmkit::segment::{Identity, Mapping, Name, Segment};
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
-use crate::ledger;
 use crate::segment::size_from;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -155,14 +154,6 @@ impl<C: Channel + 'static> OpenChannel<C> {
         open.leave(false);
         buffers::detach(env, buffer);
         open.mapping().zero_map();
-    }
-
-    pub(crate) fn unlink(&self, env: &Env) -> Result<()> {
-        shmkit::ownership::unlink(&self.name, self.id).map_err(|error| to_js(env, error))
-    }
-
-    pub(crate) fn adopt(&self, env: &Env) -> Result<()> {
-        self.with(env, |_| ledger::require()?.adopt(&self.name, self.id))
     }
 }
 
