@@ -10,21 +10,18 @@ mod subscription;
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use shmkit::descriptor::ObjectKind;
 use shmkit::ring::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
 use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
-use crate::channel::{Channel, Found, ended, find, items_of, late};
-use crate::descriptor::Target;
+use crate::channel::{Channel, ChannelObject, Found, add_many, channel_methods, ended, find, items_of, late};
 use crate::errors::Raise;
-use crate::expectation::{TypeExpectation, refuse_mismatch};
-use crate::items::{bytes_of, bytes_of_many};
-use crate::numpy::{out_of_range, shown, tuple};
+use crate::items::bytes_of;
+use crate::numpy::{out_of_range, shown};
 use crate::opening::create_options;
-use crate::shared_object::{Opened, Reduced, SharedObject, reduce, shared_object_methods};
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::waiting::Deadline;
 pub(crate) use subscription::Subscription;
 
@@ -67,25 +64,6 @@ impl SharedBroadcast {
         let broadcast = self.open.get(py, Arc::clone)?;
         broadcast.me().raise(py)?;
         Ok(broadcast)
-    }
-
-    /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(
-        py: Python<'_>,
-        name: &Name,
-        foreign: bool,
-        expect: Option<Identity>,
-        wanted: &TypeExpectation,
-    ) -> PyResult<Self> {
-        let broadcast = Broadcast::attach(name, foreign, expect).raise(py)?;
-        let items = &broadcast.layout().items;
-        refuse_mismatch(name.as_str(), "broadcast", &wanted.differences(items.dtype, &items.shape))
-            .raise(py)?;
-        Ok(Self::new(broadcast, foreign))
-    }
-
-    fn items(&self) -> &Items {
-        &self.layout.items
     }
 
     /// Publishes the item; false if there was no room in time.
@@ -143,6 +121,22 @@ shared_object_methods!(
     adopt
 );
 
+impl ChannelObject for SharedBroadcast {
+    fn open(name: &Name, foreign: bool, expect: Option<Identity>) -> shmkit::Result<Self> {
+        Ok(Self::new(Broadcast::attach(name, foreign, expect)?, foreign))
+    }
+
+    fn items(&self) -> &Items {
+        &self.layout.items
+    }
+
+    fn foreign(&self) -> bool {
+        self.foreign
+    }
+}
+
+channel_methods!(SharedBroadcast);
+
 #[pymethods]
 impl SharedBroadcast {
     /// Makes one with room for `slots` items of this shape and type, of which nothing was published.
@@ -175,51 +169,6 @@ impl SharedBroadcast {
         let options = create_options(py, name, mode, track)?;
         let broadcast = py.detach(|| Broadcast::create(&layout, &options)).raise(py)?;
         Ok(Self::new(broadcast, false))
-    }
-
-    /// An existing broadcast, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
-    /// `shape` and the `dtype` that are given.
-    #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
-    fn attach(
-        py: Python<'_>,
-        target: &Bound<'_, PyAny>,
-        foreign: bool,
-        shape: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, ObjectKind::Broadcast)?;
-        Self::open(py, &target.name, foreign, target.id, &wanted)
-    }
-
-    /// The very broadcast that was pickled.
-    #[staticmethod]
-    fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign, None, None)
-    }
-
-    /// Another process attaches to the same broadcast.
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
-        reduce(slf, slf.get().foreign)
-    }
-
-    /// Number of slots, each of which holds one item.
-    #[getter]
-    fn slots(&self) -> u32 {
-        self.items().slots
-    }
-
-    /// Dimensions of an item.
-    #[getter]
-    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.items().shape)
-    }
-
-    /// numpy's name of the elements' type.
-    #[getter]
-    fn dtype(&self) -> &'static str {
-        self.items().dtype.name()
     }
 
     /// What becomes of a reader that is slower than the writer.
@@ -267,17 +216,8 @@ impl SharedBroadcast {
     fn publish_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = items.py();
         let deadline = Deadline::after(timeout)?;
-        let all = bytes_of_many(self.items(), items)?;
-        for (published, item) in all.as_bytes().chunks_exact(self.items().item()).enumerate() {
-            let failed = match self.publish_within(py, item, deadline) {
-                Ok(true) => continue,
-                Ok(false) => self.late(py),
-                Err(error) => error,
-            };
-            let _ = failed.value(py).setattr("published", published); // best effort
-            return Err(failed);
-        }
-        Ok(())
+        let add = |item: &[u8]| self.publish_within(py, item, deadline);
+        add_many(self.items(), items, "published", add, || self.late(py))
     }
 
     /// Begins to read: every item that is published from now on is for this reader, and with `oldest` those as well that

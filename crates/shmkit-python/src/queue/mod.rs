@@ -7,7 +7,7 @@ mod slot;
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyTuple};
+use pyo3::types::PyByteArray;
 use shmkit::descriptor::ObjectKind;
 use shmkit::ring::items::Items;
 use shmkit::ring::queue::protocol::Side;
@@ -15,14 +15,15 @@ use shmkit::ring::queue::{Got, Layout, SharedQueue as Queue, Suspect};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
-use crate::channel::{BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, many};
-use crate::descriptor::Target;
+use crate::channel::{
+    BATCH, Channel, ChannelObject, Found, ItemIterator, add_many, channel_methods, checked_max, ended, find,
+    items_of, late, many,
+};
 use crate::errors::Raise;
-use crate::expectation::{TypeExpectation, refuse_mismatch};
-use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
-use crate::numpy::{shown, tuple};
+use crate::items::{bytes_of, item_from, items_from, room_for};
+use crate::numpy::shown;
 use crate::opening::create_options;
-use crate::shared_object::{Opened, Reduced, SharedObject, reduce, shared_object_methods};
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::view;
 use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
@@ -79,20 +80,6 @@ impl SharedQueue {
 
     fn queue(&self, py: Python<'_>) -> PyResult<Arc<Queue>> {
         self.open.get(py, Arc::clone)
-    }
-
-    /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(
-        py: Python<'_>,
-        name: &Name,
-        foreign: bool,
-        expect: Option<Identity>,
-        wanted: &TypeExpectation,
-    ) -> PyResult<Self> {
-        let queue = Queue::attach(name, foreign, expect).raise(py)?;
-        let items = &queue.layout().items;
-        refuse_mismatch(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
-        Ok(Self::new(queue, foreign))
     }
 
     /// What `attempt` gives, once that is not "not now".
@@ -195,6 +182,22 @@ shared_object_methods!(
     adopt
 );
 
+impl ChannelObject for SharedQueue {
+    fn open(name: &Name, foreign: bool, expect: Option<Identity>) -> shmkit::Result<Self> {
+        Ok(Self::new(Queue::attach(name, foreign, expect)?, foreign))
+    }
+
+    fn items(&self) -> &Items {
+        &self.items
+    }
+
+    fn foreign(&self) -> bool {
+        self.foreign
+    }
+}
+
+channel_methods!(SharedQueue);
+
 #[pymethods]
 impl SharedQueue {
     /// Makes an empty queue with room for `slots` items of this shape and type.
@@ -219,55 +222,10 @@ impl SharedQueue {
         Ok(Self::new(queue, false))
     }
 
-    /// An existing queue, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
-    /// `shape` and the `dtype` that are given.
-    #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
-    fn attach(
-        py: Python<'_>,
-        target: &Bound<'_, PyAny>,
-        foreign: bool,
-        shape: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, ObjectKind::Queue)?;
-        Self::open(py, &target.name, foreign, target.id, &wanted)
-    }
-
-    /// The very queue that was pickled.
-    #[staticmethod]
-    fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign, None, None)
-    }
-
-    /// Another process attaches to the same queue.
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
-        reduce(slf, slf.get().foreign)
-    }
-
-    /// Number of slots, each of which holds one item.
-    #[getter]
-    fn slots(&self) -> u32 {
-        self.items.slots
-    }
-
     /// Whether the queue is for one producer and one consumer.
     #[getter]
     fn spsc(&self) -> bool {
         self.single
-    }
-
-    /// Dimensions of an item.
-    #[getter]
-    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.items.shape)
-    }
-
-    /// numpy's name of the elements' type.
-    #[getter]
-    fn dtype(&self) -> &'static str {
-        self.items.dtype.name()
     }
 
     /// Whether `end()` was called, by anybody.
@@ -308,17 +266,8 @@ impl SharedQueue {
     fn push_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = items.py();
         let deadline = Deadline::after(timeout)?;
-        let all = bytes_of_many(&self.items, items)?;
-        for (pushed, item) in all.as_bytes().chunks_exact(self.items.item()).enumerate() {
-            let failed = match self.push_within(py, item, deadline) {
-                Ok(true) => continue,
-                Ok(false) => self.late(py),
-                Err(error) => error,
-            };
-            let _ = failed.value(py).setattr("pushed", pushed); // best effort
-            return Err(failed);
-        }
-        Ok(())
+        let add = |item: &[u8]| self.push_within(py, item, deadline);
+        add_many(self.items(), items, "pushed", add, || self.late(py))
     }
 
     /// A copy of the next item, which is waited for `timeout` seconds at most; None once the queue has ended and
