@@ -1,6 +1,16 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
+/** What the handles of all classes have in common. */
+declare abstract class Handle implements Disposable {
+    /** The segment's name, without a leading slash. */
+    readonly name: string;
+    /** Closes this handle and releases its memory. Idempotent. */
+    abstract close(): void;
+    /** Calls `close()`. */
+    [Symbol.dispose](): void;
+}
+
 /**
  * A named segment of raw bytes, from byte 0 on: the same bytes that Python's
  * `multiprocessing.shared_memory.SharedMemory` of this name shows.
@@ -10,10 +20,8 @@ import { Buffer } from 'node:buffer';
  * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
  * ```
  */
-declare class SharedMemory implements SharedObject {
+declare class SharedMemory extends Handle implements SharedObject {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     /** Size in bytes, as its creator asked for. */
     readonly size: number;
     /** Whether this handle created the segment. */
@@ -154,8 +162,6 @@ declare class SharedMemory implements SharedObject {
      * `process.send` call it.
      */
     toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Options for creating a segment. */
@@ -298,6 +304,29 @@ interface ShmError extends Error {
     segment?: string;
 }
 
+/** A handle of what lies in a `SharedMemory`. */
+declare abstract class MemoryHandle extends Handle implements SharedObject {
+    #private;
+    /** The segment that it lies in. */
+    readonly shm: SharedMemory;
+    /** Whether `close()` was called, here or on `shm`. */
+    get closed(): boolean;
+    /**
+     * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+     * @throws As `SharedMemory.adopt`.
+     */
+    adopt(): void;
+    /** Closes this handle and releases its memory. Idempotent. */
+    close(): void;
+    /**
+     * Removes the name. Attached handles keep the memory.
+     * @throws As `SharedMemory.unlink`.
+     */
+    unlink(): void;
+    /** Returns the descriptor that `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+}
+
 /**
  * A list of fixed length in shared memory, with the same bytes as CPython's
  * `multiprocessing.shared_memory.ShareableList`. Each item can be read and replaced in place, as long as text
@@ -311,10 +340,8 @@ interface ShmError extends Error {
  * Integers read as `number` if that is exact, otherwise as `bigint`. There is no lock: a process that reads an
  * item while another changes its type may see the old one.
  */
-declare class ShareableList implements SharedObject, Iterable<ListItem> {
+declare class ShareableList extends MemoryHandle implements Iterable<ListItem> {
     #private;
-    /** The segment that holds the list. */
-    readonly shm: SharedMemory;
     /** Number of items. */
     readonly length: number;
     private constructor();
@@ -332,10 +359,6 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
      * `SharedMemory.attach` and `SharedMemory.buffer`.
      */
     static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList;
-    /** The segment's name, without a leading slash. */
-    get name(): string;
-    /** Whether `close()` was called, here or on `shm`. */
-    get closed(): boolean;
     /**
      * The `struct` formats of all items, joined, as Python's `ShareableList.format`.
      * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the segment's buffer was transferred; `ERR_SHM_CORRUPT` if
@@ -383,22 +406,6 @@ declare class ShareableList implements SharedObject, Iterable<ListItem> {
      * @throws As `get`.
      */
     [Symbol.iterator](): IterableIterator<ListItem>;
-    /**
-     * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
-    /** Closes this handle and releases its memory. Idempotent. */
-    close(): void;
-    /**
-     * Removes the name. Attached handles keep the memory.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** What to do with text and bytes that end in NUL, which Python's list cannot tell from padding. */
@@ -447,10 +454,8 @@ interface Float {
  * `slice`, `reshape` and `T` are views of the same memory. An array has no lock of its own: use
  * `array.shm.txn()`.
  */
-declare class SharedArray<D extends DType = DType> implements SharedObject {
+declare class SharedArray<D extends DType = DType> extends MemoryHandle {
     #private;
-    /** The segment that holds the array. */
-    readonly shm: SharedMemory;
     /** Type of the elements, by numpy's name. */
     readonly dtype: D;
     /** Length of each dimension, in elements. */
@@ -518,8 +523,6 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * `ERR_SHM_FILE` if reading its elements fails; otherwise as `create`.
      */
     static load<D extends DType = DType>(path: string | URL, options?: ArrayOptions<D>): Promise<SharedArray<D>>;
-    /** The segment's name, without a leading slash. */
-    get name(): string;
     /** Whether `close()` was called, here or on the array that this is a view of. */
     get closed(): boolean;
     /**
@@ -650,25 +653,13 @@ declare class SharedArray<D extends DType = DType> implements SharedObject {
      * @throws As `node:fs`; `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`.
      */
     save(path: string | URL): Promise<void>;
-    /**
-     * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
     /** Closes this handle and releases its memory; on a view, closes only the view. Idempotent. */
     close(): void;
-    /**
-     * Removes the name. Attached handles keep the memory.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
     /**
      * Returns the descriptor that `attach()` takes in another process or thread. A view's descriptor names the
      * view.
      */
     toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Options for creating an array. */
@@ -803,6 +794,25 @@ type NpyType = string | number | boolean | null | NpyType[] | {
     [key: string]: NpyType;
 };
 
+/** A handle that knows its segment by its name and identity. */
+declare abstract class SegmentHandle extends Handle implements SharedObject {
+    #private;
+    /** Whether `close()` was called. */
+    readonly closed: boolean;
+    /**
+     * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+     * @throws As `SharedMemory.adopt`.
+     */
+    adopt(): void;
+    /**
+     * Removes the name. Attached handles keep the memory and go on working.
+     * @throws As `SharedMemory.unlink`.
+     */
+    unlink(): void;
+    /** Returns the descriptor that `attach()` takes in another process or thread. */
+    toJSON(): Descriptor;
+}
+
 /**
  * A `Map` in shared memory. Any number of processes and threads read it without a lock, and one at a time
  * writes. If a writer is killed, readers see either the old or the new value. Unlike a `Map`, a dict does not
@@ -815,10 +825,8 @@ type NpyType = string | number | boolean | null | NpyType[] | {
  * dict.txnSync((txn) => txn.set('a', txn.get('b') ?? 0)); // all of it or nothing
  * ```
  */
-declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string, V]> {
+declare class SharedDict<V = unknown> extends SegmentHandle implements Iterable<[string, V]> {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     private constructor();
     /**
      * Creates an empty dict.
@@ -840,8 +848,6 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
      * `ERR_OUT_OF_RANGE`; otherwise as `SharedMemory.attach` (but not `ENOSPC`) and `SharedMemory.buffer`.
      */
     static attach<V>(target: string | Descriptor, options?: DictAttachOptions): SharedDict<V>;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
     /**
      * Number of entries.
      * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
@@ -977,11 +983,6 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
      * @throws `ERR_SHM_DEADLOCK` inside another txn of this thread; otherwise as `txn`.
      */
     txnSync<T>(body: (txn: DictTxn<V>) => Plain<T>, options?: TxnSyncOptions): T;
-    /**
-     * Makes this process an owner: the dict is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
     /** Closes this handle and releases its memory. Idempotent. */
     close(): void;
     /**
@@ -989,10 +990,6 @@ declare class SharedDict<V = unknown> implements SharedObject, Iterable<[string,
      * @throws As `SharedMemory.unlink`.
      */
     unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Options for creating a dict. */
@@ -1123,10 +1120,8 @@ interface DictTxn<V> {
  * for await (const frame of SharedQueue.attach('frames')) show(frame);
  * ```
  */
-declare class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
+declare class SharedQueue<D extends DType = DType> extends SegmentHandle implements AsyncIterable<DTypes[D]> {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     /** Number of slots, each of which holds one item. */
     readonly slots: number;
     /** Type of the elements, by numpy's name. */
@@ -1157,8 +1152,6 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
      * `SharedMemory.buffer`.
      */
     static attach<D extends DType = DType>(target: string | Descriptor, options?: QueueAttachOptions<D>): SharedQueue<D>;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
     /**
      * Whether `end()` was called, in any process.
      * @throws `ERR_SHM_CLOSED`; `ERR_SHM_DETACHED` if the queue's buffer was transferred.
@@ -1279,24 +1272,10 @@ declare class SharedQueue<D extends DType = DType> implements SharedObject, Asyn
      */
     end(): void;
     /**
-     * Makes this process an owner: the queue is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
-    /**
      * Closes this handle and gives back the slots that it holds. Waits through it fail with `ERR_SHM_CLOSED`.
      * Idempotent.
      */
     close(): void;
-    /**
-     * Removes the name. Attached handles go on using the queue.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Options for creating a queue. */
@@ -1399,10 +1378,8 @@ interface BatchOptions {
  * for await (const price of subscription) show(price);
  * ```
  */
-declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
+declare class SharedBroadcast<D extends DType = DType> extends SegmentHandle {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     /** Number of slots, each of which holds one item. */
     readonly slots: number;
     /** Type of the elements, by numpy's name. */
@@ -1433,8 +1410,6 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
      * `SharedMemory.buffer`.
      */
     static attach<D extends DType = DType>(target: string | Descriptor, options?: BroadcastAttachOptions<D>): SharedBroadcast<D>;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
     /**
      * Whether `end()` was called, in any process.
      * @throws `ERR_SHM_CLOSED`.
@@ -1481,22 +1456,8 @@ declare class SharedBroadcast<D extends DType = DType> implements SharedObject {
      * `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
      */
     subscribe(options?: SubscribeOptions): Subscription<D>;
-    /**
-     * Makes this process an owner: the broadcast is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
     /** Closes this handle and its subscriptions. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
     close(): void;
-    /**
-     * Removes the name. Attached handles go on using the broadcast.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Options for creating a broadcast. */
@@ -1586,10 +1547,8 @@ interface Subscription<D extends DType = DType> extends AsyncIterable<DTypes[D]>
  * }
  * ```
  */
-declare class SharedMutex implements SharedObject {
+declare class SharedMutex extends SegmentHandle {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     private constructor();
     /**
      * Opens the mutex of this name, or creates it. All callers own it.
@@ -1604,8 +1563,6 @@ declare class SharedMutex implements SharedObject {
      * `SharedMemory.buffer`.
      */
     static attach(target: string | Descriptor, options?: LockAttachOptions): SharedMutex;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
     /**
      * Resolves to the lock when it is available. Callers of one thread are served first come, first served. A
      * wait that fails leaves no trace.
@@ -1625,24 +1582,10 @@ declare class SharedMutex implements SharedObject {
      */
     tryLock(): Guard | undefined;
     /**
-     * Makes this process an owner: the mutex is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
-    /**
      * Closes this handle. A lock that was taken through it is released as if its holder had died, and waits
      * through it fail with `ERR_SHM_CLOSED`. Idempotent.
      */
     close(): void;
-    /**
-     * Removes the name. Attached handles go on using the mutex.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** One acquisition of a mutex. Disposing of it unlocks the mutex. */
@@ -1695,10 +1638,8 @@ interface LockAttachOptions {
  * await ready.wait({ timeout: 1000 }); // another process: ready.set()
  * ```
  */
-declare class SharedEvent implements SharedObject {
+declare class SharedEvent extends SegmentHandle {
     #private;
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
     private constructor();
     /**
      * Opens the event of this name, or creates one that is not set. All callers own it.
@@ -1712,8 +1653,6 @@ declare class SharedEvent implements SharedObject {
      * `ERR_SHM_CORRUPT`; otherwise as `SharedMemory.attach` and `SharedMemory.buffer`.
      */
     static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent;
-    /** Whether `close()` was called. */
-    get closed(): boolean;
     /**
      * Whether the event is set.
      * @throws `ERR_SHM_CLOSED`.
@@ -1741,22 +1680,8 @@ declare class SharedEvent implements SharedObject {
      * option.
      */
     waitSync(options?: SyncWaitOptions): void;
-    /**
-     * Makes this process an owner: the event is unlinked when its last owner dies. Idempotent.
-     * @throws As `SharedMemory.adopt`.
-     */
-    adopt(): void;
     /** Closes this handle. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
     close(): void;
-    /**
-     * Removes the name. Attached handles go on using the event.
-     * @throws As `SharedMemory.unlink`.
-     */
-    unlink(): void;
-    /** Returns the descriptor that `attach()` takes in another process or thread. */
-    toJSON(): Descriptor;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
 }
 
 /** Exclusive (or, with `readOnly`, shared) access to a segment's bytes. Disposing of it ends it. */

@@ -1,14 +1,12 @@
-import type { InspectOptions } from 'node:util';
-
 import * as binding from '#binding';
 import type { ArrayValue } from '#binding';
 import { checkNamed, checkOptions } from '../common/arguments.js';
 import { closedError, rangeError, shmError, wrongType } from '../common/errors.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
-import { attachKind, describe, nativeOf } from '../segment/memory.js';
-import { SharedMemory } from '../segment/memory.js';
-import type { NativeHandle } from '../segment/memory.js';
+import type { Inspection } from '../common/handle.js';
+import type { Descriptor } from '../common/shared-object.js';
+import { attachKind, nativeOf } from '../segment/memory.js';
+import type { NativeHandle, SharedMemory } from '../segment/memory.js';
+import { MemoryHandle } from '../segment/memory-handle.js';
 import { at, atAny, cellsOf } from './cells.js';
 import type { Cells } from './cells.js';
 import { bytesOf, checkCount, elementsOf, loadFile, make, openOrMake, releasing } from './create.js';
@@ -57,9 +55,7 @@ let over: <D extends DType>(located: Located, isView?: boolean) => SharedArray<D
  * `slice`, `reshape` and `T` are views of the same memory. An array has no lock of its own: use
  * `array.shm.txn()`.
  */
-export class SharedArray<D extends DType = DType> implements SharedObject {
-  /** The segment that holds the array. */
-  readonly shm: SharedMemory;
+export class SharedArray<D extends DType = DType> extends MemoryHandle {
   /** Type of the elements, by numpy's name. */
   readonly dtype: D;
   /** Length of each dimension, in elements. */
@@ -77,8 +73,6 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
    * orders.
    */
   readonly order: Order | null;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
   readonly #type: TypeFacts;
   /** Bytes before element 0. */
   readonly #start: number;
@@ -91,10 +85,9 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   #closed = false;
 
   private constructor(shm: SharedMemory, location: Location, isView: boolean, data?: DTypes[DType]) {
-    if (!(shm instanceof SharedMemory)) throw wrongType('a SharedArray', 'made by create() or attach()', shm);
+    super('array', shm);
     const { type, layout, start } = location;
     const { shape, strides, offset } = layout;
-    this.shm = shm;
     this.dtype = type.name as D;
     this.shape = Object.freeze(shape);
     this.ndim = shape.length;
@@ -238,13 +231,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     return over(await loadFile(path, expected, header, rest));
   }
 
-  /** The segment's name, without a leading slash. */
-  get name(): string {
-    return this.shm.name;
-  }
-
   /** Whether `close()` was called, here or on the array that this is a view of. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#closed || this.shm.closed;
   }
 
@@ -506,16 +494,8 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
     await writeFile(path, header, elements, () => this.#checkOpen());
   }
 
-  /**
-   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.shm.adopt();
-  }
-
   /** Closes this handle and releases its memory; on a view, closes only the view. Idempotent. */
-  close(): void {
+  override close(): void {
     if (!this.#isView) {
       this.shm.close();
     } else if (!this.#closed) {
@@ -525,31 +505,15 @@ export class SharedArray<D extends DType = DType> implements SharedObject {
   }
 
   /**
-   * Removes the name. Attached handles keep the memory.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    this.shm.unlink();
-  }
-
-  /**
    * Returns the descriptor that `attach()` takes in another process or thread. A view's descriptor names the
    * view.
    */
-  toJSON(): Descriptor {
+  override toJSON(): Descriptor {
     const { dtype, shape, strides, offset } = this;
-    return { ...describe('array', this.shm), dtype, shape, strides, offset, byteOffset: this.#start };
+    return { ...super.toJSON(), dtype, shape, strides, offset, byteOffset: this.#start };
   }
 
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
+  [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: Inspection): string {
     const { name, shape, size, dtype } = this;
     const readable = !this.closed && (this.#cells.data.length > 0 || size === 0) && depth >= 0;
     const element = readable ? (index: readonly number[]) => this.get(...index) : undefined;

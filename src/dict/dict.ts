@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkNamed, checkTarget, descriptorOf } from '../common/arguments.js';
+import { checkNamed, checkTarget } from '../common/arguments.js';
 import { wrongType } from '../common/errors.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { SegmentHandle, showHandle } from '../common/handle.js';
+import type { Inspection } from '../common/handle.js';
+import type { Descriptor } from '../common/shared-object.js';
 import type { Hold } from '../sync/lock.js';
 import type { Plain, TxnOptions, TxnSyncOptions } from '../sync/txn.js';
 import { calls } from './call-buffer.js';
@@ -42,11 +43,7 @@ export interface DictFill {
  * dict.txnSync((txn) => txn.set('a', txn.get('b') ?? 0)); // all of it or nothing
  * ```
  */
-export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, V]> {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
+export class SharedDict<V = unknown> extends SegmentHandle implements Iterable<[string, V]> {
   readonly #handle: Handle;
   readonly #reader: Reader;
   readonly #writer: Writer;
@@ -54,7 +51,7 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   private constructor(handle: Handle) {
     if (!(handle instanceof Handle)) throw wrongType('a SharedDict', 'made by create() or attach()', handle);
-    this.name = handle.name;
+    super('dict', handle, handle.readOnly ? { readOnly: true } : {});
     this.#handle = handle;
     this.#writer = new Writer(handle);
     this.#reader = new Reader(handle, this.#writer);
@@ -93,11 +90,6 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
     const { readOnly, foreign, settings } = checkAttachOptions(options, named.readOnly);
     const native = binding.attachDict(named.name, readOnly, foreign, named.id);
     return new SharedDict<V>(new Handle(native, readOnly, settings));
-  }
-
-  /** Whether `close()` was called. */
-  get closed(): boolean {
-    return this.#handle.closed;
   }
 
   /**
@@ -366,19 +358,10 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
 
   // ---- as all shared objects
 
-  /**
-   * Makes this process an owner: the dict is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.#handle.checkOpen();
-    binding.adoptDict(this.#handle.native);
-  }
-
   /** Closes this handle and releases its memory. Idempotent. */
   close(): void {
     const handle = this.#handle;
-    if (handle.closed) return;
+    if (!this.markClosed()) return;
     handle.closed = true;
     const buffer = handle.table.close();
     this.#writer.close();
@@ -389,31 +372,17 @@ export class SharedDict<V = unknown> implements SharedObject, Iterable<[string, 
    * Removes the name. Attached handles keep the memory; only those that have written before can go on writing.
    * @throws As `SharedMemory.unlink`.
    */
-  unlink(): void {
-    const { closed, readOnly, native } = this.#handle;
-    if (!closed && !readOnly) this.#writer.getReady();
-    binding.unlinkDict(native);
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    const { name, id, readOnly } = this.#handle;
-    return descriptorOf('dict', name, id, readOnly ? { readOnly } : {});
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
+  override unlink(): void {
+    if (!this.closed && !this.#handle.readOnly) this.#writer.getReady();
+    super.unlink();
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](
     depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
+    options: Inspection,
     inspect: (value: unknown, options: InspectOptions) => string,
   ): string {
-    const name = options.stylize(`'${this.name}'`, 'string');
-    if (this.closed) return `SharedDict(${name}, closed)`;
-    if (depth < 0) return `SharedDict(${name}, ${this.size})`;
-    return `SharedDict(${name}, ${this.size}) ${inspect(this.toObject(), options)}`;
+    const shown = showHandle('SharedDict', this.name, options, this.closed ? 'closed' : `${this.size}`);
+    return this.closed || depth < 0 ? shown : `${shown} ${inspect(this.toObject(), options)}`;
   }
 }

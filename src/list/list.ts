@@ -44,15 +44,13 @@ import {
   CREATE_OPTIONS,
   created,
   creation,
-  describe,
   discard,
   memoryOver,
   nativeOf,
 } from '../segment/memory.js';
-import { SharedMemory } from '../segment/memory.js';
-import type { AttachOptions, CreateOptions } from '../segment/memory.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import type { AttachOptions, CreateOptions, SharedMemory } from '../segment/memory.js';
+import { MemoryHandle } from '../segment/memory-handle.js';
+import type { Descriptor } from '../common/shared-object.js';
 
 const LIST_CREATE_OPTIONS = [...CREATE_OPTIONS, 'trailingNul'];
 const LIST_ATTACH_OPTIONS = [...ATTACH_OPTIONS, 'trailingNul'];
@@ -115,13 +113,9 @@ let over: (shm: SharedMemory, trailingNul: TrailingNul) => ShareableList;
  * Integers read as `number` if that is exact, otherwise as `bigint`. There is no lock: a process that reads an
  * item while another changes its type may see the old one.
  */
-export class ShareableList implements SharedObject, Iterable<ListItem> {
-  /** The segment that holds the list. */
-  readonly shm: SharedMemory;
+export class ShareableList extends MemoryHandle implements Iterable<ListItem> {
   /** Number of items. */
   readonly length: number;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
   readonly #trailingNul: TrailingNul;
   // Views of the mapping. close() leaves them with no elements, so an access then falls through to the
   // slow path, which says so: the fast ones need no check of their own.
@@ -136,9 +130,7 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   readonly #codes: number;
 
   private constructor(shm: SharedMemory, trailingNul: TrailingNul) {
-    if (!(shm instanceof SharedMemory))
-      throw wrongType('a ShareableList', 'made by create() or attach()', shm);
-    this.shm = shm;
+    super('list', shm);
     this.#trailingNul = trailingNul;
     const slots = listSlots(nativeOf(shm));
     const { buffer } = shm;
@@ -194,16 +186,6 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
         throw error;
       }
     };
-  }
-
-  /** The segment's name, without a leading slash. */
-  get name(): string {
-    return this.shm.name;
-  }
-
-  /** Whether `close()` was called, here or on `shm`. */
-  get closed(): boolean {
-    return this.shm.closed;
   }
 
   /**
@@ -333,37 +315,6 @@ export class ShareableList implements SharedObject, Iterable<ListItem> {
   [Symbol.iterator](): IterableIterator<ListItem> {
     this.#checkOpen();
     return new ListIterator(this);
-  }
-
-  /**
-   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.shm.adopt();
-  }
-
-  /** Closes this handle and releases its memory. Idempotent. */
-  close(): void {
-    this.shm.close();
-  }
-
-  /**
-   * Removes the name. Attached handles keep the memory.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    this.shm.unlink();
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    return describe('list', this.shm);
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](depth: number, options: InspectOptions): string {

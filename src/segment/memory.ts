@@ -1,6 +1,5 @@
 import { Buffer, constants } from 'node:buffer';
 import { types } from 'node:util';
-import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
 import {
@@ -17,7 +16,8 @@ import {
 import { closedError, detachedError, outOfRange, shmError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { Lock } from '../sync/lock.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
+import { Handle, showHandle } from '../common/handle.js';
+import type { Inspection } from '../common/handle.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 import { begin, beginSync, run, runSync } from '../sync/txn.js';
 import type { Plain, Txn, TxnOptions, TxnSyncOptions, TxnTarget } from '../sync/txn.js';
@@ -102,17 +102,13 @@ export let memoryOver: (native: NativeHandle, facts: Facts) => SharedMemory;
  * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
  * ```
  */
-export class SharedMemory implements SharedObject {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
+export class SharedMemory extends Handle implements SharedObject {
   /** Size in bytes, as its creator asked for. */
   readonly size: number;
   /** Whether this handle created the segment. */
   readonly created: boolean;
   /** Whether writes stay private to this handle. */
   readonly readOnly: boolean;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
   readonly #native: NativeHandle;
   #buffer: ArrayBuffer | undefined;
   /** For those who only read for a while. */
@@ -128,8 +124,8 @@ export class SharedMemory implements SharedObject {
 
   private constructor(native: NativeHandle, facts: Facts) {
     if (!types.isExternal(native)) throw wrongType('a SharedMemory', 'made by create() or attach()', native);
+    super(facts.name);
     this.#native = native;
-    this.name = facts.name;
     this.size = facts.size;
     this.created = facts.created;
     this.readOnly = facts.readOnly;
@@ -438,18 +434,10 @@ export class SharedMemory implements SharedObject {
     return describe('memory', this);
   }
 
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
-    const name = options.stylize(`'${this.name}'`, 'string');
-    const size = options.stylize(String(this.size), 'number');
-    return `SharedMemory(${name}, size=${size}${this.readOnly ? ', read-only' : ''}${this.#closed ? ', closed' : ''})`;
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
+    const size = `size=${options.stylize(String(this.size), 'number')}`;
+    const notes = [size, this.readOnly ? 'read-only' : '', this.#closed ? 'closed' : ''];
+    return showHandle('SharedMemory', this.name, options, ...notes);
   }
 
   #checkOpen(): void {

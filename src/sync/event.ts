@@ -1,14 +1,14 @@
 import { types } from 'node:util';
-import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkName, checkOptions, descriptorOf } from '../common/arguments.js';
+import { checkName, checkOptions } from '../common/arguments.js';
 import { closedError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { lockAttachment, lockCreation } from './mutex.js';
 import type { LockAttachOptions, LockOptions } from './mutex.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { SegmentHandle, showHandle } from '../common/handle.js';
+import type { Inspection } from '../common/handle.js';
+import type { Descriptor } from '../common/shared-object.js';
 import {
   block,
   checkSpin,
@@ -34,26 +34,18 @@ const { word: WORD, set: SET, waiters: WAITERS, generation: GENERATION } = bindi
  * await ready.wait({ timeout: 1000 }); // another process: ready.set()
  * ```
  */
-export class SharedEvent implements SharedObject {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
+export class SharedEvent extends SegmentHandle {
   readonly #native: binding.LockHandle;
-  readonly #id: string;
   readonly #buffer: ArrayBuffer;
   #words: Int32Array;
   readonly #spinner = new Spinner();
   readonly #waiters = new Map<Waiter<void>, number>();
-  #closed = false;
 
   private constructor(native: binding.LockHandle) {
     if (!types.isExternal(native))
       throw wrongType('a SharedEvent', 'made by createOrAttach() or attach()', native);
+    super('event', binding.lockFacts(native));
     this.#native = native;
-    const { name, id } = binding.lockFacts(native);
-    this.name = name;
-    this.#id = id;
     this.#buffer = binding.lockBuffer(native);
     this.#words = new Int32Array(this.#buffer);
   }
@@ -77,11 +69,6 @@ export class SharedEvent implements SharedObject {
    */
   static attach(target: string | Descriptor, options?: LockAttachOptions): SharedEvent {
     return new SharedEvent(binding.attachEvent(...lockAttachment('event', target, options)));
-  }
-
-  /** Whether `close()` was called. */
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /**
@@ -172,19 +159,9 @@ export class SharedEvent implements SharedObject {
     if (block(timeout, slice) === undefined) throw timeoutError(this.name, timeout);
   }
 
-  /**
-   * Makes this process an owner: the event is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.#load();
-    binding.adoptLock(this.#native);
-  }
-
   /** Closes this handle. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.markClosed()) return;
     for (const [waiter, id] of this.#waiters) {
       try {
         settleWait(id);
@@ -197,34 +174,13 @@ export class SharedEvent implements SharedObject {
     binding.closeLock(this.#native, this.#buffer);
   }
 
-  /**
-   * Removes the name. Attached handles go on using the event.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    binding.unlinkLock(this.#native);
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    return descriptorOf('event', this.name, this.#id);
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
-    const state = this.#closed ? ', closed' : this.isSet ? ', set' : '';
-    return `SharedEvent(${options.stylize(`'${this.name}'`, 'string')}${state})`;
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
+    const state = this.closed ? 'closed' : this.isSet ? 'set' : '';
+    return showHandle('SharedEvent', this.name, options, state);
   }
 
   #load(): number {
-    if (this.#closed) throw closedError(this.name);
+    if (this.closed) throw closedError(this.name);
     return Atomics.load(this.#words, WORD);
   }
 }

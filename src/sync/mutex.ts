@@ -1,20 +1,12 @@
-import type { InspectOptions } from 'node:util';
-
 import * as binding from '#binding';
-import {
-  checkBoolean,
-  checkMode,
-  checkName,
-  checkOptions,
-  checkTarget,
-  descriptorOf,
-} from '../common/arguments.js';
+import { checkBoolean, checkMode, checkName, checkOptions, checkTarget } from '../common/arguments.js';
 import { closedError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { Lock } from './lock.js';
 import type { Left, Owner } from './lock.js';
-import { UNCLONEABLE } from '../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { SegmentHandle, showHandle } from '../common/handle.js';
+import type { Inspection } from '../common/handle.js';
+import type { Descriptor } from '../common/shared-object.js';
 import { checkSpin, checkTimeout, SYNC_WAIT_OPTIONS, waitOptions } from './waits.js';
 import type { SyncWaitOptions, WaitOptions } from './waits.js';
 
@@ -117,20 +109,15 @@ export class Guard implements Disposable {
  * }
  * ```
  */
-export class SharedMutex implements SharedObject {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
+export class SharedMutex extends SegmentHandle {
   readonly #lock: Lock;
   readonly #owner: Owner = { readers: 0, closed: false };
-  #closed = false;
 
   private constructor(lock: Lock) {
     if (!(lock instanceof Lock))
       throw wrongType('a SharedMutex', 'made by createOrAttach() or attach()', lock);
+    super('mutex', lock);
     this.#lock = lock;
-    this.name = lock.name;
   }
 
   /**
@@ -155,11 +142,6 @@ export class SharedMutex implements SharedObject {
     return new SharedMutex(Lock.of(binding.attachMutex(...lockAttachment('mutex', target, options))));
   }
 
-  /** Whether `close()` was called. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /**
    * Resolves to the lock when it is available. Callers of one thread are served first come, first served. A
    * wait that fails leaves no trace.
@@ -167,11 +149,11 @@ export class SharedMutex implements SharedObject {
    * `ERR_INVALID_ARG_TYPE` for an invalid option.
    */
   async lock(options?: WaitOptions): Promise<Guard> {
-    this.#checkOpen();
+    if (this.closed) throw closedError(this.name);
     const { timeout, signal } = waitOptions(options);
     const guard = new Guard(this.#lock, this.#owner);
     const ownerDied = await this.#lock.wait(guard, true, timeout, signal);
-    if (this.#closed) throw closedError(this.name); // and so it was let go of
+    if (this.closed) throw closedError(this.name); // and so it was let go of
     return guard.had(ownerDied);
   }
 
@@ -181,7 +163,7 @@ export class SharedMutex implements SharedObject {
    * `ERR_OUT_OF_RANGE` or `ERR_INVALID_ARG_TYPE` for an invalid option.
    */
   lockSync(options?: SyncWaitOptions): Guard {
-    if (this.#closed) throw closedError(this.name);
+    if (this.closed) throw closedError(this.name);
     const guard = new Guard(this.#lock, this.#owner);
     if (options === undefined && this.#lock.tryTake(guard)) return guard;
     const { timeout, spin } = checkOptions(options, SYNC_WAIT_OPTIONS);
@@ -193,19 +175,10 @@ export class SharedMutex implements SharedObject {
    * @throws `ERR_SHM_CLOSED`.
    */
   tryLock(): Guard | undefined {
-    this.#checkOpen();
+    if (this.closed) throw closedError(this.name);
     const guard = new Guard(this.#lock, this.#owner);
     const ownerDied = this.#lock.tryLock(guard);
     return ownerDied === undefined ? undefined : guard.had(ownerDied);
-  }
-
-  /**
-   * Makes this process an owner: the mutex is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.#checkOpen();
-    binding.adoptLock(this.#lock.native);
   }
 
   /**
@@ -213,37 +186,11 @@ export class SharedMutex implements SharedObject {
    * through it fail with `ERR_SHM_CLOSED`. Idempotent.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.markClosed()) return;
     this.#lock.close(this.#owner);
   }
 
-  /**
-   * Removes the name. Attached handles go on using the mutex.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    binding.unlinkLock(this.#lock.native);
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    return descriptorOf('mutex', this.name, this.#lock.id);
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
-    return `SharedMutex(${options.stylize(`'${this.name}'`, 'string')}${this.#closed ? ', closed' : ''})`;
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw closedError(this.name);
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
+    return showHandle('SharedMutex', this.name, options, this.closed ? 'closed' : '');
   }
 }

@@ -22,11 +22,11 @@ import { freshName } from '../../fixtures/segments.js';
 function setUp(t: ExecutionContext, byteLength = 65536) {
   const native = binding.createDict(byteLength, 1 << 28, undefined, 0o600, true, false);
   const table = new LocalTable(native, 10_000);
+  const { number, name, id } = binding.dictFacts(native);
   t.teardown(() => {
     binding.closeDict(native, table.close());
-    binding.unlinkDict(native);
+    binding.unlinkIdentity(name, id);
   });
-  const { number } = binding.dictFacts(native);
   const set = (key: string, value: unknown): void => {
     const encoded = encode(value);
     calls.set(number, key, encoded.value, encoded.kind);

@@ -231,15 +231,3 @@ pub fn start_broadcast_wait(
 pub fn close_broadcast(env: Env, broadcast: &mut BroadcastHandle, buffer: Unknown<'_>) {
     broadcast.close(&env, &buffer);
 }
-
-/// Removes its name.
-#[napi]
-pub fn unlink_broadcast(env: Env, broadcast: &BroadcastHandle) -> Result<()> {
-    broadcast.unlink(&env)
-}
-
-/// Makes this process an owner.
-#[napi]
-pub fn adopt_broadcast(env: Env, broadcast: &BroadcastHandle) -> Result<()> {
-    broadcast.adopt(&env)
-}

@@ -12,37 +12,23 @@ use shmkit::segment::{Identity, Mapping, Name, Segment};
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
-use crate::ledger;
 use crate::segment::size_from;
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
 
+/// What a queue or a broadcast consists of: its segment with the mapping, its items, and its size in bytes.
+type Parts<'a> = (&'a Segment, &'a Arc<Mapping>, &'a Items, usize);
+
 /// A queue or a broadcast.
 pub(crate) trait Channel {
-    fn segment(&self) -> &Segment;
-    fn mapping(&self) -> &Arc<Mapping>;
-    fn items(&self) -> &Items;
-    /// Of all of it, in bytes.
-    fn size(&self) -> usize;
+    fn parts(&self) -> Parts<'_>;
     /// Takes no part any more; where it `died`, without having been closed.
     fn leave(&self, died: bool);
 }
 
 impl Channel for SharedQueue {
-    fn segment(&self) -> &Segment {
-        self.segment()
-    }
-
-    fn mapping(&self) -> &Arc<Mapping> {
-        self.mapping()
-    }
-
-    fn items(&self) -> &Items {
-        &self.layout().items
-    }
-
-    fn size(&self) -> usize {
-        self.layout().size()
+    fn parts(&self) -> Parts<'_> {
+        (self.segment(), self.mapping(), &self.layout().items, self.layout().size())
     }
 
     fn leave(&self, died: bool) {
@@ -51,20 +37,8 @@ impl Channel for SharedQueue {
 }
 
 impl Channel for SharedBroadcast {
-    fn segment(&self) -> &Segment {
-        self.segment()
-    }
-
-    fn mapping(&self) -> &Arc<Mapping> {
-        self.mapping()
-    }
-
-    fn items(&self) -> &Items {
-        &self.layout().items
-    }
-
-    fn size(&self) -> usize {
-        self.layout().size()
+    fn parts(&self) -> Parts<'_> {
+        (self.segment(), self.mapping(), &self.layout().items, self.layout().size())
     }
 
     fn leave(&self, _died: bool) {
@@ -120,7 +94,8 @@ impl ItemLayout {
 
 impl<C: Channel + 'static> OpenChannel<C> {
     pub(crate) fn handle(channel: C) -> External<Self> {
-        let (name, id) = (channel.segment().name().clone(), channel.segment().id());
+        let (segment, ..) = channel.parts();
+        let (name, id) = (segment.name().clone(), segment.id());
         External::new(OpenChannel { name, id, channel: Some(Arc::new(channel)) })
     }
 
@@ -131,7 +106,7 @@ impl<C: Channel + 'static> OpenChannel<C> {
     }
 
     pub(crate) fn facts(&self, open: &C) -> RingFacts {
-        let items = open.items();
+        let (_, _, items, _) = open.parts();
         RingFacts {
             name: self.name.as_str().to_owned(),
             id: self.id.to_string(),
@@ -146,7 +121,10 @@ impl<C: Channel + 'static> OpenChannel<C> {
 
     /// A new buffer over all of it.
     pub(crate) fn buffer<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.with(env, |open| buffers::array_buffer_of(env, open.mapping(), 0, open.size()))
+        self.with(env, |open| {
+            let (_, mapping, _, size) = open.parts();
+            buffers::array_buffer_of(env, mapping, 0, size)
+        })
     }
 
     /// Detaches `buffer`, gives back the slots that this handle holds, and frees the memory. Idempotent.
@@ -154,15 +132,8 @@ impl<C: Channel + 'static> OpenChannel<C> {
         let Some(open) = self.channel.take() else { return };
         open.leave(false);
         buffers::detach(env, buffer);
-        open.mapping().zero_map();
-    }
-
-    pub(crate) fn unlink(&self, env: &Env) -> Result<()> {
-        shmkit::ownership::unlink(&self.name, self.id).map_err(|error| to_js(env, error))
-    }
-
-    pub(crate) fn adopt(&self, env: &Env) -> Result<()> {
-        self.with(env, |_| ledger::require()?.adopt(&self.name, self.id))
+        let (_, mapping, ..) = open.parts();
+        mapping.zero_map();
     }
 }
 

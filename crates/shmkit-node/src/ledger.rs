@@ -62,6 +62,20 @@ fn unreported() -> std::sync::MutexGuard<'static, Option<String>> {
     UNREPORTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// Makes this process an owner of the segment of this name and `id`.
+#[napi]
+pub fn adopt_identity(env: Env, name: String, id: String) -> Result<()> {
+    let adopt = || require()?.adopt(&Name::new(&name)?, id.parse()?);
+    adopt().map_err(|error| to_js(&env, error.about(&name)))
+}
+
+/// Removes the name of the segment of this `id`.
+#[napi]
+pub fn unlink_identity(env: Env, name: String, id: String) -> Result<()> {
+    let unlink = || ownership::unlink(&Name::new(&name)?, id.parse()?);
+    unlink().map_err(|error| to_js(&env, error))
+}
+
 /// Whether this process owns the segment of this `id`.
 #[napi]
 pub fn owns(env: Env, id: String) -> Result<bool> {

@@ -219,15 +219,3 @@ pub fn start_queue_wait(
 pub fn close_queue(env: Env, queue: &mut QueueHandle, buffer: Unknown<'_>) {
     queue.close(&env, &buffer);
 }
-
-/// Removes its name.
-#[napi]
-pub fn unlink_queue(env: Env, queue: &QueueHandle) -> Result<()> {
-    queue.unlink(&env)
-}
-
-/// Makes this process an owner.
-#[napi]
-pub fn adopt_queue(env: Env, queue: &QueueHandle) -> Result<()> {
-    queue.adopt(&env)
-}

@@ -5,10 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use shmkit::array::DType;
 use shmkit::ring::items::{Got, Items};
+use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
+use crate::descriptor::Target;
 use crate::errors::{Raise, to_py};
+use crate::expectation::{TypeExpectation, refuse_mismatch};
+use crate::items::bytes_of_many;
 use crate::numpy::{dtype_of, out_of_range, shape_of};
+use crate::shared_object::SharedObject;
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 
 /// Items in a batch at most, where nobody says otherwise.
@@ -26,6 +31,106 @@ pub(crate) trait Channel: Send + Sync {
 
     /// To wait for it.
     fn waiting(self: &Arc<Self>, awaited: Self::Awaited) -> impl Wait;
+}
+
+/// A queue's or a broadcast's class in Python, for `channel_methods!`.
+pub(crate) trait ChannelObject: SharedObject + Sized {
+    /// Opens an existing one. With the GIL, as locks are opened: see `Handle::of_mutex`.
+    fn open(name: &Name, foreign: bool, expect: Option<Identity>) -> shmkit::Result<Self>;
+
+    fn items(&self) -> &Items;
+
+    /// Whether `attach` was called with `foreign`.
+    fn foreign(&self) -> bool;
+}
+
+/// Opens an existing one, whose items must be of the shape and type that are given.
+pub(crate) fn attach<C: ChannelObject>(
+    target: &Bound<'_, PyAny>,
+    foreign: bool,
+    shape: Option<&Bound<'_, PyAny>>,
+    dtype: Option<&Bound<'_, PyAny>>,
+) -> PyResult<C> {
+    let py = target.py();
+    let expected = TypeExpectation::of(shape, dtype)?;
+    let Target { name, id, .. } = Target::of(target, C::KIND)?;
+    let object = C::open(&name, foreign, id).raise(py)?;
+    let differences = expected.differences(object.items().dtype, &object.items().shape);
+    refuse_mismatch(name.as_str(), C::KIND.as_str(), &differences).raise(py)?;
+    Ok(object)
+}
+
+/// Gives a class the methods that queues and broadcasts have.
+macro_rules! channel_methods {
+    ($class:ident) => {
+        #[pymethods]
+        impl $class {
+            /// An existing one, by its name or by a descriptor; of another user only if `foreign`. Its items must be of
+            /// the `shape` and the `dtype` that are given.
+            #[staticmethod]
+            #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
+            fn attach(
+                target: &Bound<'_, PyAny>,
+                foreign: bool,
+                shape: Option<&Bound<'_, PyAny>>,
+                dtype: Option<&Bound<'_, PyAny>>,
+            ) -> PyResult<Self> {
+                $crate::channel::attach(target, foreign, shape, dtype)
+            }
+
+            /// The very one that was pickled.
+            #[staticmethod]
+            fn _attach_again(descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
+                $crate::channel::attach(descriptor, foreign, None, None)
+            }
+
+            /// Another process attaches to the same one.
+            fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<$crate::shared_object::Reduced<'py>> {
+                $crate::shared_object::reduce(slf, slf.get().foreign())
+            }
+
+            /// Number of slots, each of which holds one item.
+            #[getter]
+            fn slots(&self) -> u32 {
+                self.items().slots
+            }
+
+            /// Dimensions of an item.
+            #[getter]
+            fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
+                $crate::numpy::tuple(py, &self.items().shape)
+            }
+
+            /// numpy's name of the elements' type.
+            #[getter]
+            fn dtype(&self) -> &'static str {
+                self.items().dtype.name()
+            }
+        }
+    };
+}
+pub(crate) use channel_methods;
+
+/// Calls `add` with each item of an array of shape (n, *shape); it returns false if there was no room in time. If it
+/// fails, the exception's attribute `counter` is the number of items that were added.
+pub(crate) fn add_many(
+    items: &Items,
+    array: &Bound<'_, PyAny>,
+    counter: &str,
+    add: impl Fn(&[u8]) -> PyResult<bool>,
+    late: impl Fn() -> PyErr,
+) -> PyResult<()> {
+    let all = bytes_of_many(items, array)?;
+    for (added, item) in all.as_bytes().chunks_exact(items.item()).enumerate() {
+        let failed = match add(item) {
+            Ok(true) => continue,
+            Ok(false) => late(),
+            Err(error) => error,
+        };
+        let _ = failed.value(array.py()).setattr(counter, added); // best effort
+        return Err(failed);
+    }
+    Ok(())
 }
 
 /// What there was in time.

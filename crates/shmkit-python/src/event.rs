@@ -1,40 +1,36 @@
 //! An event of its own name.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use shmkit::descriptor::ObjectKind;
-use shmkit::ownership;
-use shmkit::segment::{Identity, Name};
 use shmkit::sync;
 
-use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed};
+use crate::descriptor::Target;
+use crate::errors::Raise;
 use crate::opening::create_options;
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::waiting::{Deadline, SPINS, Waited, can_spin, wait_for};
 
 /// An event that processes share by its name, those of Node too.
 #[pyclass(frozen, module = "shmkit", weakref)]
-pub(crate) struct SharedEvent {
-    name: Name,
-    id: Identity,
-    event: Mutex<Option<Arc<sync::SharedEvent>>>,
+pub(crate) struct SharedEvent(Opened<Arc<sync::SharedEvent>>);
+
+impl SharedObject for SharedEvent {
+    const KIND: ObjectKind = ObjectKind::Event;
+    type State = Arc<sync::SharedEvent>;
+
+    fn opened(&self) -> &Opened<Arc<sync::SharedEvent>> {
+        &self.0
+    }
 }
+
+shared_object_methods!(SharedEvent, "Closes this handle. Who waits by it is not disturbed.");
 
 impl SharedEvent {
     fn new(event: sync::SharedEvent) -> Self {
         let (name, id) = (event.file().name().clone(), event.file().id());
-        SharedEvent { name, id, event: Mutex::new(Some(Arc::new(event))) }
-    }
-
-    fn event(&self) -> MutexGuard<'_, Option<Arc<sync::SharedEvent>>> {
-        self.event.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn open(&self, py: Python<'_>) -> PyResult<Arc<sync::SharedEvent>> {
-        let event = self.event().clone();
-        event.ok_or_else(|| closed(py, self.name.as_str()))
+        SharedEvent(Opened::new(&name, id, Arc::new(event)))
     }
 }
 
@@ -56,35 +52,20 @@ impl SharedEvent {
         py.detach(|| sync::SharedEvent::attach(&name, foreign, id)).raise(py).map(Self::new)
     }
 
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, ObjectKind::Event, self.name.as_str(), self.id)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    #[getter]
-    fn closed(&self) -> bool {
-        self.event().is_none()
-    }
-
     /// Whether it is set.
     fn is_set(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.open(py)?.is_set())
+        Ok(self.0.get(py, Arc::clone)?.is_set())
     }
 
     /// Sets it; all who wait go on.
     fn set(&self, py: Python<'_>) -> PyResult<()> {
-        self.open(py)?.set();
+        self.0.get(py, Arc::clone)?.set();
         Ok(())
     }
 
     /// Clears it.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        self.open(py)?.clear();
+        self.0.get(py, Arc::clone)?.clear();
         Ok(())
     }
 
@@ -92,7 +73,7 @@ impl SharedEvent {
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let deadline = Deadline::after(timeout)?;
-        let event = self.open(py)?;
+        let event = self.0.get(py, Arc::clone)?;
         let mut wait = event.wait(event.generation());
         if event.is_set() {
             return Ok(true);
@@ -110,33 +91,6 @@ impl SharedEvent {
                 Waited::Forked => {} // a child waits as its parent did
             }
         }
-    }
-
-    /// Closes this handle. Who waits by it is not disturbed.
-    fn close(&self) {
-        let event = self.event().take();
-        drop(event); // no longer under the lock
-    }
-
-    /// Removes the name. Who has the event open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| ownership::unlink(&self.name, self.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "<shmkit.SharedEvent '{}'{}>",
-            self.name.as_str(),
-            if self.closed() { ", closed" } else { "" }
-        )
     }
 }
 

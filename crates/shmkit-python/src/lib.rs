@@ -26,6 +26,7 @@ mod mutex;
 mod numpy;
 mod opening;
 mod queue;
+mod shared_object;
 mod standard;
 mod txn;
 mod view;

@@ -1,42 +1,45 @@
 //! A mutex of its own name.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use shmkit::descriptor::ObjectKind;
-use shmkit::ownership;
-use shmkit::segment::{Identity, Name};
 use shmkit::sync::{LockAccess, ReleaseState, SharedLock};
 
-use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed, timed_out};
+use crate::channel::locked;
+use crate::descriptor::Target;
+use crate::errors::{Raise, timed_out};
 use crate::handle::{Handle, Hold};
 use crate::opening::create_options;
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::waiting::Deadline;
 
 /// A mutex that processes share by its name, those of Node too. It survives whoever dies with it.
 #[pyclass(frozen, module = "shmkit", weakref)]
-pub(crate) struct SharedMutex {
-    name: Name,
-    id: Identity,
-    handle: Mutex<Option<Arc<Handle>>>,
+pub(crate) struct SharedMutex(Opened<Arc<Handle>>);
+
+impl SharedObject for SharedMutex {
+    const KIND: ObjectKind = ObjectKind::Mutex;
+    type State = Arc<Handle>;
+
+    fn opened(&self) -> &Opened<Arc<Handle>> {
+        &self.0
+    }
 }
+
+shared_object_methods!(
+    SharedMutex,
+    "Closes this handle. Who waits by it, or has the mutex, is not disturbed."
+);
 
 impl SharedMutex {
     fn new(lock: SharedLock) -> Self {
         let (name, id) = (lock.file().name().clone(), lock.file().id());
-        SharedMutex { name, id, handle: Mutex::new(Some(Handle::of_mutex(lock))) }
-    }
-
-    fn handle(&self) -> MutexGuard<'_, Option<Arc<Handle>>> {
-        self.handle.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        SharedMutex(Opened::new(&name, id, Handle::of_mutex(lock)))
     }
 
     fn acquire(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Guard>> {
-        let handle = self.handle().clone();
-        let handle = handle.ok_or_else(|| closed(py, self.name.as_str()))?;
-        Ok(handle.acquire(py, LockAccess::Write, deadline)?.map(Guard::new))
+        Ok(self.0.get(py, Arc::clone)?.acquire(py, LockAccess::Write, deadline)?.map(Guard::new))
     }
 }
 
@@ -58,26 +61,11 @@ impl SharedMutex {
         SharedLock::attach(&name, foreign, id).raise(py).map(Self::new) // with the GIL: see `Handle::of_mutex`
     }
 
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, ObjectKind::Mutex, self.name.as_str(), self.id)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    #[getter]
-    fn closed(&self) -> bool {
-        self.handle().is_none()
-    }
-
     /// Takes the mutex, and waits for it `timeout` seconds at most.
     #[pyo3(signature = (timeout = None))]
     fn lock(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Guard> {
         let deadline = Deadline::after(timeout)?;
-        self.acquire(py, deadline)?.ok_or_else(|| timed_out(py, self.name.as_str()))
+        self.acquire(py, deadline)?.ok_or_else(|| timed_out(py, self.name()))
     }
 
     /// Takes the mutex if nobody has it, not even this thread; else None.
@@ -86,33 +74,6 @@ impl SharedMutex {
             Err(error) if error.is_instance_of::<crate::errors::DeadlockError>(py) => Ok(None),
             result => result,
         }
-    }
-
-    /// Closes this handle. Who waits by it, or has the mutex, is not disturbed.
-    fn close(&self) {
-        let handle = self.handle().take();
-        drop(handle); // no longer under the lock
-    }
-
-    /// Removes the name. Who has the mutex open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| ownership::unlink(&self.name, self.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "<shmkit.SharedMutex '{}'{}>",
-            self.name.as_str(),
-            if self.closed() { ", closed" } else { "" }
-        )
     }
 }
 
@@ -130,7 +91,7 @@ impl Guard {
     }
 
     fn release(&self, py: Python<'_>, state: ReleaseState) -> PyResult<()> {
-        let released = self.hold.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).release(state);
+        let released = locked(&self.hold).release(state);
         released.raise(py)
     }
 }

@@ -1,8 +1,7 @@
 import { types } from 'node:util';
-import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkNamed, checkOptions, descriptorOf } from '../../common/arguments.js';
+import { checkNamed, checkOptions } from '../../common/arguments.js';
 import { checkType } from '../../array/dtype.js';
 import type { DType, DTypes } from '../../array/dtype.js';
 import { Memory, NOTHING } from './memory.js';
@@ -22,8 +21,9 @@ import {
 } from '../items.js';
 import type { ItemClass, RingAttachOptions, RingOptions } from '../items.js';
 import { WaitQueue } from '../wait-queue.js';
-import { UNCLONEABLE } from '../../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../../common/shared-object.js';
+import { SegmentHandle, showHandle } from '../../common/handle.js';
+import type { Inspection } from '../../common/handle.js';
+import type { Descriptor } from '../../common/shared-object.js';
 import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
@@ -62,9 +62,7 @@ const OPTIONS = [...RING_OPTIONS, 'onSlow'];
  * for await (const price of subscription) show(price);
  * ```
  */
-export class SharedBroadcast<D extends DType = DType> implements SharedObject {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
+export class SharedBroadcast<D extends DType = DType> extends SegmentHandle {
   /** Number of slots, each of which holds one item. */
   readonly slots: number;
   /** Type of the elements, by numpy's name. */
@@ -73,29 +71,24 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   readonly shape: readonly number[];
   /** What happens if a reader is slower than the writer, as in `create`. */
   readonly onSlow: 'block' | 'drop';
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
   readonly #native: binding.BroadcastHandle;
-  readonly #id: string;
   readonly #memory: Memory<D>;
   readonly #publisher: Publisher<D>;
   readonly #readers = new Set<Reader<D>>();
   readonly #room: WaitQueue;
   readonly #spinner = new Spinner();
-  #closed = false;
 
   private constructor(native: binding.BroadcastHandle) {
     if (!types.isExternal(native))
       throw wrongType('a SharedBroadcast', 'made by create() or attach()', native);
-    this.#native = native;
     const facts = binding.broadcastFacts(native);
     const { ring } = facts;
-    this.name = ring.name;
+    super('broadcast', ring);
+    this.#native = native;
     this.slots = ring.slots;
     this.dtype = ring.dtype as D;
     this.shape = Object.freeze(ring.shape);
     this.onSlow = facts.blocks ? 'block' : 'drop';
-    this.#id = ring.id;
     this.#memory = new Memory(native, facts, checkType(ring.dtype).Class as ItemClass<D>);
     this.#publisher = new Publisher(this.#memory);
     this.#room = new WaitQueue(this.name, (threads, id) => binding.startBroadcastWait(threads, id, native));
@@ -163,11 +156,6 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
       'broadcast',
       expected,
     );
-  }
-
-  /** Whether `close()` was called. */
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /**
@@ -247,7 +235,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_CORRUPT`.
    */
   end(): void {
-    this.#memory.checkOpen();
+    this.checkOpen();
     binding.broadcastEnd(this.#native);
   }
 
@@ -263,55 +251,29 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
     const { from } = checkOptions(options, ['from']);
     if (from !== undefined && from !== 'latest' && from !== 'oldest')
       throw outOfRange('from', "'latest' or 'oldest'", from);
-    this.#memory.checkOpen();
+    this.checkOpen();
     const reader = new Reader(this.#memory, from === 'oldest', (closed) => this.#readers.delete(closed));
     this.#readers.add(reader);
     return reader;
   }
 
-  /**
-   * Makes this process an owner: the broadcast is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.#memory.checkOpen();
-    binding.adoptBroadcast(this.#native);
-  }
-
   /** Closes this handle and its subscriptions. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.markClosed()) return;
     for (const reader of this.#readers) reader.close();
     this.#room.close();
     this.#memory.close();
   }
 
-  /**
-   * Removes the name. Attached handles go on using the broadcast.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    binding.unlinkBroadcast(this.#native);
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    return descriptorOf('broadcast', this.name, this.#id);
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
     const what = describeItem(this.dtype, this.shape);
-    const state = this.#closed ? 'closed' : `${this.subscribers} subscribers`;
-    return `SharedBroadcast(${options.stylize(`'${this.name}'`, 'string')}, ${what}, ${state})`;
+    const state = this.closed ? 'closed' : `${this.subscribers} subscribers`;
+    return showHandle('SharedBroadcast', this.name, options, what, state);
+  }
+
+  /** @internal */
+  protected override checkOpen(): void {
+    this.#memory.checkOpen();
   }
 
   #mayPublish(why: number): false {
@@ -320,7 +282,7 @@ export class SharedBroadcast<D extends DType = DType> implements SharedObject {
   }
 
   #checkItem(item: unknown): void {
-    if (this.#closed) throw closedError(this.name);
+    if (this.closed) throw closedError(this.name);
     checkItem(this.name, this.#memory.Class, this.#memory.length, item);
   }
 }

@@ -1,4 +1,5 @@
-import type { InspectOptions } from 'node:util';
+import { showHandle } from '../../common/handle.js';
+import type { Inspection } from '../../common/handle.js';
 
 import * as binding from '#binding';
 import type { DType, DTypes } from '../../array/dtype.js';
@@ -189,14 +190,11 @@ export class Reader<D extends DType> implements Subscription<D> {
     this.close();
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
     const { name, item } = this.#memory;
     const lost = this.#lost > 0 ? `, ${this.#lost} lost` : '';
     const state = this.#closed ? 'closed' : `${this.length} to read${lost}`;
-    return `Subscription(${options.stylize(`'${name}'`, 'string')}, ${item}, ${state})`;
+    return showHandle('Subscription', name, options, item, state);
   }
 
   // ---- steps

@@ -1,8 +1,7 @@
 import { types } from 'node:util';
-import type { InspectOptions } from 'node:util';
 
 import * as binding from '#binding';
-import { checkBoolean, checkIndex, checkNamed, checkOptions, descriptorOf } from '../../common/arguments.js';
+import { checkBoolean, checkIndex, checkNamed, checkOptions } from '../../common/arguments.js';
 import { checkType } from '../../array/dtype.js';
 import type { DType, DTypes } from '../../array/dtype.js';
 import { closedError, shmError, wrongType } from '../../common/errors.js';
@@ -23,8 +22,9 @@ import { Claimed, Taken } from './slot.js';
 import type { ClaimedSlot, SlotHolder, TakenSlot } from './slot.js';
 import { batchesOf, itemsOf } from '../stream.js';
 import type { BatchOptions, Stream } from '../stream.js';
-import { UNCLONEABLE } from '../../common/shared-object.js';
-import type { Descriptor, SharedObject } from '../../common/shared-object.js';
+import { SegmentHandle, showHandle } from '../../common/handle.js';
+import type { Inspection } from '../../common/handle.js';
+import type { Descriptor } from '../../common/shared-object.js';
 import { blockFor, Spinner, waitOptions } from '../../sync/waits.js';
 import type { SyncWaitOptions, WaitOptions } from '../../sync/waits.js';
 
@@ -57,9 +57,7 @@ const FEW = 4096;
  * for await (const frame of SharedQueue.attach('frames')) show(frame);
  * ```
  */
-export class SharedQueue<D extends DType = DType> implements SharedObject, AsyncIterable<DTypes[D]> {
-  /** The segment's name, without a leading slash. */
-  readonly name: string;
+export class SharedQueue<D extends DType = DType> extends SegmentHandle implements AsyncIterable<DTypes[D]> {
   /** Number of slots, each of which holds one item. */
   readonly slots: number;
   /** Type of the elements, by numpy's name. */
@@ -68,10 +66,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   readonly shape: readonly number[];
   /** Whether the queue is for one producer and one consumer. */
   readonly spsc: boolean;
-  /** @internal */
-  readonly uncloneable = UNCLONEABLE;
   readonly #native: binding.QueueHandle;
-  readonly #id: string;
   readonly #buffer: ArrayBuffer;
   readonly #ring: Ring;
   readonly #items: WaitQueue;
@@ -91,19 +86,17 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     next: (options) => this.pop(options),
   };
   #all: DTypes[D];
-  #closed = false;
 
   private constructor(native: binding.QueueHandle) {
     if (!types.isExternal(native)) throw wrongType('a SharedQueue', 'made by create() or attach()', native);
-    this.#native = native;
     const facts = binding.queueFacts(native);
     const { ring } = facts;
-    this.name = ring.name;
+    super('queue', ring);
+    this.#native = native;
     this.slots = ring.slots;
     this.dtype = ring.dtype as D;
     this.shape = Object.freeze(ring.shape);
     this.spsc = facts.single;
-    this.#id = ring.id;
     this.#Class = checkType(ring.dtype).Class as ItemClass<D>;
     this.#length = ring.elements;
     this.#buffer = binding.queueBuffer(native);
@@ -165,11 +158,6 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   ): SharedQueue<D> {
     const { name, foreign, id, expected } = ringAttachment('queue', target, options);
     return checkMatches(new SharedQueue<D>(binding.attachQueue(name, foreign, id)), 'queue', expected);
-  }
-
-  /** Whether `close()` was called. */
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /**
@@ -382,17 +370,8 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * @throws `ERR_SHM_CLOSED`, `ERR_SHM_DETACHED`, `ERR_SHM_CORRUPT`.
    */
   end(): void {
-    this.#ring.checkOpen();
+    this.checkOpen();
     binding.queueEnd(this.#native);
-  }
-
-  /**
-   * Makes this process an owner: the queue is unlinked when its last owner dies. Idempotent.
-   * @throws As `SharedMemory.adopt`.
-   */
-  adopt(): void {
-    this.#ring.checkOpen();
-    binding.adoptQueue(this.#native);
   }
 
   /**
@@ -400,8 +379,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
    * Idempotent.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.markClosed()) return;
     this.#ring.close();
     this.#items.close();
     this.#room.close();
@@ -410,31 +388,15 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
     binding.closeQueue(this.#native, this.#buffer);
   }
 
-  /**
-   * Removes the name. Attached handles go on using the queue.
-   * @throws As `SharedMemory.unlink`.
-   */
-  unlink(): void {
-    binding.unlinkQueue(this.#native);
-  }
-
-  /** Returns the descriptor that `attach()` takes in another process or thread. */
-  toJSON(): Descriptor {
-    return descriptorOf('queue', this.name, this.#id);
-  }
-
-  /** Calls `close()`. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
     const what = describeItem(this.dtype, this.shape);
-    const state = this.#closed ? 'closed' : `${this.length} of ${this.slots}`;
-    return `SharedQueue(${options.stylize(`'${this.name}'`, 'string')}, ${what}, ${state})`;
+    const state = this.closed ? 'closed' : `${this.length} of ${this.slots}`;
+    return showHandle('SharedQueue', this.name, options, what, state);
+  }
+
+  /** @internal */
+  protected override checkOpen(): void {
+    this.#ring.checkOpen();
   }
 
   // ---- slots
@@ -516,7 +478,7 @@ export class SharedQueue<D extends DType = DType> implements SharedObject, Async
   }
 
   #checkItem(item: unknown): void {
-    if (this.#closed) throw closedError(this.name);
+    if (this.closed) throw closedError(this.name);
     checkItem(this.name, this.#Class, this.#length, item);
   }
 }

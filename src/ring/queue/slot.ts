@@ -1,4 +1,5 @@
-import type { InspectOptions } from 'node:util';
+import { showHandle } from '../../common/handle.js';
+import type { Inspection } from '../../common/handle.js';
 
 import type { DType, DTypes } from '../../array/dtype.js';
 import { shmError } from '../../common/errors.js';
@@ -71,13 +72,10 @@ abstract class HeldSlot<D extends DType> implements Slot<D> {
 
   abstract [Symbol.dispose](): void;
 
-  [Symbol.for('nodejs.util.inspect.custom')](
-    _depth: number,
-    options: InspectOptions & { stylize(text: string, style: string): string },
-  ): string {
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {
     const { name, item, isClosed } = this.ring;
     const state = !this.isHeld || isClosed ? 'given back' : this.state;
-    return `Slot(${options.stylize(`'${name}'`, 'string')}, ${item}, ${state})`;
+    return showHandle('Slot', name, options, item, state);
   }
 }
 

@@ -16,7 +16,6 @@ use shmkit::sync::SharedLock;
 
 use crate::buffers;
 use crate::errors::to_js;
-use crate::ledger;
 use crate::segment::{create_options, expected_id, size_from};
 use crate::sync::{LockHandle, NativeLock};
 
@@ -313,17 +312,4 @@ pub fn close_dict(env: Env, dict: &DictHandle, buffer: Unknown<'_>) {
             views.zero_map();
         }
     }
-}
-
-/// Removes its name.
-#[napi]
-pub fn unlink_dict(env: Env, dict: &DictHandle) -> Result<()> {
-    shmkit::ownership::unlink(&dict.name, dict.id).map_err(|error| to_js(&env, error))
-}
-
-/// Makes this process an owner.
-#[napi]
-pub fn adopt_dict(env: Env, dict: &DictHandle) -> Result<()> {
-    let adopt = || ledger::require()?.adopt(&dict.name, dict.id);
-    adopt().map_err(|error| to_js(&env, error))
 }

@@ -18,7 +18,6 @@ pub use waiter_threads::WaiterThreadsHandle;
 
 use crate::buffers;
 use crate::errors::{closed, to_js};
-use crate::ledger;
 use crate::segment::{Handle, create_options, expected_id};
 
 type Outcome<T> = std::result::Result<T, shmkit::Error>;
@@ -199,20 +198,4 @@ pub fn close_lock(env: Env, lock: &mut LockHandle, buffer: Unknown<'_>) -> Resul
     buffers::detach(&env, &buffer);
     open.file().mapping().zero_map();
     Ok(())
-}
-
-/// Removes its name.
-#[napi]
-pub fn unlink_lock(env: Env, lock: &LockHandle) -> Result<()> {
-    shmkit::ownership::unlink(&lock.name, lock.id).map_err(|error| to_js(&env, error))
-}
-
-/// Makes this process an owner.
-#[napi]
-pub fn adopt_lock(env: Env, lock: &LockHandle) -> Result<()> {
-    let adopt = || {
-        lock.open()?;
-        ledger::require()?.adopt(&lock.name, lock.id)
-    };
-    adopt().map_err(|error| to_js(&env, error.about(lock.name.as_str())))
 }

@@ -12,12 +12,13 @@ use shmkit::array::npy;
 use shmkit::descriptor::ObjectKind;
 use shmkit::segment::{AttachOptions, Segment};
 
-use crate::descriptor::{Target, describe};
+use crate::descriptor::Target;
 use crate::errors::Raise;
 use crate::expectation::TypeExpectation;
-use crate::memory::SharedMemory;
+use crate::memory::{Open, SharedMemory};
 use crate::numpy::{array_over, dtype_of, is_fortran, out_of_range, shape_of, shown, tuple};
 use crate::opening::create_options;
+use crate::shared_object::{Opened, Reduced, SharedObject, reduce, shared_object_methods};
 use crate::view;
 use location::{Expectation, Location, locate};
 
@@ -58,6 +59,46 @@ impl SharedArray {
         Ok(array)
     }
 }
+
+impl SharedObject for SharedArray {
+    const KIND: ObjectKind = ObjectKind::Array;
+    type State = Open;
+
+    fn opened(&self) -> &Opened<Open> {
+        self.shm.get().opened()
+    }
+
+    fn release(&self) {
+        self.shm.get().release();
+        let indexed = self.indexed().take();
+        drop(indexed); // no longer under the lock
+    }
+
+    fn add_details(&self, details: &Bound<'_, PyDict>) -> PyResult<()> {
+        let location = &self.location;
+        self.shm.get().add_details(details)?;
+        details.set_item("dtype", location.dtype.name())?;
+        details.set_item("shape", location.shape.as_slice())?;
+        details.set_item("strides", location.strides.as_slice())?;
+        details.set_item("offset", location.offset)?;
+        details.set_item("byteOffset", location.start)
+    }
+
+    fn notes(&self, _py: Python<'_>) -> String {
+        let state = match (self.is_closed(), self.read_only()) {
+            (true, _) => ", closed",
+            (false, true) => ", read-only",
+            (false, false) => "",
+        };
+        format!(", {} of shape {}{state}", self.location.dtype, shown(&self.location.shape))
+    }
+}
+
+shared_object_methods!(
+    SharedArray,
+    "Closes this handle. Arrays that numpy made of it are not disturbed.",
+    adopt
+);
 
 /// Whether there is one.
 fn has_header(header: &str) -> PyResult<bool> {
@@ -155,32 +196,8 @@ impl SharedArray {
     }
 
     /// Another process attaches to the same array.
-    #[allow(clippy::type_complexity)]
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>, bool))> {
-        let this = slf.get();
-        this.shm.get().segment(slf.py())?; // it is open
-        Ok((slf.get_type().getattr("_attach_again")?, (this.to_json(slf.py())?, this.foreign)))
-    }
-
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (shm, location) = (self.shm.get(), &self.location);
-        let details = describe(py, ObjectKind::Array, shm.name(), shm.id())?;
-        details.set_item("size", shm.size())?;
-        if shm.read_only() {
-            details.set_item("readOnly", true)?;
-        }
-        details.set_item("dtype", location.dtype.name())?;
-        details.set_item("shape", location.shape.as_slice())?;
-        details.set_item("strides", location.strides.as_slice())?;
-        details.set_item("offset", location.offset)?;
-        details.set_item("byteOffset", location.start)?;
-        Ok(details)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.shm.get().name()
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        reduce(slf, slf.get().foreign)
     }
 
     /// The length of each dimension.
@@ -223,11 +240,6 @@ impl SharedArray {
         self.shm.get().read_only()
     }
 
-    #[getter]
-    fn closed(&self) -> bool {
-        self.shm.get().closed()
-    }
-
     /// So that `numpy.asarray` is the same memory. An array of numpy's stays valid memory, whatever is closed.
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -260,40 +272,5 @@ impl SharedArray {
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         Self::array(slf)?.set_item(index, value)
-    }
-
-    /// Makes this process an owner: when its last owner is dead, the array goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
-        self.shm.get().adopt(py)
-    }
-
-    /// Closes this handle. Arrays that numpy made of it are not disturbed.
-    fn close(&self) {
-        self.shm.get().close();
-        let indexed = self.indexed().take();
-        drop(indexed); // no longer under the lock
-    }
-
-    /// Removes the name, and the lock that goes with it. Who has the array open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        self.shm.get().unlink(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self) -> String {
-        let state = match (self.closed(), self.read_only()) {
-            (true, _) => ", closed",
-            (false, true) => ", read-only",
-            (false, false) => "",
-        };
-        let (name, dtype) = (self.name(), self.location.dtype);
-        format!("<shmkit.SharedArray '{name}', {dtype} of shape {}{state}>", shown(&self.location.shape))
     }
 }

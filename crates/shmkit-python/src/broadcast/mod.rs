@@ -7,34 +7,30 @@
 
 mod subscription;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 use shmkit::descriptor::ObjectKind;
 use shmkit::ring::broadcast::{Awaited, Layout, SharedBroadcast as Broadcast, Suspect};
 use shmkit::ring::items::Items;
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
-use crate::channel::{Channel, Found, ended, find, items_of, late, locked};
-use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed};
-use crate::expectation::{TypeExpectation, refuse_mismatch};
-use crate::items::{bytes_of, bytes_of_many};
-use crate::numpy::{out_of_range, shown, tuple};
-use crate::opening::{create_options, ledger};
+use crate::channel::{Channel, ChannelObject, Found, add_many, channel_methods, ended, find, items_of, late};
+use crate::errors::Raise;
+use crate::items::bytes_of;
+use crate::numpy::{out_of_range, shown};
+use crate::opening::create_options;
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::waiting::Deadline;
 pub(crate) use subscription::Subscription;
 
 /// Items of one size from one writer to many readers, each at its own place, between processes.
 #[pyclass(frozen, module = "shmkit", weakref)]
 pub(crate) struct SharedBroadcast {
-    name: Name,
-    id: Identity,
     layout: Layout,
     foreign: bool,
-    open: Mutex<Option<Arc<Broadcast>>>,
+    open: Opened<Arc<Broadcast>>,
     /// Which reader is in the way of who tries to publish.
     suspect: Mutex<Suspect>,
 }
@@ -54,43 +50,20 @@ impl Channel for Broadcast {
 
 impl SharedBroadcast {
     fn new(broadcast: Broadcast, foreign: bool) -> Self {
+        let broadcast = Arc::new(broadcast);
+        let segment = broadcast.segment();
         SharedBroadcast {
-            name: broadcast.segment().name().clone(),
-            id: broadcast.segment().id(),
             layout: broadcast.layout().clone(),
             foreign,
-            open: Mutex::new(Some(Arc::new(broadcast))),
+            open: Opened::new(segment.name(), segment.id(), Arc::clone(&broadcast)),
             suspect: Mutex::default(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Arc<Broadcast>>> {
-        locked(&self.open)
-    }
-
     fn broadcast(&self, py: Python<'_>) -> PyResult<Arc<Broadcast>> {
-        let broadcast = self.state().clone().ok_or_else(|| closed(py, self.name.as_str()))?;
+        let broadcast = self.open.get(py, Arc::clone)?;
         broadcast.me().raise(py)?;
         Ok(broadcast)
-    }
-
-    /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(
-        py: Python<'_>,
-        name: &Name,
-        foreign: bool,
-        expect: Option<Identity>,
-        wanted: &TypeExpectation,
-    ) -> PyResult<Self> {
-        let broadcast = Broadcast::attach(name, foreign, expect).raise(py)?;
-        let items = &broadcast.layout().items;
-        refuse_mismatch(name.as_str(), "broadcast", &wanted.differences(items.dtype, &items.shape))
-            .raise(py)?;
-        Ok(Self::new(broadcast, foreign))
-    }
-
-    fn items(&self) -> &Items {
-        &self.layout.items
     }
 
     /// Publishes the item; false if there was no room in time.
@@ -99,15 +72,70 @@ impl SharedBroadcast {
         let attempt = || broadcast.try_publish(item);
         match find(py, &broadcast, &self.suspect, deadline, || Awaited::Room, attempt)? {
             Found::There(()) => Ok(true),
-            Found::Ended => Err(ended(py, self.name.as_str(), "published")),
+            Found::Ended => Err(ended(py, self.name(), "published")),
             Found::Late => Ok(false),
         }
     }
 
     fn late(&self, py: Python<'_>) -> PyErr {
-        late(py, self.name.as_str(), "room")
+        late(py, self.name(), "room")
     }
 }
+
+impl SharedObject for SharedBroadcast {
+    const KIND: ObjectKind = ObjectKind::Broadcast;
+    type State = Arc<Broadcast>;
+
+    fn opened(&self) -> &Opened<Arc<Broadcast>> {
+        &self.open
+    }
+
+    /// In a forked child as well: the handle is the parent's.
+    fn is_closed(&self) -> bool {
+        self.open.state().as_ref().is_none_or(|broadcast| broadcast.me().is_err())
+    }
+
+    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
+        self.broadcast(py).map(drop)
+    }
+
+    fn release(&self) {
+        if let Some(broadcast) = self.open.take() {
+            broadcast.leave();
+        }
+    }
+
+    fn notes(&self, py: Python<'_>) -> String {
+        let state = match self.subscribers(py) {
+            Ok(readers) => format!("{readers} subscribers"),
+            Err(_) if self.is_closed() => "closed".to_owned(),
+            Err(_) => "damaged".to_owned(),
+        };
+        format!(", {} of shape {}, {state}", self.dtype(), shown(&self.items().shape))
+    }
+}
+
+shared_object_methods!(
+    SharedBroadcast,
+    "Closes this handle and its subscriptions; who waits by it does not any more.",
+    adopt
+);
+
+impl ChannelObject for SharedBroadcast {
+    fn open(name: &Name, foreign: bool, expect: Option<Identity>) -> shmkit::Result<Self> {
+        Ok(Self::new(Broadcast::attach(name, foreign, expect)?, foreign))
+    }
+
+    fn items(&self) -> &Items {
+        &self.layout.items
+    }
+
+    fn foreign(&self) -> bool {
+        self.foreign
+    }
+}
+
+channel_methods!(SharedBroadcast);
 
 #[pymethods]
 impl SharedBroadcast {
@@ -143,74 +171,10 @@ impl SharedBroadcast {
         Ok(Self::new(broadcast, false))
     }
 
-    /// An existing broadcast, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
-    /// `shape` and the `dtype` that are given.
-    #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
-    fn attach(
-        py: Python<'_>,
-        target: &Bound<'_, PyAny>,
-        foreign: bool,
-        shape: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, ObjectKind::Broadcast)?;
-        Self::open(py, &target.name, foreign, target.id, &wanted)
-    }
-
-    /// The very broadcast that was pickled.
-    #[staticmethod]
-    fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign, None, None)
-    }
-
-    /// Another process attaches to the same broadcast.
-    #[allow(clippy::type_complexity)]
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>, bool))> {
-        let (py, this) = (slf.py(), slf.get());
-        this.broadcast(py)?; // it is open
-        Ok((slf.get_type().getattr("_attach_again")?, (this.to_json(py)?, this.foreign)))
-    }
-
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, ObjectKind::Broadcast, self.name.as_str(), self.id)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    /// Number of slots, each of which holds one item.
-    #[getter]
-    fn slots(&self) -> u32 {
-        self.items().slots
-    }
-
-    /// Dimensions of an item.
-    #[getter]
-    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.items().shape)
-    }
-
-    /// numpy's name of the elements' type.
-    #[getter]
-    fn dtype(&self) -> &'static str {
-        self.items().dtype.name()
-    }
-
     /// What becomes of a reader that is slower than the writer.
     #[getter]
     fn on_slow(&self) -> &'static str {
         if self.layout.blocks { "block" } else { "drop" }
-    }
-
-    /// Whether `close()` was called, or this is a forked child and the handle its parent's.
-    #[getter]
-    fn closed(&self) -> bool {
-        self.state().as_ref().is_none_or(|broadcast| broadcast.me().is_err())
     }
 
     /// Whether `end()` was called, by anybody.
@@ -252,17 +216,8 @@ impl SharedBroadcast {
     fn publish_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = items.py();
         let deadline = Deadline::after(timeout)?;
-        let all = bytes_of_many(self.items(), items)?;
-        for (published, item) in all.as_bytes().chunks_exact(self.items().item()).enumerate() {
-            let failed = match self.publish_within(py, item, deadline) {
-                Ok(true) => continue,
-                Ok(false) => self.late(py),
-                Err(error) => error,
-            };
-            let _ = failed.value(py).setattr("published", published); // best effort
-            return Err(failed);
-        }
-        Ok(())
+        let add = |item: &[u8]| self.publish_within(py, item, deadline);
+        add_many(self.items(), items, "published", add, || self.late(py))
     }
 
     /// Begins to read: every item that is published from now on is for this reader, and with `oldest` those as well that
@@ -277,43 +232,5 @@ impl SharedBroadcast {
     /// Nothing is published any more: the writer is told, readers read what there is, and then are.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.broadcast(py)?.end().raise(py)
-    }
-
-    /// Makes this process an owner: when its last owner is dead, the broadcast goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
-        self.broadcast(py)?;
-        let ledger = ledger(py).raise(py)?;
-        py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
-    }
-
-    /// Closes this handle and its subscriptions; who waits by it does not any more.
-    fn close(&self) {
-        let broadcast = self.state().take();
-        if let Some(broadcast) = broadcast {
-            broadcast.leave();
-        }
-    }
-
-    /// Removes the name. Who has the broadcast open goes on with it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let state = match self.subscribers(py) {
-            Ok(readers) => format!("{readers} subscribers"),
-            Err(_) if self.closed() => "closed".to_owned(),
-            Err(_) => "damaged".to_owned(),
-        };
-        let (name, dtype, shape) = (self.name.as_str(), self.dtype(), shown(&self.items().shape));
-        format!("<shmkit.SharedBroadcast '{name}', {dtype} of shape {shape}, {state}>")
     }
 }

@@ -1,18 +1,19 @@
 //! An open dict as its handle and its txns use it: looks, the lock, and all entries of one moment.
 
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use shmkit::dict::{Batch, Lookup, SharedDict as Dict};
-use shmkit::segment::{Access, Identity, Name};
+use shmkit::segment::{Access, Name};
 use shmkit::sync::{LockAccess, ReleaseState};
 
 use super::entries::{Changes, Entries};
 use super::value::Encoded;
-use crate::errors::{Raise, closed, timed_out, to_py};
+use crate::errors::{Raise, timed_out, to_py};
 use crate::handle::{Handle, Hold};
+use crate::shared_object::Opened;
 use crate::waiting::Deadline;
 
 /// So often all entries are read beside those who write, before it is done with the lock.
@@ -21,70 +22,48 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// What a handle has.
-pub(super) struct Opened {
-    pub(super) name: Name,
-    pub(super) id: Identity,
+pub(super) struct DictHandle {
+    pub(super) open: Opened<State>,
     pub(super) read_only: bool,
     pub(super) foreign: bool,
     /// How long it waits for others who write.
     pub(super) timeout: Option<f64>,
-    state: Mutex<Option<State>>,
 }
 
-struct State {
+pub(crate) struct State {
     dict: Arc<Dict>,
     /// Once it was locked.
     lock: Option<Arc<Handle>>,
 }
 
-impl Opened {
+impl DictHandle {
     pub(super) fn new(dict: Dict, foreign: bool, timeout: Option<f64>) -> Self {
+        let dict = Arc::new(dict);
         let segment = dict.segment();
-        Opened {
-            name: segment.name().clone(),
-            id: segment.id(),
+        DictHandle {
+            open: Opened::new(segment.name(), segment.id(), State { dict: Arc::clone(&dict), lock: None }),
             read_only: segment.access() == Access::ReadOnly,
             foreign,
             timeout,
-            state: Mutex::new(Some(State { dict: Arc::new(dict), lock: None })),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<State>> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.state().is_none()
-    }
-
-    pub(super) fn close(&self) {
-        let state = self.state().take();
-        drop(state); // no longer under the lock
-    }
-
     pub(super) fn dict(&self, py: Python<'_>) -> PyResult<Arc<Dict>> {
-        let dict = self.state().as_ref().map(|state| Arc::clone(&state.dict));
-        dict.ok_or_else(|| closed(py, self.name.as_str()))
+        self.open.get(py, |state| Arc::clone(&state.dict))
     }
 
     /// The dict, and the lock of those who write.
     pub(super) fn writable(&self, py: Python<'_>) -> PyResult<(Arc<Dict>, Arc<Handle>)> {
-        let dict = self.dict(py)?;
+        let (dict, known) = self.open.get(py, |state| (Arc::clone(&state.dict), state.lock.clone()))?;
         if self.read_only {
-            return Err(error(
-                py,
-                &self.name,
-                "ERR_SHM_READ_ONLY",
-                "the dict is attached read-only in this handle",
-            ));
+            let message = "the dict is attached read-only in this handle";
+            return Err(error(py, &self.open.name, "ERR_SHM_READ_ONLY", message));
         }
-        let known = self.state().as_ref().and_then(|state| state.lock.clone());
         let lock = match known {
             Some(lock) => lock,
             None => Handle::sidecar(py, dict.segment(), &dict)?,
         };
-        if let Some(state) = &mut *self.state() {
+        if let Some(state) = &mut *self.open.state() {
             state.lock = Some(Arc::clone(&lock));
         }
         Ok((dict, lock))
@@ -127,7 +106,7 @@ impl Opened {
         if self.read_only {
             return retry(py, dict, Deadline::after(self.timeout)?, attempt);
         }
-        self.locked(py, |locked| attempt(&locked.dict).raise(py)?.ok_or_else(|| busy(py, &self.name)))
+        self.locked(py, |locked| attempt(&locked.dict).raise(py)?.ok_or_else(|| busy(py, &self.open.name)))
     }
 
     /// With the lock.

@@ -19,11 +19,12 @@ use shmkit::descriptor::ObjectKind;
 use shmkit::dict::SharedDict as Dict;
 use shmkit::segment::{Access, AttachOptions, Identity, Name};
 
-use crate::descriptor::{Target, describe};
+use crate::descriptor::Target;
 use crate::errors::Raise;
-use crate::opening::{create_options, ledger};
+use crate::opening::create_options;
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::waiting::Deadline;
-use access::{Opened, commit, names};
+use access::{DictHandle, State, commit, names};
 use entries::{Entries, addend, changes_of, encode_or_missing, known_key, new_key, no_key};
 use missing::Given;
 use value::{decode, encode, out_of_range};
@@ -35,7 +36,7 @@ pub(crate) use views::register;
 /// A dict that lives in shared memory: any number of processes read it without a lock, and one at a time writes.
 /// Whoever is killed while he writes leaves the old value or the new one.
 #[pyclass(frozen, mapping, module = "shmkit", weakref)]
-pub(crate) struct SharedDict(Opened);
+pub(crate) struct SharedDict(DictHandle);
 
 impl SharedDict {
     fn open(
@@ -51,7 +52,7 @@ impl SharedDict {
         let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
         let options = AttachOptions { access, foreign, expect, ..AttachOptions::default() };
         let dict = py.detach(|| Dict::attach(&name, &options)).raise(py)?;
-        Ok(SharedDict(Opened::new(dict, foreign, timeout)))
+        Ok(SharedDict(DictHandle::new(dict, foreign, timeout)))
     }
 
     /// All entries of one moment.
@@ -66,6 +67,30 @@ impl SharedDict {
         Ok(copy)
     }
 }
+
+impl SharedObject for SharedDict {
+    const KIND: ObjectKind = ObjectKind::Dict;
+    type State = State;
+
+    fn opened(&self) -> &Opened<State> {
+        &self.0.open
+    }
+
+    fn add_details(&self, details: &Bound<'_, PyDict>) -> PyResult<()> {
+        if self.0.read_only { details.set_item("readOnly", true) } else { Ok(()) }
+    }
+
+    fn notes(&self, py: Python<'_>) -> String {
+        let entries = self.0.dict(py).ok().and_then(|dict| dict.len().ok());
+        entries.map_or_else(|| ", closed".to_owned(), |len| format!(", {len} entries"))
+    }
+}
+
+shared_object_methods!(
+    SharedDict,
+    "Closes this handle. Transactions that were made of it are not disturbed.",
+    adopt
+);
 
 /// How to make a dict.
 struct Making<'a> {
@@ -91,7 +116,7 @@ impl Making<'_> {
         let max = max_byte_length.map_or_else(Dict::default_max, Ok).raise(py)?;
         let open = if attach { Dict::create_or_attach } else { Dict::create };
         let dict = py.detach(|| open(byte_length, max, &options)).raise(py)?;
-        Ok(SharedDict(Opened::new(dict, false, lock_timeout)))
+        Ok(SharedDict(DictHandle::new(dict, false, lock_timeout)))
     }
 }
 
@@ -148,15 +173,6 @@ impl SharedDict {
         Self::open(py, target.name.as_str(), read_only, foreign, target.id, lock_timeout)
     }
 
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let details = describe(py, ObjectKind::Dict, self.0.name.as_str(), self.0.id)?;
-        if self.0.read_only {
-            details.set_item("readOnly", true)?;
-        }
-        Ok(details)
-    }
-
     /// The very dict that was pickled.
     #[staticmethod]
     fn _attach_again(
@@ -176,21 +192,11 @@ impl SharedDict {
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
     ) -> PyResult<(Bound<'py, PyAny>, (String, (u64, u64), bool, bool, Option<f64>))> {
-        let opened = &slf.get().0;
-        opened.dict(slf.py())?;
-        let id = (opened.id.device, opened.id.inode);
-        let facts = (opened.name.as_str().to_owned(), id, opened.read_only, opened.foreign, opened.timeout);
+        let DictHandle { open, read_only, foreign, timeout } = &slf.get().0;
+        slf.get().check_open(slf.py())?;
+        let id = (open.id.device, open.id.inode);
+        let facts = (open.name.as_str().to_owned(), id, *read_only, *foreign, *timeout);
         Ok((slf.get_type().getattr("_attach_again")?, facts))
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.0.name.as_str()
-    }
-
-    #[getter]
-    fn closed(&self) -> bool {
-        self.0.is_closed()
     }
 
     #[getter]
@@ -353,36 +359,5 @@ impl SharedDict {
         }
         let (dict, lock) = self.0.writable(py)?;
         DictTxn::new(dict, Some(lock), read_only, timeout)
-    }
-
-    /// Makes this process an owner: when its last owner is dead, the dict goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
-        self.0.dict(py)?;
-        let ledger = ledger(py).raise(py)?;
-        py.detach(|| ledger.adopt(&self.0.name, self.0.id)).raise(py)
-    }
-
-    /// Closes this handle. Transactions that were made of it are not disturbed.
-    fn close(&self) {
-        self.0.close();
-    }
-
-    /// Removes the name, and the lock that goes with it. Who has the dict open keeps it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ownership::unlink(&self.0.name, self.0.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let entries = self.0.dict(py).ok().and_then(|dict| dict.len().ok());
-        let state = entries.map_or_else(|| "closed".to_owned(), |len| format!("{len} entries"));
-        format!("<shmkit.SharedDict '{}', {state}>", self.0.name.as_str())
     }
 }

@@ -4,10 +4,10 @@
 
 mod slot;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyDict, PyTuple};
+use pyo3::types::PyByteArray;
 use shmkit::descriptor::ObjectKind;
 use shmkit::ring::items::Items;
 use shmkit::ring::queue::protocol::Side;
@@ -16,14 +16,14 @@ use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
 use crate::channel::{
-    BATCH, Channel, Found, ItemIterator, checked_max, ended, find, items_of, late, locked, many,
+    BATCH, Channel, ChannelObject, Found, ItemIterator, add_many, channel_methods, checked_max, ended, find,
+    items_of, late, many,
 };
-use crate::descriptor::{Target, describe};
-use crate::errors::{Raise, closed};
-use crate::expectation::{TypeExpectation, refuse_mismatch};
-use crate::items::{bytes_of, bytes_of_many, item_from, items_from, room_for};
-use crate::numpy::{shown, tuple};
-use crate::opening::{create_options, ledger};
+use crate::errors::Raise;
+use crate::items::{bytes_of, item_from, items_from, room_for};
+use crate::numpy::shown;
+use crate::opening::create_options;
+use crate::shared_object::{Opened, SharedObject, shared_object_methods};
 use crate::view;
 use crate::waiting::Deadline;
 pub(crate) use slot::Slot;
@@ -31,12 +31,10 @@ pub(crate) use slot::Slot;
 /// A bounded queue of items of one size between processes: with back-pressure, and going on after every death.
 #[pyclass(frozen, module = "shmkit", weakref)]
 pub(crate) struct SharedQueue {
-    name: Name,
-    id: Identity,
     items: Items,
     single: bool,
     foreign: bool,
-    open: Mutex<Option<Arc<Queue>>>,
+    open: Opened<Arc<Queue>>,
     /// Who is in the way of those who try to push, and to take.
     suspects: [Mutex<Suspect>; 2],
 }
@@ -69,38 +67,19 @@ fn copy_out(queue: &Queue, room: &Bound<'_, PyByteArray>, offset: usize) -> shmk
 
 impl SharedQueue {
     fn new(queue: Queue, foreign: bool) -> Self {
+        let queue = Arc::new(queue);
+        let (segment, layout) = (queue.segment(), queue.layout());
         SharedQueue {
-            name: queue.segment().name().clone(),
-            id: queue.segment().id(),
-            items: queue.layout().items.clone(),
-            single: queue.layout().single,
+            items: layout.items.clone(),
+            single: layout.single,
             foreign,
-            open: Mutex::new(Some(Arc::new(queue))),
+            open: Opened::new(segment.name(), segment.id(), Arc::clone(&queue)),
             suspects: Default::default(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Arc<Queue>>> {
-        locked(&self.open)
-    }
-
     fn queue(&self, py: Python<'_>) -> PyResult<Arc<Queue>> {
-        let queue = self.state().clone();
-        queue.ok_or_else(|| closed(py, self.name.as_str()))
-    }
-
-    /// With the GIL, as locks are opened: see `Handle::of_mutex`.
-    fn open(
-        py: Python<'_>,
-        name: &Name,
-        foreign: bool,
-        expect: Option<Identity>,
-        wanted: &TypeExpectation,
-    ) -> PyResult<Self> {
-        let queue = Queue::attach(name, foreign, expect).raise(py)?;
-        let items = &queue.layout().items;
-        refuse_mismatch(name.as_str(), "queue", &wanted.differences(items.dtype, &items.shape)).raise(py)?;
-        Ok(Self::new(queue, foreign))
+        self.open.get(py, Arc::clone)
     }
 
     /// What `attempt` gives, once that is not "not now".
@@ -151,11 +130,11 @@ impl SharedQueue {
     }
 
     fn late(&self, py: Python<'_>) -> PyErr {
-        late(py, self.name.as_str(), "room")
+        late(py, self.name(), "room")
     }
 
     fn ended_error(&self, py: Python<'_>) -> PyErr {
-        ended(py, self.name.as_str(), "pushed")
+        ended(py, self.name(), "pushed")
     }
 
     fn claim_within(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<Slot>> {
@@ -173,6 +152,51 @@ impl SharedQueue {
         found.try_map(|held| Ok(Slot::new(queue, held, false)))
     }
 }
+
+impl SharedObject for SharedQueue {
+    const KIND: ObjectKind = ObjectKind::Queue;
+    type State = Arc<Queue>;
+
+    fn opened(&self) -> &Opened<Arc<Queue>> {
+        &self.open
+    }
+
+    fn release(&self) {
+        if let Some(queue) = self.open.take() {
+            queue.leave(false);
+        }
+    }
+
+    fn notes(&self, py: Python<'_>) -> String {
+        let state = match self.queue(py) {
+            Ok(queue) => format!("{} of {}", queue.len(), self.items.slots),
+            Err(_) => "closed".to_owned(),
+        };
+        format!(", {} of shape {}, {state}", self.items.dtype, shown(&self.items.shape))
+    }
+}
+
+shared_object_methods!(
+    SharedQueue,
+    "Closes this handle, and gives back the slots that it has; who waits by it does not any more.",
+    adopt
+);
+
+impl ChannelObject for SharedQueue {
+    fn open(name: &Name, foreign: bool, expect: Option<Identity>) -> shmkit::Result<Self> {
+        Ok(Self::new(Queue::attach(name, foreign, expect)?, foreign))
+    }
+
+    fn items(&self) -> &Items {
+        &self.items
+    }
+
+    fn foreign(&self) -> bool {
+        self.foreign
+    }
+}
+
+channel_methods!(SharedQueue);
 
 #[pymethods]
 impl SharedQueue {
@@ -198,73 +222,10 @@ impl SharedQueue {
         Ok(Self::new(queue, false))
     }
 
-    /// An existing queue, by its name or by a descriptor; of another user only if `foreign`. Its items must be of the
-    /// `shape` and the `dtype` that are given.
-    #[staticmethod]
-    #[pyo3(signature = (target, *, foreign = false, shape = None, dtype = None))]
-    fn attach(
-        py: Python<'_>,
-        target: &Bound<'_, PyAny>,
-        foreign: bool,
-        shape: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let wanted = TypeExpectation::of(shape, dtype)?;
-        let target = Target::of(target, ObjectKind::Queue)?;
-        Self::open(py, &target.name, foreign, target.id, &wanted)
-    }
-
-    /// The very queue that was pickled.
-    #[staticmethod]
-    fn _attach_again(py: Python<'_>, descriptor: &Bound<'_, PyAny>, foreign: bool) -> PyResult<Self> {
-        Self::attach(py, descriptor, foreign, None, None)
-    }
-
-    /// Another process attaches to the same queue.
-    #[allow(clippy::type_complexity)]
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyDict>, bool))> {
-        let (py, this) = (slf.py(), slf.get());
-        this.queue(py)?; // it is open
-        Ok((slf.get_type().getattr("_attach_again")?, (this.to_json(py)?, this.foreign)))
-    }
-
-    /// What `attach` takes in another process, here or in Node.
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        describe(py, ObjectKind::Queue, self.name.as_str(), self.id)
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
-    /// Number of slots, each of which holds one item.
-    #[getter]
-    fn slots(&self) -> u32 {
-        self.items.slots
-    }
-
     /// Whether the queue is for one producer and one consumer.
     #[getter]
     fn spsc(&self) -> bool {
         self.single
-    }
-
-    /// Dimensions of an item.
-    #[getter]
-    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, &self.items.shape)
-    }
-
-    /// numpy's name of the elements' type.
-    #[getter]
-    fn dtype(&self) -> &'static str {
-        self.items.dtype.name()
-    }
-
-    #[getter]
-    fn closed(&self) -> bool {
-        self.state().is_none()
     }
 
     /// Whether `end()` was called, by anybody.
@@ -305,17 +266,8 @@ impl SharedQueue {
     fn push_many(&self, items: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
         let py = items.py();
         let deadline = Deadline::after(timeout)?;
-        let all = bytes_of_many(&self.items, items)?;
-        for (pushed, item) in all.as_bytes().chunks_exact(self.items.item()).enumerate() {
-            let failed = match self.push_within(py, item, deadline) {
-                Ok(true) => continue,
-                Ok(false) => self.late(py),
-                Err(error) => error,
-            };
-            let _ = failed.value(py).setattr("pushed", pushed); // best effort
-            return Err(failed);
-        }
-        Ok(())
+        let add = |item: &[u8]| self.push_within(py, item, deadline);
+        add_many(self.items(), items, "pushed", add, || self.late(py))
     }
 
     /// A copy of the next item, which is waited for `timeout` seconds at most; None once the queue has ended and
@@ -323,7 +275,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn pop<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let deadline = Deadline::after(timeout)?;
-        self.pop_within(py, deadline)?.in_time(py, self.name.as_str())
+        self.pop_within(py, deadline)?.in_time(py, self.name())
     }
 
     /// A copy of the next item; None where there is none now.
@@ -341,7 +293,7 @@ impl SharedQueue {
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (max, deadline) = (checked_max(py, max)?, Deadline::after(timeout)?);
-        self.pop_many_within(py, max, deadline)?.in_time(py, self.name.as_str())
+        self.pop_many_within(py, max, deadline)?.in_time(py, self.name())
     }
 
     /// A slot to write the next item to in place: `with queue.claim() as slot`. Room is waited for `timeout` seconds at
@@ -362,7 +314,7 @@ impl SharedQueue {
     #[pyo3(signature = (timeout = None))]
     fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Slot>> {
         let deadline = Deadline::after(timeout)?;
-        self.take_within(py, deadline)?.in_time(py, self.name.as_str())
+        self.take_within(py, deadline)?.in_time(py, self.name())
     }
 
     /// The slot of the next item; None where there is none now.
@@ -385,42 +337,5 @@ impl SharedQueue {
     /// Nothing is pushed any more: producers are told, consumers take what there is, and then are.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.queue(py)?.end().raise(py)
-    }
-
-    /// Makes this process an owner: when its last owner is dead, the queue goes.
-    fn adopt(&self, py: Python<'_>) -> PyResult<()> {
-        self.queue(py)?;
-        let ledger = ledger(py).raise(py)?;
-        py.detach(|| ledger.adopt(&self.name, self.id)).raise(py)
-    }
-
-    /// Closes this handle, and gives back the slots that it has; who waits by it does not any more.
-    fn close(&self) {
-        let queue = self.state().take();
-        if let Some(queue) = queue {
-            queue.leave(false);
-        }
-    }
-
-    /// Removes the name. Who has the queue open goes on with it.
-    fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| shmkit::ownership::unlink(&self.name, self.id)).raise(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __exit__(&self, _kind: &Bound<'_, PyAny>, _value: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {
-        self.close();
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let state = match self.queue(py) {
-            Ok(queue) => format!("{} of {}", queue.len(), self.items.slots),
-            Err(_) => "closed".to_owned(),
-        };
-        let (name, dtype) = (self.name.as_str(), self.items.dtype);
-        format!("<shmkit.SharedQueue '{name}', {dtype} of shape {}, {state}>", shown(&self.items.shape))
     }
 }

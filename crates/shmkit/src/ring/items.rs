@@ -14,9 +14,11 @@
 //!           one on
 //! ```
 
+use std::sync::atomic::AtomicBool;
+
 use crate::array::DType;
 use crate::bytes::SharedBytes;
-use crate::segment::LayoutVersion;
+use crate::segment::{CreateOptions, LayoutVersion, Segment};
 use crate::{Error, Result};
 
 /// Everything is aligned to a cache line.
@@ -127,6 +129,25 @@ impl Form {
                 ))
             }
         }
+    }
+
+    /// Creates the segment of a ring with these items, which is used in this way.
+    pub(crate) fn create(&self, items: &Items, usage: u32, options: &CreateOptions) -> Result<Segment> {
+        self.check(items)?;
+        let write = |bytes: SharedBytes<'_>| self.write(bytes, usage, items);
+        Segment::create_with(self.size(items), options, &AtomicBool::new(false), write)
+    }
+
+    /// Opens the segment of the name in the options, or creates it.
+    pub(crate) fn create_or_attach(
+        &self,
+        items: &Items,
+        usage: u32,
+        options: &CreateOptions,
+    ) -> Result<Segment> {
+        self.check(items)?;
+        let write = |bytes: SharedBytes<'_>| self.write(bytes, usage, items);
+        Segment::create_or_attach_with(self.size(items), options, write)
     }
 
     /// Writes the header of a fresh one, which is zeros.

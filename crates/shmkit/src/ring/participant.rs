@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::bytes::SharedBytes;
+use crate::ring::items::Form;
 use crate::segment::{Mapping, Segment};
 use crate::sync::liveness::LivenessRecord;
 use crate::sync::word::role::NUMBERS;
@@ -26,9 +28,22 @@ pub(crate) struct Participant {
 }
 
 impl Participant {
-    pub(crate) fn new(segment: Segment, mapping: Arc<Mapping>, table: usize) -> Self {
+    /// Opens the ring of this form that the segment holds, as one without a number. `read` returns the ring's layout.
+    pub(crate) fn open<L>(
+        segment: Segment,
+        form: &Form,
+        table: usize,
+        read: impl FnOnce(SharedBytes<'_>, usize) -> Result<L>,
+    ) -> Result<(Self, L)> {
+        let about = |error: Error| error.about(segment.name().as_str());
+        if segment.size() < form.slots {
+            return Err(about(form.not_one()));
+        }
+        let mapping = Arc::clone(segment.mapping()?);
+        let layout = read(mapping.bytes(), segment.size()).map_err(about)?;
         let reopened = Reopened::new(segment.as_fd().as_raw_fd(), segment.id().inode);
-        Participant { _reopened: reopened, segment, mapping, table, me: PerProcessNumber::new(0) }
+        let me = PerProcessNumber::new(0);
+        Ok((Participant { _reopened: reopened, segment, mapping, table, me }, layout))
     }
 
     pub(crate) fn segment(&self) -> &Segment {

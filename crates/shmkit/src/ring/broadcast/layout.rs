@@ -36,7 +36,7 @@ pub const SLOTS: usize = ENTRIES + READERS as usize * ENTRY;
 const _: () = assert!(ENTRIES == 16640 && SLOTS == 32960 && SLOTS.is_multiple_of(LINE));
 const _: () = assert!(HEADER <= HEAD && HEAD + 24 <= ITEMS && ROOM + 16 <= PARTICIPANTS);
 
-const FORM: Form = Form {
+pub(super) const FORM: Form = Form {
     magic: u64::from_ne_bytes(*b"SHMBCAST"),
     version: LayoutVersion::only(1),
     what: "broadcast",
@@ -73,9 +73,9 @@ impl Layout {
         })
     }
 
-    /// Refuses what cannot be.
-    pub(super) fn check(&self) -> Result<()> {
-        FORM.check(&self.items)
+    /// The usage in the header.
+    pub(super) fn usage(&self) -> u32 {
+        if self.blocks { 1 } else { 2 }
     }
 }
 
@@ -102,11 +102,6 @@ pub const fn count_at(count: Count) -> usize {
     }
 }
 
-/// Writes the header of a fresh broadcast, which is zeros: nothing was published.
-pub(super) fn write(bytes: SharedBytes<'_>, layout: &Layout) -> Result<()> {
-    FORM.write(bytes, if layout.blocks { 1 } else { 2 }, &layout.items)
-}
-
 /// What a broadcast of `len` bytes is made of, if it is one that this version can use.
 pub(super) fn read(bytes: SharedBytes<'_>, len: usize) -> Result<Layout> {
     let (usage, items) = FORM.read(bytes, len)?;
@@ -116,10 +111,6 @@ pub(super) fn read(bytes: SharedBytes<'_>, len: usize) -> Result<Layout> {
         _ => return Err(corrupt("what becomes of slow readers is not said")),
     };
     Ok(Layout { blocks, items })
-}
-
-pub(super) fn not_a_broadcast() -> Error {
-    FORM.not_one()
 }
 
 #[cold]

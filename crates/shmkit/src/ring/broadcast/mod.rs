@@ -9,7 +9,7 @@ mod layout;
 pub mod protocol;
 mod wait;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use crate::ring::items::Got;
@@ -17,7 +17,7 @@ pub use layout::{ENTRY, Layout, SLOTS, at, count_at};
 pub use protocol::{READERS, Reader};
 pub use wait::{Awaited, BroadcastWait, Suspect};
 
-use layout::{PARTICIPANTS, corrupt, not_a_broadcast};
+use layout::{FORM, PARTICIPANTS, corrupt};
 use protocol::{BroadcastMemory, Claimed, Count, Damaged, Field, MOST, Ready, Side, TRIES, Writer};
 
 use crate::ring::participant::Participant;
@@ -52,9 +52,7 @@ impl SharedBroadcast {
     /// # Errors
     /// `ERR_OUT_OF_RANGE` for what cannot be; else as `Segment::create`.
     pub fn create(layout: &Layout, options: &CreateOptions) -> Result<Self> {
-        layout.check()?;
-        let fill = |bytes: crate::bytes::SharedBytes<'_>| layout::write(bytes, layout);
-        Self::over(Segment::create_with(layout.size(), options, &AtomicBool::new(false), fill)?)
+        Self::over(FORM.create(&layout.items, layout.usage(), options)?)
     }
 
     /// Opens the broadcast of the name in the options and joins its owners, or makes it. What there is may have another layout.
@@ -62,9 +60,7 @@ impl SharedBroadcast {
     /// # Errors
     /// As `create` and `attach`.
     pub fn create_or_attach(layout: &Layout, options: &CreateOptions) -> Result<Self> {
-        layout.check()?;
-        let fill = |bytes: crate::bytes::SharedBytes<'_>| layout::write(bytes, layout);
-        Self::over(Segment::create_or_attach_with(layout.size(), options, fill)?)
+        Self::over(FORM.create_or_attach(&layout.items, layout.usage(), options)?)
     }
 
     /// Opens an existing one, or only that of an identity.
@@ -78,13 +74,7 @@ impl SharedBroadcast {
     }
 
     fn over(segment: Segment) -> Result<Self> {
-        let about = |error: Error| error.about(segment.name().as_str());
-        if segment.size() < SLOTS {
-            return Err(about(not_a_broadcast()));
-        }
-        let mapping = Arc::clone(segment.mapping()?);
-        let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
-        let participant = Participant::new(segment, mapping, PARTICIPANTS);
+        let (participant, layout) = Participant::open(segment, &FORM, PARTICIPANTS, layout::read)?;
         let mut broadcast = SharedBroadcast {
             participant,
             layout,

@@ -31,7 +31,7 @@ pub const SLOTS: usize = PARTICIPANTS + OWNERS as usize * PARTICIPANT_SIZE;
 const _: () = assert!(SLOTS == 16704 && SLOTS.is_multiple_of(LINE));
 const _: () = assert!(HEADER <= TAIL && RECOVERER + 24 <= PARTICIPANTS);
 
-const FORM: Form = Form {
+pub(super) const FORM: Form = Form {
     magic: u64::from_ne_bytes(*b"SHMQUEUE"),
     version: LayoutVersion::only(1),
     what: "queue",
@@ -71,9 +71,9 @@ impl Layout {
         Shape::new(self.items.slots)
     }
 
-    /// Refuses what cannot be.
-    pub(super) fn check(&self) -> Result<()> {
-        FORM.check(&self.items)
+    /// The usage in the header.
+    pub(super) fn usage(&self) -> u32 {
+        if self.single { 2 } else { 1 }
     }
 }
 
@@ -96,11 +96,6 @@ pub const fn at(field: Field) -> usize {
     }
 }
 
-/// Writes the header of a fresh queue, which is zeros: all slots are free.
-pub(super) fn write(bytes: SharedBytes<'_>, layout: &Layout) -> Result<()> {
-    FORM.write(bytes, if layout.single { 2 } else { 1 }, &layout.items)
-}
-
 /// What a queue of `len` bytes is made of, if it is one that this version can use.
 pub(super) fn read(bytes: SharedBytes<'_>, len: usize) -> Result<Layout> {
     let (usage, items) = FORM.read(bytes, len)?;
@@ -110,10 +105,6 @@ pub(super) fn read(bytes: SharedBytes<'_>, len: usize) -> Result<Layout> {
         _ => return Err(corrupt("who may use it is not said")),
     };
     Ok(Layout { single, items })
-}
-
-pub(super) fn not_a_queue() -> Error {
-    FORM.not_one()
 }
 
 #[cold]

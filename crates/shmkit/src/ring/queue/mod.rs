@@ -12,13 +12,13 @@ pub mod protocol;
 mod wait;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use crate::ring::items::Got;
 pub use layout::{Layout, SLOTS, at};
 pub use wait::{QueueWait, Suspect};
 
-use layout::{PARTICIPANTS, corrupt, not_a_queue};
+use layout::{FORM, PARTICIPANTS, corrupt};
 use protocol::{Damaged, Field, Found, QueueMemory, Shape, Side};
 
 use crate::ring::participant::Participant;
@@ -51,9 +51,7 @@ impl SharedQueue {
     /// # Errors
     /// `ERR_OUT_OF_RANGE` for what cannot be; else as `Segment::create`.
     pub fn create(layout: &Layout, options: &CreateOptions) -> Result<Self> {
-        layout.check()?;
-        let fill = |bytes: crate::bytes::SharedBytes<'_>| layout::write(bytes, layout);
-        Self::over(Segment::create_with(layout.size(), options, &AtomicBool::new(false), fill)?)
+        Self::over(FORM.create(&layout.items, layout.usage(), options)?)
     }
 
     /// Opens the queue of the name in the options and joins its owners, or makes it. What there is may have another layout.
@@ -61,9 +59,7 @@ impl SharedQueue {
     /// # Errors
     /// As `create` and `attach`.
     pub fn create_or_attach(layout: &Layout, options: &CreateOptions) -> Result<Self> {
-        layout.check()?;
-        let fill = |bytes: crate::bytes::SharedBytes<'_>| layout::write(bytes, layout);
-        Self::over(Segment::create_or_attach_with(layout.size(), options, fill)?)
+        Self::over(FORM.create_or_attach(&layout.items, layout.usage(), options)?)
     }
 
     /// Opens an existing one, or only that of an identity.
@@ -77,13 +73,7 @@ impl SharedQueue {
     }
 
     fn over(segment: Segment) -> Result<Self> {
-        let about = |error: Error| error.about(segment.name().as_str());
-        if segment.size() < SLOTS {
-            return Err(about(not_a_queue()));
-        }
-        let mapping = Arc::clone(segment.mapping()?);
-        let layout = layout::read(mapping.bytes(), segment.size()).map_err(about)?;
-        let participant = Participant::new(segment, mapping, PARTICIPANTS);
+        let (participant, layout) = Participant::open(segment, &FORM, PARTICIPANTS, layout::read)?;
         let mut queue = SharedQueue { participant, layout, recovering: PerProcessLock::default() };
         let number = queue.join()?;
         queue.participant.joined(number);

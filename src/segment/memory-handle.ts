@@ -1,0 +1,51 @@
+import { wrongType } from '../common/errors.js';
+import { Handle } from '../common/handle.js';
+import type { Descriptor, SharedObject } from '../common/shared-object.js';
+import { describe, SharedMemory } from './memory.js';
+
+/** A handle of what lies in a `SharedMemory`. */
+export abstract class MemoryHandle extends Handle implements SharedObject {
+  /** The segment that it lies in. */
+  readonly shm: SharedMemory;
+  readonly #kind: string;
+
+  /** @internal */
+  constructor(kind: string, shm: SharedMemory) {
+    if (!(shm instanceof SharedMemory))
+      throw wrongType(`a ${new.target.name}`, 'made by create() or attach()', shm);
+    super(shm.name);
+    this.#kind = kind;
+    this.shm = shm;
+  }
+
+  /** Whether `close()` was called, here or on `shm`. */
+  get closed(): boolean {
+    return this.shm.closed;
+  }
+
+  /**
+   * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
+   * @throws As `SharedMemory.adopt`.
+   */
+  adopt(): void {
+    this.shm.adopt();
+  }
+
+  /** Closes this handle and releases its memory. Idempotent. */
+  close(): void {
+    this.shm.close();
+  }
+
+  /**
+   * Removes the name. Attached handles keep the memory.
+   * @throws As `SharedMemory.unlink`.
+   */
+  unlink(): void {
+    this.shm.unlink();
+  }
+
+  /** Returns the descriptor that `attach()` takes in another process or thread. */
+  toJSON(): Descriptor {
+    return describe(this.#kind, this.shm);
+  }
+}
