@@ -20,7 +20,7 @@ const BELOW = {
   ownership: ['segment'],
   sync: ['ownership'],
   list: ['bytes'],
-  array: ['bytes'],
+  array: ['segment'],
   dict: ['segment'],
   ring: ['sync', 'array'],
   manager: ['ownership'],

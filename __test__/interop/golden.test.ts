@@ -202,14 +202,12 @@ for (const structure of structures) {
     t.deepEqual(await python(t, placed(t, golden), structure.python), contents);
   });
 
-  test(`${one} of an older or newer layout is refused by Node and by Python`, async (t) => {
+  test(`${one} of a newer layout is refused by Node and by Python`, async (t) => {
     const golden = gunzipSync(readFileSync(pathOf(structure)));
-    for (const other of [version - 1, version + 1]) {
-      for (const at of VERSIONS) golden.writeUInt32LE(other, at);
-      const name = placed(t, golden);
-      t.throws(() => structure.read(name), { code: 'ERR_SHM_VERSION' });
-      t.is(await python(t, name, structure.python), 'ERR_SHM_VERSION');
-      t.deepEqual(readFileSync(segmentPath(name)), golden, 'nothing of it was changed');
-    }
+    for (const at of VERSIONS) golden.writeUInt32LE(version + 1, at);
+    const name = placed(t, golden);
+    t.throws(() => structure.read(name), { code: 'ERR_SHM_VERSION' });
+    t.is(await python(t, name, structure.python), 'ERR_SHM_VERSION');
+    t.deepEqual(readFileSync(segmentPath(name)), golden, 'nothing of it was changed');
   });
 }

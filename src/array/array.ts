@@ -16,7 +16,6 @@ import type { DType, DTypeOf, DTypes, ElementOf, Typed, TypeFacts } from './dtyp
 import { accessOf, badValue, load, store } from './element.js';
 import { writeFile } from './file.js';
 import { show } from './inspect.js';
-import { writeNpy } from './npy.js';
 import { ATTACH_OPTIONS, CREATE_OPTIONS, FROM_OPTIONS, LOAD_OPTIONS } from './options.js';
 import type { ArrayAttachOptions, ArrayCreateOptions, ArrayFromOptions, ArrayOptions } from './options.js';
 import { checkOrder, checkShape, isContiguous, reshape, shown, sizeOf, slice, transpose } from './shape.js';
@@ -100,7 +99,6 @@ export class SharedArray<D extends DType = DType> extends MemoryHandle {
     this.#geometry = Float64Array.of(type.number, start / type.itemSize + offset, ...shape, ...strides);
     this.#isView = isView;
     if (data === undefined) {
-      binding.arrayCheck(nativeOf(shm), this.#geometry);
       data = new type.Class(shm.buffer, start, Math.floor((shm.size - start) / type.itemSize));
     }
     this.#cells = cellsOf(type.name, data, shm.readOnly, layout);
@@ -484,7 +482,7 @@ export class SharedArray<D extends DType = DType> extends MemoryHandle {
   async save(path: string | URL): Promise<void> {
     this.#checkOpen();
     const order = this.order ?? 'C';
-    const header = writeNpy(this.#type.typestr, order, this.shape);
+    const header = binding.npyHeaderFor(this.#type.number, order === 'F', [...this.shape]);
     const { itemSize } = this.#type;
     // In place where that is how the file has them.
     const elements =

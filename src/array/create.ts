@@ -10,7 +10,6 @@ import { holds } from './dtype.js';
 import type { DType, DTypes, TypeFacts } from './dtype.js';
 import { accessOf, badValue, store } from './element.js';
 import { openNpy } from './file.js';
-import { writeNpy } from './npy.js';
 import { isContiguous, shown, sizeOf, stridesOf } from './shape.js';
 import type { Order } from './shape.js';
 import { checkHeader, locate } from './source.js';
@@ -41,7 +40,7 @@ export function make(
   const head = withHeader ? headerOf(type, shape, order) : NOTHING;
   const bytes = bytesFor(head, type, shape);
   const native = binding.createArray(bytes, head, elements, name, mode, reserve, populate, track);
-  return finish(native, name, bytes, track, locationFrom(type, shape, order, head.length));
+  return finish(native, name, bytes, track, dense(type, shape, order, head.length));
 }
 
 /** @internal The array of this name, or one of zeros. */
@@ -68,7 +67,10 @@ export async function loadFile(
 ): Promise<Located> {
   const withHeader = (checkHeader(header) ?? 'npy') === 'npy';
   const [name, mode, , populate, track] = creation(options);
-  const { file, type, shape, order, start } = await openNpy(path);
+  const { file, location } = await openNpy(path);
+  const { type, layout, start } = location;
+  const shape = [...layout.shape];
+  const order = isContiguous(layout, 'C') ? 'C' : 'F';
   if (expected !== undefined && expected !== type) {
     throw shmError('ERR_SHM_MISMATCH', `the elements of ${file} are ${type.name}, not ${expected.name}`);
   }
@@ -78,7 +80,7 @@ export async function loadFile(
   const native = empty
     ? binding.createArray(bytes, head, NOTHING, name, mode, true, populate, track)
     : await binding.loadArray(bytes, head, file, start, name, mode, populate, track);
-  return finish(native, name, bytes, track, locationFrom(type, shape, order, head.length));
+  return finish(native, name, bytes, track, dense(type, shape, order, head.length));
 }
 
 /** @internal What `open` makes of the segment, which is let go of if it throws. */
@@ -99,14 +101,11 @@ function bytesFor(head: Uint8Array, type: TypeFacts, shape: readonly number[]): 
   return bytes;
 }
 
-/** As numpy, which calls C what is both. */
-function headerOf(type: TypeFacts, shape: readonly number[], order: Order): Uint8Array {
-  const strides = stridesOf(shape, order);
-  const isC = isContiguous({ shape, strides, offset: 0 }, 'C');
-  return writeNpy(type.typestr, isC ? 'C' : order, shape);
+function headerOf(type: TypeFacts, shape: number[], order: Order): Uint8Array {
+  return binding.npyHeaderFor(type.number, order === 'F', shape);
 }
 
-function locationFrom(type: TypeFacts, shape: number[], order: Order, start: number): Location {
+function dense(type: TypeFacts, shape: number[], order: Order, start: number): Location {
   return { type, layout: { shape, strides: stridesOf(shape, order), offset: 0 }, start };
 }
 

@@ -1,8 +1,8 @@
 /** The types of elements, as JavaScript has them. The engine says which there are. */
 import { types } from 'node:util';
 
-import { arrayTypes } from '#binding';
-import { outOfRange, wrongType } from '../common/errors.js';
+import * as binding from '#binding';
+import { wrongType } from '../common/errors.js';
 
 /** The typed array of each element type. */
 export interface DTypes {
@@ -104,7 +104,7 @@ let all: readonly TypeFacts[] | undefined;
 
 /** All of them. The engine is asked when the first one is needed, so that the package loads where there is no engine. */
 function allTypes(): readonly TypeFacts[] {
-  all ??= arrayTypes().map(({ name, typestr, itemSize }, number) => {
+  all ??= binding.arrayTypes().map(({ name, typestr, itemSize }, number) => {
     const Class = CLASSES[name as DType] as TypedClass;
     return { name: name as DType, typestr, itemSize, number, Class, big: name.endsWith('int64') };
   });
@@ -118,28 +118,15 @@ function typeNames(): string {
     .join(', ');
 }
 
-/** numpy's other ways to write a type: `<f8`, `=f8`, `f8`, `?`. */
-const TYPESTR = /^([<>|=]?)([a-z])(\d+)$/;
-
-/** The type of numpy's name or string, or why it is none of ours. */
-export function findType(text: string): TypeFacts | string {
-  const named = allTypes().find(({ name }) => name === text);
-  if (named !== undefined) return named;
-  const [, order, ...rest] = TYPESTR.exec(text === '?' ? '|b1' : text) ?? [];
-  const found = allTypes().find(({ typestr }) => typestr.slice(1) === rest.join(''));
-  if (found === undefined) return `one of ${typeNames()}, or numpy's string for one of these`;
-  if (order === '>' && found.itemSize > 1) {
-    return `in this machine's byte order, '${found.typestr}' (in numpy: a.astype('${found.typestr}'))`;
-  }
-  return found;
+/** The type with this number. */
+export function typeOf(number: number): TypeFacts {
+  return allTypes()[number]!;
 }
 
-/** A type that somebody asked for. */
+/** A type that somebody asked for, by its name or numpy's string for it. */
 export function checkType(dtype: unknown): TypeFacts {
   if (typeof dtype !== 'string') throw wrongType('dtype', `one of ${typeNames()}`, dtype);
-  const found = findType(dtype);
-  if (typeof found === 'string') throw outOfRange('dtype', found, dtype);
-  return found;
+  return allTypes().find(({ name }) => name === dtype) ?? typeOf(binding.parseArrayType(dtype));
 }
 
 /** The type that a typed array's class says, of those that TypeScript can tell, too. */

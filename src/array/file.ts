@@ -8,24 +8,19 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { shmError } from '../common/errors.js';
-import type { TypeFacts } from './dtype.js';
-import { isNpy, headerRange, parseNpy, PREAMBLE } from './npy.js';
-import { sizeOf, shown } from './shape.js';
-import type { Order } from './shape.js';
-import { shapeOfNpy, typeOfDescr } from './source.js';
+import * as binding from '#binding';
+import { locationFrom } from './source.js';
+import type { Location } from './source.js';
 
+/** Bytes of a file that have all of the longest header. */
+const { head: HEAD } = binding.npyConstants();
 /** Bytes that are written at once. Node writes no more than 2 GB. */
 const PIECE = 2 ** 24;
 
-/** What a file's header says. */
+/** A file, and where its elements are. */
 export interface NpyFile {
   readonly file: string;
-  readonly type: TypeFacts;
-  readonly shape: number[];
-  readonly order: Order;
-  /** Where the elements begin. */
-  readonly start: number;
+  readonly location: Location;
 }
 
 /** @throws As `node:fs`; `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_SIZE`. */
@@ -33,31 +28,11 @@ export async function openNpy(path: string | URL): Promise<NpyFile> {
   const file = path instanceof URL ? fileURLToPath(path) : path;
   const handle = await open(file, 'r');
   try {
-    const head = await readAt(handle, 0, PREAMBLE);
-    if (!isNpy(head)) throw shmError('ERR_SHM_NOT_AN_ARRAY', `${file} is no .npy file`);
-    const npy = await headerOf(handle, head, file);
-    const type = typeOfDescr(npy.descr, file);
-    const shape = shapeOfNpy(npy.shape, file);
-    const needed = npy.offset + sizeOf(shape) * type.itemSize;
     const { size } = await handle.stat();
-    if (size < needed) {
-      const what = `${type.name} of shape ${shown(shape)}`;
-      throw shmError('ERR_SHM_SIZE', `${what} needs ${needed} bytes, and ${file} has ${size}`);
-    }
-    return { file, type, shape, order: npy.order === 'C' ? 'C' : 'F', start: npy.offset };
+    const head = await readAt(handle, 0, Math.min(size, HEAD));
+    return { file, location: locationFrom(binding.locateInFile(head, size, file)) };
   } finally {
     await handle.close();
-  }
-}
-
-async function headerOf(handle: FileHandle, head: Buffer, file: string) {
-  try {
-    const { offset, length } = headerRange(head);
-    const text = await readAt(handle, offset, length);
-    if (text.length < length) throw new Error('its header is cut');
-    return parseNpy(text.toString(head[6]! >= 3 ? 'utf8' : 'latin1'), offset + length);
-  } catch (error) {
-    throw shmError('ERR_SHM_CORRUPT', `${file} is damaged: ${(error as Error).message}`);
   }
 }
 

@@ -1,8 +1,6 @@
+import * as binding from '#binding';
 import { shmError, wrongType } from '../common/errors.js';
-import { SharedMemory } from '../segment/memory.js';
-import { isNpy, PREAMBLE, readNpy } from './npy.js';
-import type { Npy } from './npy.js';
-import type { Literal } from './python-literal.js';
+import { nativeOf, SharedMemory } from '../segment/memory.js';
 
 /**
  * An element type in a `.npy` header, as numpy's `dtype.descr`: text such as `'<f8'`, or for records a list of
@@ -39,28 +37,10 @@ export interface NpyHeader {
  */
 export function npyHeader(memory: SharedMemory): NpyHeader {
   if (!(memory instanceof SharedMemory)) throw wrongType('memory', 'a SharedMemory', memory);
-  const { name, size } = memory;
-  const start = memory.read(0, Math.min(PREAMBLE, size));
-  if (!isNpy(start)) {
-    throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${name}' does not begin with a .npy header`, name);
+  const npy = binding.npyOfSegment(nativeOf(memory));
+  if (npy === null) {
+    throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${memory.name}' does not begin with a .npy header`, memory.name);
   }
-  const { descr, shape, order, offset } = headerOf(memory);
-  return { descr: plain(descr), shape, order: order === 'C' ? 'C' : 'F', byteOffset: offset };
-}
-
-/** @internal The header of a segment that begins with one. */
-export function headerOf(memory: SharedMemory): Npy {
-  const { name, size } = memory;
-  try {
-    return readNpy(size, (offset, length) => memory.read(offset, length));
-  } catch (error) {
-    throw shmError('ERR_SHM_CORRUPT', `'${name}' is no array: ${(error as Error).message}`, name);
-  }
-}
-
-function plain(value: Literal): NpyType {
-  if (value instanceof Map) {
-    return Object.fromEntries([...value].map(([key, part]): [string, NpyType] => [String(key), plain(part)]));
-  }
-  return Array.isArray(value) ? value.map(plain) : value;
+  const { descr, shape, fortran, start } = npy;
+  return { descr: JSON.parse(descr) as NpyType, shape, order: fortran ? 'F' : 'C', byteOffset: start };
 }

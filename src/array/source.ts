@@ -1,22 +1,13 @@
 /** Where the elements of a segment are: what its header says, what its descriptor does, and what the caller. */
+import * as binding from '#binding';
 import { checkIndex, checkTarget } from '../common/arguments.js';
-import { outOfRange, rangeError, shmError, show, wrongType } from '../common/errors.js';
+import { outOfRange, shmError, wrongType } from '../common/errors.js';
+import { nativeOf } from '../segment/memory.js';
 import type { SharedMemory } from '../segment/memory.js';
 import type { Descriptor } from '../common/shared-object.js';
-import { checkType, findType } from './dtype.js';
+import { checkType, typeOf } from './dtype.js';
 import type { TypeFacts } from './dtype.js';
-import { headerOf } from './header.js';
-import { isNpy, PREAMBLE } from './npy.js';
-import {
-  checkOrder,
-  checkShape,
-  isContiguous,
-  reachOf,
-  sameShape,
-  shown,
-  sizeOf,
-  stridesOf,
-} from './shape.js';
+import { checkOrder, checkShape, sameShape, shown } from './shape.js';
 import type { Layout, Order } from './shape.js';
 
 /** What somebody who attaches says of the array. */
@@ -63,74 +54,36 @@ export function checkExpectation(given: {
 /**
  * Where the array of a segment is.
  * @throws `ERR_SHM_NOT_AN_ARRAY`, `ERR_SHM_CORRUPT`, `ERR_SHM_DTYPE`, `ERR_SHM_ALIGNMENT`, `ERR_SHM_SIZE`,
- * `ERR_SHM_MISMATCH`.
+ * `ERR_SHM_MISMATCH`, `ERR_OUT_OF_RANGE`.
  */
-export function locate(memory: SharedMemory, target: string | Descriptor, expected: Expectation): Location {
+export function locate(
+  memory: SharedMemory,
+  target: string | Descriptor,
+  { type, shape, order, offset, header }: Expectation,
+): Location {
   const described = typeof target === 'string' ? undefined : locationOf(target);
-  if (described !== undefined) return checkMatches(memory, fitting(memory, described), expected);
-  const bare = expected.header === 'none' || expected.offset !== undefined;
-  if (bare && expected.header === 'npy') {
-    throw rangeError("offset is for segments without a header, and header is 'npy'");
-  }
-  const start = bare ? undefined : memory.read(0, Math.min(PREAMBLE, memory.size));
-  if (start !== undefined && isNpy(start)) return checkMatches(memory, locationOfNpy(memory), expected);
-  if (expected.header === 'npy' || expected.shape === undefined || expected.type === undefined) {
-    const advice =
-      expected.header === 'npy' ? 'attach without that option' : 'say what is in it: { shape, dtype }';
-    const what = bare ? 'is to be read without a header' : 'does not begin with a .npy header';
-    throw shmError('ERR_SHM_NOT_AN_ARRAY', `'${memory.name}' ${what}; ${advice}`, memory.name);
-  }
-  const { shape, type, order = 'C', offset = 0 } = expected;
-  if (offset % type.itemSize !== 0)
-    throw outOfRange('offset', `a multiple of ${type.itemSize} bytes (${type.name})`, offset);
-  return fitting(memory, {
-    type,
-    layout: { shape, strides: stridesOf(shape, order), offset: 0 },
-    start: offset,
-  });
-}
-
-/** What a header says. */
-function locationOfNpy(memory: SharedMemory): Location {
-  const { name } = memory;
-  const npy = headerOf(memory);
-  const type = typeOfDescr(npy.descr, `'${name}'`, name);
-  if (npy.offset % type.itemSize !== 0) {
-    const what = `the elements of '${name}' begin at byte ${npy.offset}, which is no multiple of ${type.itemSize} (${type.name})`;
-    throw shmError(
-      'ERR_SHM_ALIGNMENT',
-      `${what}; numpy writes headers of a multiple of 64 bytes, and load() one too`,
-      name,
-    );
-  }
-  const shape = shapeOfNpy(npy.shape, `'${name}'`, name);
-  const order = npy.order === 'C' ? 'C' : 'F';
-  return fitting(memory, {
-    type,
-    layout: { shape, strides: stridesOf(shape, order), offset: 0 },
-    start: npy.offset,
-  });
-}
-
-/** The type of a header. Error messages name `where` it is. */
-export function typeOfDescr(descr: unknown, where: string, segment?: string): TypeFacts {
-  const found = typeof descr === 'string' ? findType(descr) : 'one type, and no record of several';
-  if (typeof found !== 'string') return found;
-  const shownDescr = typeof descr === 'string' ? show(descr) : 'a record';
-  throw shmError(
-    'ERR_SHM_DTYPE',
-    `the elements of ${where} are ${shownDescr}, and must be ${found}`,
-    segment,
+  const numbers = binding.locateArray(
+    nativeOf(memory),
+    described && numbersOf(described),
+    type?.number,
+    shape,
+    order && order === 'F',
+    offset,
+    header && header === 'npy',
   );
+  return described ?? locationFrom(numbers);
 }
 
-/** The shape of a header. */
-export function shapeOfNpy(shape: readonly number[], where: string, segment?: string): number[] {
-  try {
-    return checkShape(shape);
-  } catch (error) {
-    throw shmError('ERR_SHM_CORRUPT', `${where} is no array: ${(error as Error).message}`, segment);
-  }
+/** A location as the binding takes it. */
+function numbersOf({ type, layout, start }: Location): Float64Array {
+  return Float64Array.of(type.number, start, layout.offset, ...layout.shape, ...layout.strides);
+}
+
+/** A location as the binding gives it. */
+export function locationFrom([type, start, offset, ...axes]: Float64Array): Location {
+  const dimensions = axes.length / 2;
+  const [shape, strides] = [axes.slice(0, dimensions), axes.slice(dimensions)];
+  return { type: typeOf(type!), layout: { shape, strides, offset: offset! }, start: start! };
 }
 
 /** What a descriptor says; undefined where it says nothing. */
@@ -148,43 +101,6 @@ function locationOf(descriptor: Descriptor): Location | undefined {
     throw outOfRange("the descriptor's byteOffset", `a multiple of ${type.itemSize} (${type.name})`, start);
   const first = checkIndex("the descriptor's offset", offset, Number.MAX_SAFE_INTEGER);
   return { type, layout: { shape: checked, strides: [...(strides as number[])], offset: first }, start };
-}
-
-/** The location, if all of it is inside the segment. */
-function fitting({ name, size }: SharedMemory, location: Location): Location {
-  const { type, layout, start } = location;
-  const [least, most] = sizeOf(layout.shape) === 0 ? [0, -1] : reachOf(layout);
-  if (least < 0) {
-    const what = `strides ${shown(layout.strides)} from element ${layout.offset} on`;
-    throw shmError(
-      'ERR_SHM_SIZE',
-      `shape ${shown(layout.shape)} with ${what} begins before '${name}' does`,
-      name,
-    );
-  }
-  // At least as many as there are elements: with strides of 0, a descriptor could say that a few bytes are billions of them.
-  const needed = start + Math.max(most + 1, layout.offset, sizeOf(layout.shape)) * type.itemSize;
-  if (needed > size) {
-    const what = `${type.name} of shape ${shown(layout.shape)} from byte ${start} on`;
-    throw shmError('ERR_SHM_SIZE', `${what} needs ${needed} bytes, and '${name}' has ${size}`, name);
-  }
-  return location;
-}
-
-/** The location, if it is what the caller expects. */
-function checkMatches(
-  { name }: SharedMemory,
-  location: Location,
-  { shape, type, order, header, offset }: Expectation,
-): Location {
-  const { layout, start } = location;
-  const differences = differencesOf(location.type.name, layout.shape, { shape, type });
-  if (header === 'none') differences.unshift("its descriptor says where it is, and header is 'none'");
-  if (order !== undefined && !isContiguous(layout, order)) differences.push(`its order is not '${order}'`);
-  if (offset !== undefined && offset !== start)
-    differences.push(`its elements begin at byte ${start}, not ${offset}`);
-  refuseMismatch(name, 'array', differences);
-  return location;
 }
 
 /** What the caller takes type and shape for, and they are not. */

@@ -90,7 +90,7 @@ def what_a_broadcast_cannot_be():
     raises(TypeError, lambda: pickle.dumps(b.subscribe()))
     for _ in range(300):  # 255 can have it open
         error = raises(shmkit.ShmError, lambda: shmkit.SharedBroadcast.attach("b", dtype="i4", shape=2), "ERR_SHM_MISMATCH")
-    assert "another broadcast: its elements are float64, not int32; its shape is (), not (2,)" in str(error)
+    assert "another broadcast: its elements are float64, not int32; its shape is [], not [2]" in str(error)
     shmkit.SharedBroadcast.attach("b", dtype="float64", shape=()).close()
     for max in (0, -1):
         raises((ValueError, OverflowError), lambda: b.subscribe().batches(max))

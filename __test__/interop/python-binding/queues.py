@@ -109,7 +109,7 @@ def what_a_queue_cannot_be():
     raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach({**details, "id": "1:1"}), "ERR_SHM_UNLINKED")
     for _ in range(300):  # 255 can have it open
         error = raises(shmkit.ShmError, lambda: shmkit.SharedQueue.attach("q", dtype="i4", shape=2), "ERR_SHM_MISMATCH")
-    assert "another queue: its elements are float64, not int32; its shape is (), not (2,)" in str(error)
+    assert "another queue: its elements are float64, not int32; its shape is [], not [2]" in str(error)
     raises(TypeError, lambda: shmkit.SharedQueue.attach("q", dtype=5))
     shmkit.SharedQueue.attach("q", dtype="<f8", shape=()).close()
     for max in (0, -1):

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use shmkit::array::{DType, Scalar, View};
+use shmkit::array::location::{self, header_of};
+use shmkit::array::npy::{self, Npy};
+use shmkit::array::{DType, Expectation, Location, Scalar, View};
 use shmkit::bytes::SharedBytes;
 use shmkit::segment::{CreateOptions, Segment};
 use shmkit::sys::file;
@@ -42,6 +44,132 @@ pub fn array_types() -> Vec<ArrayType> {
         item_size: dtype.item_size() as u32,
     };
     DType::ALL.into_iter().map(facts).collect()
+}
+
+/// The place in `array_types` of the type that numpy writes so.
+#[napi]
+pub fn parse_array_type(env: Env, text: String) -> Result<u32> {
+    let dtype = DType::parse(&text).map_err(|error| to_js(&env, error))?;
+    Ok(number_of(dtype))
+}
+
+/// Where the elements of a segment are: by `described`, which a descriptor said, or its header, or what is expected. A location
+/// crosses as numbers: the type's place in `array_types`, bytes before element 0, the element that all indexes 0 lead to, the
+/// shape, and as many strides in elements.
+#[napi(ts_return_type = "Float64Array")]
+pub fn locate_array(
+    env: Env,
+    segment: &Handle,
+    described: Option<&[f64]>,
+    dtype: Option<u32>,
+    shape: Option<Vec<f64>>,
+    fortran: Option<bool>,
+    offset: Option<f64>,
+    header: Option<bool>,
+) -> Result<Float64Array> {
+    let find = || {
+        let expected = Expectation {
+            dtype: dtype.map(|at| dtype_at(f64::from(at))).transpose()?,
+            shape: shape.map(|shape| shape.into_iter().map(size_from).collect()),
+            fortran,
+            offset: offset.map(size_from),
+            header,
+        };
+        let described = described.map(location_from).transpose()?;
+        Location::find(fresh(segment)?, described, &expected)
+    };
+    let location = find().map_err(|error| to_js(&env, segment.about(error)))?;
+    Ok(numbers_of(&location).into())
+}
+
+fn number_of(dtype: DType) -> u32 {
+    DType::ALL.iter().position(|one| *one == dtype).unwrap_or_default() as u32
+}
+
+fn dtype_at(place: f64) -> Outcome<DType> {
+    DType::ALL.get(size_from(place)).copied().ok_or_else(malformed)
+}
+
+/// The segment, of which a read-only handle sees what others have written since.
+fn fresh(segment: &Handle) -> Outcome<&Segment> {
+    let open = segment.open()?;
+    open.refresh()?;
+    Ok(open)
+}
+
+fn location_from(numbers: &[f64]) -> Outcome<Location> {
+    let [dtype, start, offset, axes @ ..] = numbers else { return Err(malformed()) };
+    let (shape, strides) = axes.split_at(axes.len() / 2);
+    Ok(Location {
+        dtype: dtype_at(*dtype)?,
+        shape: shape.iter().map(|length| size_from(*length)).collect(),
+        strides: strides.iter().map(|stride| *stride as isize).collect(),
+        offset: size_from(*offset),
+        start: size_from(*start),
+    })
+}
+
+fn numbers_of(Location { dtype, shape, strides, offset, start }: &Location) -> Vec<f64> {
+    let shape = shape.iter().map(|length| *length as f64);
+    let strides = strides.iter().map(|stride| *stride as f64);
+    [f64::from(number_of(*dtype)), *start as f64, *offset as f64]
+        .into_iter()
+        .chain(shape)
+        .chain(strides)
+        .collect()
+}
+
+/// What a `.npy` header says.
+#[napi(object)]
+pub struct NpyFacts {
+    /// numpy's description of the type, as JSON.
+    pub descr: String,
+    /// Whether the first index goes from element to element.
+    pub fortran: bool,
+    /// How long each dimension is.
+    pub shape: Vec<f64>,
+    /// Where the elements begin, in bytes.
+    pub start: f64,
+}
+
+/// The `.npy` header of a segment; null if it does not begin with one.
+#[napi]
+pub fn npy_of_segment(env: Env, segment: &Handle) -> Result<Option<NpyFacts>> {
+    let npy = fresh(segment).and_then(header_of).map_err(|error| to_js(&env, segment.about(error)))?;
+    Ok(npy.map(|Npy { descr, fortran, shape, start }| NpyFacts {
+        descr: descr.to_string(),
+        fortran,
+        shape: shape.into_iter().map(|length| length as f64).collect(),
+        start: start as f64,
+    }))
+}
+
+/// Where the elements of a `.npy` file of `size` bytes are, as in `locate_array`; `head` are its first bytes.
+#[napi(ts_return_type = "Float64Array")]
+pub fn locate_in_file(env: Env, head: &[u8], size: f64, file: String) -> Result<Float64Array> {
+    let location = location::of_file(head, size_from(size), &file).map_err(|error| to_js(&env, error))?;
+    Ok(numbers_of(&location).into())
+}
+
+/// The header that numpy writes before such an array.
+#[napi]
+pub fn npy_header_for(env: Env, dtype: u32, fortran: bool, shape: Vec<f64>) -> Result<Buffer> {
+    let dtype = dtype_at(f64::from(dtype)).map_err(|error| to_js(&env, error))?;
+    let shape: Vec<usize> = shape.into_iter().map(size_from).collect();
+    Ok(npy::write(dtype, fortran, &shape).into())
+}
+
+/// The longest header that is read, and the bytes before it.
+#[napi(object)]
+pub struct NpyConstants {
+    /// Bytes of a file that have all of the header.
+    pub head: u32,
+}
+
+/// The same everywhere.
+#[napi]
+pub fn npy_constants() -> NpyConstants {
+    NpyConstants { head: (npy::PREAMBLE + npy::HEADER_MAX) as u32 }
 }
 
 /// Makes a segment of `size` bytes that begins with `header` and then `contents`, published whole.
@@ -161,12 +289,6 @@ impl Task for LoadTask {
     fn resolve(&mut self, env: Env, output: Self::Output) -> Result<Made> {
         output.map(Made::new).map_err(|error| to_rejection(&env, error))
     }
-}
-
-/// Whether all elements of the view are inside of the segment; throws where they are not.
-#[napi]
-pub fn array_check(env: Env, segment: &Handle, geometry: &[f64]) -> Result<()> {
-    on(env, segment, geometry, |_| Ok(()))
 }
 
 /// All elements become `value`.
@@ -304,7 +426,7 @@ fn on_both<T>(
 fn view_of<'a>(segment: &'a Handle, geometry: &[f64]) -> Outcome<View<'a>> {
     let bytes = segment.open()?.mapping()?.bytes();
     let [dtype, offset, axes @ ..] = geometry else { return Err(malformed()) };
-    let dtype = DType::ALL.get(size_from(*dtype)).copied().ok_or_else(malformed)?;
+    let dtype = dtype_at(*dtype)?;
     let (shape, strides) = axes.split_at(axes.len() / 2);
     let shape = shape.iter().map(|len| size_from(*len)).collect();
     let strides = strides.iter().map(|stride| *stride as isize).collect(); // saturating

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use shmkit::array::DType;
+use shmkit::array::location::{differences_of, refuse_mismatch};
 use shmkit::ring::items::{Got, Items};
 use shmkit::segment::{Identity, Name};
 use shmkit::sync::Wait;
 
 use crate::descriptor::Target;
 use crate::errors::{Raise, to_py};
-use crate::expectation::{TypeExpectation, refuse_mismatch};
 use crate::items::bytes_of_many;
 use crate::numpy::{dtype_of, out_of_range, shape_of};
 use crate::shared_object::SharedObject;
@@ -52,10 +52,11 @@ pub(crate) fn attach<C: ChannelObject>(
     dtype: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<C> {
     let py = target.py();
-    let expected = TypeExpectation::of(shape, dtype)?;
+    let (shape, dtype) = (shape.map(shape_of).transpose()?, dtype.map(dtype_of).transpose()?);
     let Target { name, id, .. } = Target::of(target, C::KIND)?;
     let object = C::open(&name, foreign, id).raise(py)?;
-    let differences = expected.differences(object.items().dtype, &object.items().shape);
+    let items = object.items();
+    let differences = differences_of(items.dtype, &items.shape, dtype, shape.as_deref());
     refuse_mismatch(name.as_str(), C::KIND.as_str(), &differences).raise(py)?;
     Ok(object)
 }

@@ -17,7 +17,6 @@ mod descriptor;
 mod dict;
 mod errors;
 mod event;
-mod expectation;
 mod forks;
 mod handle;
 mod items;

@@ -84,14 +84,6 @@ pub(crate) fn copy_into(
     if fits { unsafe { bytes.copy_to(at, target.data().add(offset), len) } } else { None }
 }
 
-/// A private copy of some bytes of a segment, without touching what of it is a hole; `None` if they are not all inside.
-pub(crate) fn read(segment: &Segment, at: usize, len: usize) -> shmkit::Result<Option<Vec<u8>>> {
-    let mut copy = vec![0; len.min(segment.size())];
-    // SAFETY: the target is a vector of this frame, as long as what is asked for, or else there is nothing.
-    let read = unsafe { segment.read(at, copy.as_mut_ptr(), len) }?;
-    Ok(read.map(|()| copy))
-}
-
 /// A memoryview of these bytes of a mapping, which are inside of it. What numpy makes of it has it for its base, and so
 /// `keep_alive` lives as long as the last array: the handle may be closed, and is not kept alive.
 pub(crate) fn memory<'py>(

@@ -1,6 +1,6 @@
 //! An array that Node and numpy have too, in place.
 
-mod location;
+mod described;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard};
@@ -8,19 +8,18 @@ use std::sync::{Mutex, MutexGuard};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use shmkit::array::npy;
+use shmkit::array::{Expectation, Location, npy};
 use shmkit::descriptor::ObjectKind;
 use shmkit::segment::{AttachOptions, Segment};
 
 use crate::descriptor::Target;
 use crate::errors::Raise;
-use crate::expectation::TypeExpectation;
 use crate::memory::{Open, SharedMemory};
 use crate::numpy::{array_over, dtype_of, is_fortran, out_of_range, shape_of, shown, tuple};
 use crate::opening::create_options;
 use crate::shared_object::{Opened, Reduced, SharedObject, reduce, shared_object_methods};
 use crate::view;
-use location::{Expectation, Location, locate};
+use described::described;
 
 /// An n-dimensional array of numbers in shared memory: any process reads and writes its elements in place.
 #[pyclass(frozen, module = "shmkit", weakref)]
@@ -175,8 +174,9 @@ impl SharedArray {
         offset: Option<usize>,
         header: Option<&str>,
     ) -> PyResult<Self> {
-        let wanted = Expectation {
-            kind: TypeExpectation::of(shape, dtype)?,
+        let expected = Expectation {
+            dtype: dtype.map(dtype_of).transpose()?,
+            shape: shape.map(shape_of).transpose()?,
             fortran: order.map(is_fortran).transpose()?,
             offset,
             header: header.map(has_header).transpose()?,
@@ -185,7 +185,7 @@ impl SharedArray {
         let access = target.access(read_only)?;
         let options = AttachOptions { access, foreign, expect: target.id, ..AttachOptions::default() };
         let segment = py.detach(|| Segment::attach(&target.name, &options)).raise(py)?;
-        let location = locate(py, &segment, &target, wanted)?;
+        let location = Location::find(&segment, described(py, &target)?, &expected).raise(py)?;
         Self::new(py, segment, location, foreign)
     }
 

@@ -77,10 +77,20 @@ impl DType {
                 || dtype.typestr()[1..] == *short && text.len() <= short.len() + 1 && !swapped
         };
         Self::ALL.into_iter().find(is_one).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            let hint = if text.starts_with('>') { " (big-endian elements are not supported)" } else { "" };
-            Error::range("ERR_OUT_OF_RANGE", format!("'{text}' is no element type{hint}; there are {names}"))
+            let message = format!("dtype must be {}, and is {text:?}", Self::expected(text));
+            Error::range("ERR_OUT_OF_RANGE", message)
         })
+    }
+
+    /// What a text must be that is no type.
+    pub(super) fn expected(text: &str) -> String {
+        match text.strip_prefix('>').and_then(|short| Self::parse(short).ok()).map(Self::typestr) {
+            Some(ours) => format!("in this machine's byte order, '{ours}' (in numpy: a.astype('{ours}'))"),
+            None => format!(
+                "one of {}, or numpy's string for one of these",
+                Self::ALL.map(Self::name).join(", ")
+            ),
+        }
     }
 
     fn row(self) -> (&'static str, &'static str, usize) {

@@ -4,7 +4,7 @@
 //! is made; what it does afterwards cannot leave its bytes. Results are numpy's where nothing else is said.
 //!
 //! - `dtype`, `scalar`: types and values. `view`: the checked description. `element`, `half`: the types in Rust.
-//! - [`npy`]: numpy's header, with which most arrays begin.
+//! - [`npy`], [`literal`]: numpy's header, with which most arrays begin. [`location`]: where the elements of a segment are.
 //! - `plan`: the order in which memory is walked. `simd`: loops for the machine at hand. `kernels`: what is done.
 //!
 //! ```text
@@ -20,6 +20,8 @@ mod dtype;
 mod element;
 mod half;
 mod kernels;
+pub mod literal;
+pub mod location;
 pub mod npy;
 mod plan;
 mod scalar;
@@ -29,5 +31,6 @@ mod tests;
 mod view;
 
 pub use dtype::DType;
+pub use location::{Expectation, Location};
 pub use scalar::Scalar;
 pub use view::View;

@@ -1,62 +1,98 @@
 //! numpy's `.npy` header, as `numpy.lib.format` describes it: a magic, a version, a length, and a dict as Python writes it.
 
 use super::DType;
+use super::literal::Literal;
+use super::location::{is_dense, strides_of};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Elements begin at a multiple of so many bytes.
 const ALIGNMENT: usize = 64;
 /// numpy leaves room for the dimension that grows to have as many digits.
 const DIGITS: usize = 21;
-/// Longer headers are not read; numpy itself trusts none of more than 10,000 bytes.
-const MOST: usize = 1 << 20;
+/// The longest header that is read, in bytes; numpy itself trusts none of more than 10,000.
+pub const HEADER_MAX: usize = 1 << 20;
+/// The longest dimension: JavaScript has exact numbers up to here.
+const LENGTH_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Bytes up to where the header's length is known, in all versions.
 pub const PREAMBLE: usize = 12;
 
 /// What a header says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Npy {
-    /// numpy's string of the elements' type; `None` for a record of several.
-    pub descr: Option<String>,
+    /// numpy's description of the elements' type: a string, or a list of a record's fields.
+    pub descr: Literal,
     /// The first index goes from element to element, and not the last one.
     pub fortran: bool,
     /// How long each dimension is.
     pub shape: Vec<usize>,
+    /// Where the elements begin, in bytes.
+    pub start: usize,
 }
 
-/// Where the header's text is, and how long it is, in what begins so; `None` if that is no `.npy` of a version that
-/// there is.
-pub fn preamble(start: &[u8]) -> Option<(usize, usize)> {
+impl Npy {
+    /// Reads the header of a segment or file of `size` bytes, of which `read` gets some. `None` if it does not begin with a
+    /// header of a version that there is.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(size: usize, read: impl Fn(usize, usize) -> Option<Vec<u8>>) -> Result<Option<Self>, String> {
+        let Some((at, len, is_utf8)) = read(0, PREAMBLE).as_deref().and_then(preamble) else {
+            return Ok(None);
+        };
+        if len > HEADER_MAX {
+            return Err(format!("its header would have {len} bytes"));
+        }
+        let text = read(at, len).filter(|text| text.len() == len && at + len <= size);
+        let text = text.ok_or("its header is cut")?;
+        let text = if is_utf8 {
+            String::from_utf8(text).map_err(|_| "its header is no UTF-8")?
+        } else {
+            text.into_iter().map(char::from).collect()
+        };
+        Self::parse(&text, at + len).map(Some)
+    }
+
+    /// Reads the header's text.
+    fn parse(text: &str, start: usize) -> Result<Self, String> {
+        let header = Literal::parse(text)?;
+        let length = |length: &Literal| match length {
+            Literal::Number(number) if number.fract() == 0.0 && (0.0..=LENGTH_MAX).contains(number) => {
+                Some(*number as usize)
+            }
+            _ => None,
+        };
+        let shape = match header.get("shape") {
+            Some(Literal::List(lengths)) => lengths.iter().map(length).collect(),
+            _ => None,
+        };
+        let Some(Literal::Truth(fortran)) = header.get("fortran_order") else {
+            return Err("its header has no 'fortran_order'".to_owned());
+        };
+        Ok(Npy {
+            descr: header.get("descr").ok_or("its header has no 'descr'")?.clone(),
+            fortran: *fortran,
+            shape: shape.ok_or("its header has no 'shape'")?,
+            start,
+        })
+    }
+}
+
+/// Where the header's text is, how long it is, and whether it is UTF-8 and not Latin-1, in what begins so.
+fn preamble(start: &[u8]) -> Option<(usize, usize, bool)> {
     let rest = start.get(..PREAMBLE)?.strip_prefix(MAGIC)?;
     match rest {
-        [1, _, a, b, ..] => Some((10, usize::from(u16::from_le_bytes([*a, *b])))),
-        [2 | 3, _, length @ ..] => Some((12, u32::from_le_bytes(length.try_into().ok()?) as usize)),
+        [1, _, a, b, ..] => Some((10, usize::from(u16::from_le_bytes([*a, *b])), false)),
+        [version @ (2 | 3), _, length @ ..] => {
+            Some((12, u32::from_le_bytes(length.try_into().ok()?) as usize, *version == 3))
+        }
         _ => None,
     }
 }
 
-/// Reads the header of a segment or file of `size` bytes, of which `read` gets some; where the elements begin, too.
-/// `None` if it has none.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read(
-    size: usize,
-    read: impl Fn(usize, usize) -> Option<Vec<u8>>,
-) -> Option<Result<(Npy, usize), &'static str>> {
-    let (at, len) = preamble(&read(0, PREAMBLE)?)?;
-    Some(if len > MOST {
-        Err("its header would have more than a megabyte")
-    } else if at + len > size {
-        Err("its header is cut")
-    } else {
-        let text = read(at, len).unwrap_or_default();
-        parse(&text).map(|npy| (npy, at + len))
-    })
-}
-
-/// The header that numpy writes before such an array.
+/// The header that numpy writes before such an array. As numpy's, it says C order of what is in both.
 pub fn write(dtype: DType, fortran: bool, shape: &[usize]) -> Vec<u8> {
+    let fortran = fortran && !is_dense(shape, &strides_of(shape, true), false);
     let lengths: Vec<_> = shape.iter().map(usize::to_string).collect();
     let tuple = if let [one] = lengths.as_slice() { format!("{one},") } else { lengths.join(", ") };
     let order = if fortran { "True" } else { "False" };
@@ -74,158 +110,31 @@ pub fn write(dtype: DType, fortran: bool, shape: &[usize]) -> Vec<u8> {
     header
 }
 
-/// What is wrong with a header.
-type Fault = &'static str;
-
-/// A value of the dict, as far as it is of use.
-enum Value {
-    Text(String),
-    Truth(bool),
-    /// The whole numbers in it, if it is a tuple or list of nothing else.
-    List(Option<Vec<usize>>),
-}
-
-fn parse(text: &[u8]) -> Result<Npy, Fault> {
-    let mut text = Text(text);
-    let (mut descr, mut fortran, mut shape) = (None, None, None);
-    text.expect(b'{')?;
-    while !text.eat(b'}') {
-        let Value::Text(key) = text.value()? else { return Err("a key of its header is no string") };
-        text.expect(b':')?;
-        match (key.as_str(), text.value()?) {
-            ("descr", Value::Text(text)) => descr = Some(Some(text)),
-            ("descr", Value::List(_)) => descr = Some(None),
-            ("fortran_order", Value::Truth(truth)) => fortran = Some(truth),
-            ("shape", Value::List(Some(lengths))) => shape = Some(lengths),
-            ("descr" | "fortran_order" | "shape", _) => return Err("its header has values of other types"),
-            _ => {}
-        }
-        if !text.eat(b',') {
-            text.expect(b'}')?;
-            break;
-        }
-    }
-    text.skip();
-    if !text.0.is_empty() {
-        return Err("its header goes on after its end");
-    }
-    Ok(Npy {
-        descr: descr.ok_or("its header has no 'descr'")?,
-        fortran: fortran.ok_or("its header has no 'fortran_order'")?,
-        shape: shape.ok_or("its header has no 'shape'")?,
-    })
-}
-
-/// What is left of the text. Nothing here calls itself, however deep somebody has nested a value.
-struct Text<'t>(&'t [u8]);
-
-impl Text<'_> {
-    fn skip(&mut self) {
-        self.0 = self.0.trim_ascii_start();
-    }
-
-    fn eat(&mut self, wanted: u8) -> bool {
-        self.skip();
-        let eaten = self.0.first() == Some(&wanted);
-        if eaten {
-            self.0 = &self.0[1..];
-        }
-        eaten
-    }
-
-    fn expect(&mut self, wanted: u8) -> Result<(), Fault> {
-        if self.eat(wanted) { Ok(()) } else { Err("its header is no dict") }
-    }
-
-    fn value(&mut self) -> Result<Value, Fault> {
-        self.skip();
-        match self.0.first() {
-            Some(b'\'' | b'"') => self.string().map(Value::Text),
-            Some(b'(' | b'[') => self.list().map(Value::List),
-            _ => match self.word() {
-                b"True" => Ok(Value::Truth(true)),
-                b"False" => Ok(Value::Truth(false)),
-                b"" => Err("its header is no dict"),
-                _ => Ok(Value::List(None)),
-            },
-        }
-    }
-
-    fn string(&mut self) -> Result<String, Fault> {
-        let (quote, rest) = self.0.split_first().ok_or("its header is cut")?;
-        let end = rest.iter().position(|byte| byte == quote).ok_or("its header is cut")?;
-        self.0 = &rest[end + 1..];
-        Ok(rest[..end].iter().map(|byte| char::from(*byte)).collect())
-    }
-
-    fn word(&mut self) -> &[u8] {
-        let end = self.0.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"_.+-".contains(byte));
-        let (word, rest) = self.0.split_at(end.unwrap_or(self.0.len()));
-        self.0 = rest;
-        word
-    }
-
-    fn list(&mut self) -> Result<Option<Vec<usize>>, Fault> {
-        let mut numbers = Some(Vec::new());
-        let mut depth = 0;
-        loop {
-            self.skip();
-            match self.0.first().ok_or("its header is cut")? {
-                b'(' | b'[' => {
-                    depth += 1;
-                    if depth > 1 {
-                        numbers = None;
-                    }
-                    self.0 = &self.0[1..];
-                }
-                b')' | b']' => {
-                    depth -= 1;
-                    self.0 = &self.0[1..];
-                    if depth == 0 {
-                        return Ok(numbers);
-                    }
-                }
-                b',' => self.0 = &self.0[1..],
-                b'\'' | b'"' => {
-                    self.string()?;
-                    numbers = None;
-                }
-                _ => {
-                    let word = self.word();
-                    if word.is_empty() {
-                        return Err("its header is no dict");
-                    }
-                    // Python 2 wrote an L behind it.
-                    let digits = word.strip_suffix(b"L").unwrap_or(word);
-                    let number = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-                    numbers = numbers.zip(number).map(|(mut numbers, number)| {
-                        numbers.push(number);
-                        numbers
-                    });
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    fn read_all(bytes: &[u8]) -> Option<Result<(Npy, usize), Fault>> {
-        read(bytes.len(), |at, len| bytes.get(at..at + len).map(<[u8]>::to_vec))
+    fn read_all(bytes: &[u8]) -> Result<Option<Npy>, String> {
+        Npy::read(bytes.len(), |at, len| bytes.get(at..at + len).map(<[u8]>::to_vec))
+    }
+
+    fn text(text: &str) -> Literal {
+        Literal::Text(text.to_owned())
     }
 
     #[test]
     fn what_is_written_is_read() {
         for dtype in DType::ALL {
-            for shape in [&[][..], &[0], &[6], &[2, 3], &[1, 0, 300], &[1; 64]] {
+            for shape in [&[][..], &[0], &[6], &[2, 3], &[1, 0, 300], &[1; 64], &[1, 5]] {
                 for fortran in [false, true] {
                     let header = write(dtype, fortran, shape);
-                    let descr = Some(dtype.typestr().to_owned());
-                    let npy = Npy { descr, fortran, shape: shape.to_vec() };
-                    assert_eq!(read_all(&header), Some(Ok((npy, header.len()))));
+                    let npy = Npy {
+                        descr: text(dtype.typestr()),
+                        fortran: fortran && *shape == [2, 3],
+                        shape: shape.to_vec(),
+                        start: header.len(),
+                    };
+                    assert_eq!(read_all(&header), Ok(Some(npy)));
                     assert!(header.len().is_multiple_of(ALIGNMENT));
                 }
             }
@@ -234,10 +143,9 @@ mod tests {
 
     #[test]
     fn others_write_it_in_other_ways() {
-        let parsed = |text: &str| parse(text.as_bytes());
-        let npy = |shape: &[usize]| {
-            Ok(Npy { descr: Some("<f8".to_owned()), fortran: false, shape: shape.to_vec() })
-        };
+        let parsed = |text: &str| Npy::parse(text, 0);
+        let npy =
+            |shape: &[usize]| Ok(Npy { descr: text("<f8"), fortran: false, shape: shape.to_vec(), start: 0 });
         assert_eq!(parsed("{'descr':'<f8','fortran_order':False,'shape':(3,4)}"), npy(&[3, 4]));
         assert_eq!(
             parsed("{\"shape\": (3L,), 'x': -1.5, 'fortran_order': False, 'descr': '<f8'}\n"),
@@ -245,27 +153,43 @@ mod tests {
         );
         let record =
             "{'descr': [('a', '<f8'), ('b', [('c', '<i4', (2,))])], 'fortran_order': True, 'shape': ()}";
-        assert_eq!(parsed(record), Ok(Npy { descr: None, fortran: true, shape: vec![] }));
+        assert_eq!(
+            parsed(record).map(|npy| (npy.descr.to_string(), npy.fortran, npy.shape)),
+            Ok((r#"[["a","<f8"],["b",[["c","<i4",[2]]]]]"#.to_owned(), true, vec![]))
+        );
         for broken in [
             "",
             "{",
+            "[]",
             "{'descr': '<f8', 'shape': (3,)}",
             "{'descr': '<f8', 'fortran_order': 0, 'shape': (3,)}",
             "{'descr': '<f8', 'fortran_order': False, 'shape': (-3,)}",
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (2.5,)}",
+            "{'descr': '<f8', 'fortran_order': False, 'shape': 3}",
             "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), } {",
             "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,)}",
             "{'descr': '<f8', 'fortran_order': False, 'shape': (3,",
+            "{'fortran_order': False, 'shape': (3,)}",
         ] {
             assert!(parsed(broken).is_err(), "{broken}");
         }
-        assert_eq!(read_all(b"\x93NUMPY\x04\0\0\0\0\0"), None);
-        assert_eq!(read_all(b"\x93NUMPY\x01\0\xff\xff{}"), Some(Err("its header is cut")));
     }
 
-    proptest! {
-        #[test]
-        fn any_text_is_a_header_or_none(text in "[-{}'\"(),:\\[\\]a-zA-Z0-9 ]{0,200}") {
-            let _ = parse(text.as_bytes());
+    #[test]
+    fn versions_and_lengths() {
+        let body = "{'descr': 'é', 'fortran_order': False, 'shape': ()}";
+        let latin1: Vec<u8> = body.chars().map(|char| char as u8).collect();
+        for (version, text_bytes) in [(2u8, latin1.as_slice()), (3, body.as_bytes())] {
+            let mut bytes = [MAGIC, &[version, 0]].concat();
+            bytes.extend((text_bytes.len() as u32).to_le_bytes());
+            bytes.extend(text_bytes);
+            assert_eq!(read_all(&bytes).map(|npy| npy.map(|npy| npy.descr)), Ok(Some(text("é"))));
         }
+        assert_eq!(read_all(b"\x93NUMPY\x04\0\0\0\0\0"), Ok(None));
+        assert_eq!(read_all(b"\x93NUMPY\x01\0"), Ok(None));
+        assert_eq!(read_all(b"\x93NUMPY\x01\0\xff\xff{}"), Err("its header is cut".to_owned()));
+        let long = read_all(b"\x93NUMPY\x02\0\x01\0\x10\0");
+        assert_eq!(long, Err("its header would have 1048577 bytes".to_owned()));
+        assert!(read_all(b"\x93NUMPY\x03\0\x01\0\0\0\xff").is_err(), "no UTF-8");
     }
 }

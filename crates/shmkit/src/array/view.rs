@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::dtype::DType;
+use super::location::strides_of;
 use crate::bytes::SharedBytes;
 use crate::{Error, Result};
 
@@ -70,7 +71,7 @@ impl<'a> View<'a> {
         shape: Vec<usize>,
         offset: usize,
     ) -> Result<Self> {
-        let strides = c_strides(&shape)?;
+        let strides = strides_of(&shape, false);
         Self::new(bytes, dtype, shape, strides, offset)
     }
 
@@ -136,29 +137,12 @@ impl fmt::Debug for View<'_> {
     }
 }
 
-/// The strides of C order for `shape`.
-///
-/// # Errors
-/// `ERR_OUT_OF_RANGE` for more than 2^63 - 1 elements.
-pub(super) fn c_strides(shape: &[usize]) -> Result<Vec<isize>> {
-    let mut strides = vec![0; shape.len()];
-    if count(shape)? == 0 {
-        return Ok(strides);
-    }
-    let mut next = 1;
-    for (stride, len) in strides.iter_mut().zip(shape).rev() {
-        *stride = next;
-        next *= len.cast_signed();
-    }
-    Ok(strides)
-}
-
 fn refuse<T>(message: String) -> Result<T> {
     Err(Error::range("ERR_OUT_OF_RANGE", message))
 }
 
 /// The product of the shape. 0 if any dimension is, however long the others.
-fn count(shape: &[usize]) -> Result<usize> {
+pub(super) fn count(shape: &[usize]) -> Result<usize> {
     if shape.contains(&0) {
         return Ok(0);
     }
@@ -170,7 +154,7 @@ fn count(shape: &[usize]) -> Result<usize> {
 }
 
 /// The least and the greatest element that an index inside of `shape`, which has no 0, leads to.
-fn reach(shape: &[usize], strides: &[isize], offset: usize) -> Option<(i128, i128)> {
+pub(super) fn reach(shape: &[usize], strides: &[isize], offset: usize) -> Option<(i128, i128)> {
     let (mut least, mut most) = (offset as i128, offset as i128);
     for (&len, &stride) in shape.iter().zip(strides) {
         let far = (len as i128 - 1).checked_mul(stride as i128)?;

@@ -23,12 +23,15 @@ impl LayoutVersion {
     /// Refuses what this build cannot use, and what cannot use it.
     ///
     /// # Errors
-    /// `ERR_SHM_VERSION`.
+    /// `ERR_SHM_VERSION`; `ERR_SHM_CORRUPT` if there is no version.
     pub(crate) fn check(self, word: u64, what: &str) -> Result<()> {
         if self.fits(word) {
             return Ok(());
         }
         let (made, current) = (word as u32, self.current);
+        if made == 0 {
+            return Err(Error::own("ERR_SHM_CORRUPT", format!("the {what}'s header has no version")));
+        }
         let message = format!(
             "the {what} has layout {made}, and this version of shmkit works with layout {current}; use the same \
              version everywhere"
@@ -56,6 +59,8 @@ mod tests {
         assert!(ours.fits(LayoutVersion { current: 3, oldest: 2 }.word()), "newer, and made for us too");
         let both = LayoutVersion { current: 2, oldest: 1 };
         assert!(both.fits(LayoutVersion::only(1).word()), "older, and known");
-        assert_eq!(ours.check(0, "queue").map_err(|error| error.code), Err("ERR_SHM_VERSION"));
+        let code = |word| ours.check(word, "queue").map_err(|error| error.code);
+        assert_eq!(code(LayoutVersion::only(1).word()), Err("ERR_SHM_VERSION"));
+        assert_eq!(code(0), Err("ERR_SHM_CORRUPT"));
     }
 }

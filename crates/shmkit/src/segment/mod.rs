@@ -205,6 +205,20 @@ impl Segment {
         };
         read.map(Some).map_err(|error| error.about(self.name.as_str()))
     }
+
+    /// A copy of `len` bytes from `offset` on; `None` if they are not all inside of the segment.
+    ///
+    /// # Errors
+    /// As [`Segment::read`].
+    pub fn read_copy(&self, offset: usize, len: usize) -> Result<Option<Vec<u8>>> {
+        let mut copy = vec![0; len.min(self.size)];
+        if copy.len() < len {
+            return Ok(None);
+        }
+        // SAFETY: the target is a vector of this frame, as long as what is asked for.
+        let read = unsafe { self.read(offset, copy.as_mut_ptr(), len) }?;
+        Ok(read.map(|()| copy))
+    }
 }
 
 impl AsFd for Segment {

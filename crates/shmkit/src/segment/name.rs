@@ -1,5 +1,7 @@
 //! Names of segments, checked before any system call.
 
+use std::fmt;
+
 use std::cell::RefCell;
 
 use crate::sys::shm;
@@ -18,6 +20,12 @@ pub(crate) const LEDGERS: &str = ".shmkit-";
 /// A valid segment name, without the slash that POSIX puts before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name(String);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Name {
     /// Checks a name that a user gave.

@@ -5,8 +5,8 @@
 
 use super::super::element::{Bool, Element, Half, by_dtype};
 use super::super::half;
+use super::super::location::strides_of;
 use super::super::plan::{Order, Plan, Run};
-use super::super::view::c_strides;
 use super::super::{Scalar, View, simd};
 use super::{BLOCK, load, refuse_empty};
 use crate::Result;
@@ -57,7 +57,7 @@ fn best<T: Ordered, const MAX: bool>(view: &View<'_>, what: &str) -> Result<Scal
 }
 
 fn arg_best<T: Ordered, const MAX: bool>(view: &View<'_>, what: &str) -> Result<usize> {
-    let indexes = c_strides(view.shape())?;
+    let indexes = strides_of(view.shape(), false);
     let steps = [view.strides(), indexes.as_slice()];
     let plan = Plan::new(view.shape(), [view.at(), 0], steps, Order::Indexed);
     let Some(plan) = plan else { return refuse_empty(what) };
