@@ -1,16 +1,6 @@
 // Made by `npm run build` from index.ts and src/: the whole public surface on one page.
 import { Buffer } from 'node:buffer';
 
-/** What the handles of all classes have in common. */
-declare abstract class Handle implements Disposable {
-    /** The segment's name, without a leading slash. */
-    readonly name: string;
-    /** Closes this handle and releases its memory. Idempotent. */
-    abstract close(): void;
-    /** Calls `close()`. */
-    [Symbol.dispose](): void;
-}
-
 /**
  * A named segment of raw bytes, from byte 0 on: the same bytes that Python's
  * `multiprocessing.shared_memory.SharedMemory` of this name shows.
@@ -20,8 +10,10 @@ declare abstract class Handle implements Disposable {
  * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
  * ```
  */
-declare class SharedMemory extends Handle implements SharedObject {
+declare class SharedMemory implements SharedObject {
     #private;
+    /** The segment's name, without a leading slash. */
+    readonly name: string;
     /** Size in bytes, as its creator asked for. */
     readonly size: number;
     /** Whether this handle created the segment. */
@@ -162,6 +154,8 @@ declare class SharedMemory extends Handle implements SharedObject {
      * `process.send` call it.
      */
     toJSON(): Descriptor;
+    /** Calls `close()`. */
+    [Symbol.dispose](): void;
 }
 
 /** Options for creating a segment. */
@@ -305,10 +299,12 @@ interface ShmError extends Error {
 }
 
 /** A handle of what lies in a `SharedMemory`. */
-declare abstract class MemoryHandle extends Handle implements SharedObject {
+declare abstract class MemoryHandle implements SharedObject {
     #private;
     /** The segment that it lies in. */
     readonly shm: SharedMemory;
+    /** The segment's name, without a leading slash. */
+    get name(): string;
     /** Whether `close()` was called, here or on `shm`. */
     get closed(): boolean;
     /**
@@ -323,6 +319,8 @@ declare abstract class MemoryHandle extends Handle implements SharedObject {
      * @throws As `SharedMemory.unlink`.
      */
     unlink(): void;
+    /** Calls `close()`. */
+    [Symbol.dispose](): void;
     /** Returns the descriptor that `attach()` takes in another process or thread. */
     toJSON(): Descriptor;
 }
@@ -795,10 +793,16 @@ type NpyType = string | number | boolean | null | NpyType[] | {
 };
 
 /** A handle that knows its segment by its name and identity. */
-declare abstract class SegmentHandle extends Handle implements SharedObject {
+declare abstract class SegmentHandle implements SharedObject {
     #private;
+    /** The segment's name, without a leading slash. */
+    readonly name: string;
     /** Whether `close()` was called. */
     readonly closed: boolean;
+    /** Closes this handle and releases its memory. Idempotent. */
+    abstract close(): void;
+    /** Calls `close()`. */
+    [Symbol.dispose](): void;
     /**
      * Makes this process an owner: the segment is unlinked when its last owner dies. Idempotent.
      * @throws As `SharedMemory.adopt`.

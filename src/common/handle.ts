@@ -6,16 +6,22 @@ import { closedError } from './errors.js';
 import { UNCLONEABLE } from './shared-object.js';
 import type { Descriptor, SharedObject } from './shared-object.js';
 
-/** What the handles of all classes have in common. */
-export abstract class Handle implements Disposable {
+/** A handle that knows its segment by its name and identity. */
+export abstract class SegmentHandle implements SharedObject {
   /** The segment's name, without a leading slash. */
   readonly name: string;
+  /** Whether `close()` was called. */
+  readonly closed: boolean = false;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
+  readonly #descriptor: Descriptor;
+  readonly #id: string;
 
   /** @internal */
-  constructor(name: string) {
+  constructor(kind: string, { name, id }: { name: string; id: string }, details?: object) {
     this.name = name;
+    this.#id = id;
+    this.#descriptor = descriptorOf(kind, name, id, details);
   }
 
   /** Closes this handle and releases its memory. Idempotent. */
@@ -24,21 +30,6 @@ export abstract class Handle implements Disposable {
   /** Calls `close()`. */
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** A handle that knows its segment by its name and identity. */
-export abstract class SegmentHandle extends Handle implements SharedObject {
-  /** Whether `close()` was called. */
-  readonly closed: boolean = false;
-  readonly #descriptor: Descriptor;
-  readonly #id: string;
-
-  /** @internal */
-  constructor(kind: string, { name, id }: { name: string; id: string }, details?: object) {
-    super(name);
-    this.#id = id;
-    this.#descriptor = descriptorOf(kind, name, id, details);
   }
 
   /**

@@ -359,7 +359,7 @@ export class SharedDict<V = unknown> extends SegmentHandle implements Iterable<[
   // ---- as all shared objects
 
   /** Closes this handle and releases its memory. Idempotent. */
-  close(): void {
+  override close(): void {
     const handle = this.#handle;
     if (!this.markClosed()) return;
     handle.closed = true;

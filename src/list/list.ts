@@ -38,40 +38,16 @@ import {
 } from './values.js';
 import type { Float, ListItem, TrailingNul } from './values.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
-import {
-  ATTACH_OPTIONS,
-  attachKind,
-  CREATE_OPTIONS,
-  created,
-  creation,
-  discard,
-  memoryOver,
-  nativeOf,
-} from '../segment/memory.js';
-import type { AttachOptions, CreateOptions, SharedMemory } from '../segment/memory.js';
+import { attachKind, created, creation, discard, memoryOver, nativeOf } from '../segment/memory.js';
+import type { SharedMemory } from '../segment/memory.js';
 import { MemoryHandle } from '../segment/memory-handle.js';
+import { ATTACH_OPTIONS, CREATE_OPTIONS } from './options.js';
+import type { ListAttachOptions, ListCreateOptions } from './options.js';
 import type { Descriptor } from '../common/shared-object.js';
 
-const LIST_CREATE_OPTIONS = [...CREATE_OPTIONS, 'trailingNul'];
-const LIST_ATTACH_OPTIONS = [...ATTACH_OPTIONS, 'trailingNul'];
-
 export { float } from './values.js';
+export type { ListAttachOptions, ListCreateOptions } from './options.js';
 export type { Float, ListItem } from './values.js';
-
-/** Options for creating a list. */
-export interface ListCreateOptions extends CreateOptions {
-  /**
-   * What to do with NULs at the end of text and bytes, which Python's list drops (gh-106939): `'refuse'` throws
-   * `ERR_SHM_VALUE`, `'strip'` stores the value without them. Default `'refuse'`.
-   */
-  trailingNul?: TrailingNul;
-}
-
-/** Options for attaching to a list. */
-export interface ListAttachOptions extends AttachOptions {
-  /** What `set` does with NULs at the end of text and bytes, as in `create`. Default `'refuse'`. */
-  trailingNul?: TrailingNul;
-}
 
 /** Whether an index counts from the end. Others that are no index lead to no slot. */
 function isNegative(index: number): boolean {
@@ -153,8 +129,8 @@ export class ShareableList extends MemoryHandle implements Iterable<ListItem> {
    * GiB; otherwise as `SharedMemory.create` and `SharedMemory.buffer`.
    */
   static create(values: Iterable<ListItem | Float>, options?: ListCreateOptions): ShareableList {
-    const given = checkOptions(options, LIST_CREATE_OPTIONS);
-    const [name, mode, reserve, populate, track] = creation(given, LIST_CREATE_OPTIONS);
+    const given = checkOptions(options, CREATE_OPTIONS);
+    const [name, mode, reserve, populate, track] = creation(given, CREATE_OPTIONS);
     const trailingNul = checkTrailingNul(given.trailingNul);
     if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
       throw wrongType('values', 'iterable', values);
@@ -171,9 +147,9 @@ export class ShareableList extends MemoryHandle implements Iterable<ListItem> {
    * `SharedMemory.attach` and `SharedMemory.buffer`.
    */
   static attach(target: string | Descriptor, options?: ListAttachOptions): ShareableList {
-    const given = checkOptions(options, LIST_ATTACH_OPTIONS);
+    const given = checkOptions(options, ATTACH_OPTIONS);
     const trailingNul = checkTrailingNul(given.trailingNul);
-    return over(attachKind('list', target, given, LIST_ATTACH_OPTIONS), trailingNul);
+    return over(attachKind('list', target, given, ATTACH_OPTIONS), trailingNul);
   }
 
   static {

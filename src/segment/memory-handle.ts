@@ -1,21 +1,27 @@
 import { wrongType } from '../common/errors.js';
-import { Handle } from '../common/handle.js';
+import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 import { describe, SharedMemory } from './memory.js';
 
 /** A handle of what lies in a `SharedMemory`. */
-export abstract class MemoryHandle extends Handle implements SharedObject {
+export abstract class MemoryHandle implements SharedObject {
   /** The segment that it lies in. */
   readonly shm: SharedMemory;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
   readonly #kind: string;
 
   /** @internal */
   constructor(kind: string, shm: SharedMemory) {
     if (!(shm instanceof SharedMemory))
       throw wrongType(`a ${new.target.name}`, 'made by create() or attach()', shm);
-    super(shm.name);
     this.#kind = kind;
     this.shm = shm;
+  }
+
+  /** The segment's name, without a leading slash. */
+  get name(): string {
+    return this.shm.name;
   }
 
   /** Whether `close()` was called, here or on `shm`. */
@@ -42,6 +48,11 @@ export abstract class MemoryHandle extends Handle implements SharedObject {
    */
   unlink(): void {
     this.shm.unlink();
+  }
+
+  /** Calls `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   /** Returns the descriptor that `attach()` takes in another process or thread. */

@@ -5,8 +5,6 @@ import * as binding from '#binding';
 import {
   checkBoolean,
   checkIndex,
-  checkMode,
-  checkName,
   checkNamed,
   checkOptions,
   checkSize,
@@ -16,69 +14,24 @@ import {
 import { closedError, detachedError, outOfRange, shmError, wrongType } from '../common/errors.js';
 import { warnWhereUntracked } from '../ownership/housekeeping.js';
 import { Lock } from '../sync/lock.js';
-import { Handle, showHandle } from '../common/handle.js';
+import { showHandle } from '../common/handle.js';
 import type { Inspection } from '../common/handle.js';
+import { UNCLONEABLE } from '../common/shared-object.js';
 import type { Descriptor, SharedObject } from '../common/shared-object.js';
 import { begin, beginSync, run, runSync } from '../sync/txn.js';
 import type { Plain, Txn, TxnOptions, TxnSyncOptions, TxnTarget } from '../sync/txn.js';
 import { checkSignal } from '../sync/waits.js';
-
-/** Options for creating a segment. */
-export interface CreateOptions {
-  /** Name of the segment: 1 to 255 bytes, without `/` and NUL. Default: a random name. */
-  name?: string;
-  /** POSIX permission bits, 0 to `0o777`, set exactly: the umask has no effect. Default `0o600`. */
-  mode?: number;
-  /** Reserve the memory now: a full `/dev/shm` is `ENOSPC` here and never a SIGBUS later. Default true. */
-  reserve?: boolean;
-  /** Map every page in now, so that the first access to a page causes no page fault. Default false. */
-  populate?: boolean;
-  /**
-   * Unlink the segment when its last owner dies, however it dies. The creator is an owner, and so is each
-   * process that calls `adopt()`. Default true.
-   */
-  track?: boolean;
-}
-
-/** Options for attaching to a segment. */
-export interface AttachOptions {
-  /**
-   * Keep writes private to this handle. A page that was written to no longer shows what other processes write.
-   * Default false, or true for the descriptor of a read-only handle.
-   */
-  readOnly?: boolean;
-  /** Allow a segment of another user. Default false. */
-  foreign?: boolean;
-  /**
-   * Reserve memory that the creator did not (CPython reserves nothing). Has no effect with `readOnly`. Default
-   * true.
-   */
-  reserve?: boolean;
-}
+import { ATTACH_OPTIONS, CREATE_OPTIONS, creation } from './options.js';
+import type { AttachOptions, CreateOptions } from './options.js';
 
 /** @internal */
-export const CREATE_OPTIONS = ['name', 'mode', 'reserve', 'populate', 'track'];
+export { creation } from './options.js';
+export type { AttachOptions, CreateOptions } from './options.js';
+
 const ASYNC_OPTIONS = [...CREATE_OPTIONS, 'signal'];
-/** @internal */
-export const ATTACH_OPTIONS = ['readOnly', 'foreign', 'reserve'];
 
 /** @internal How JavaScript holds a segment of the binding's. */
 export type NativeHandle = ReturnType<typeof binding.createSegment>;
-
-/** @internal The options of a creation, of which there are these, checked, in the order in which the binding takes them. */
-export function creation(
-  options: CreateOptions | undefined,
-  known: readonly string[] = CREATE_OPTIONS,
-): [name: string | undefined, mode: number, reserve: boolean, populate: boolean, track: boolean] {
-  const { name, mode, reserve, populate, track } = checkOptions(options, known);
-  return [
-    name === undefined ? undefined : checkName(name),
-    checkMode(mode),
-    checkBoolean('reserve', reserve, true),
-    checkBoolean('populate', populate, false),
-    checkBoolean('track', track, true),
-  ];
-}
 
 /** @internal What a handle says of its segment. */
 export interface Facts {
@@ -102,13 +55,17 @@ export let memoryOver: (native: NativeHandle, facts: Facts) => SharedMemory;
  * shm.buf[0] = 42; // another process: SharedMemory.attach('frames').buf[0]
  * ```
  */
-export class SharedMemory extends Handle implements SharedObject {
+export class SharedMemory implements SharedObject {
+  /** The segment's name, without a leading slash. */
+  readonly name: string;
   /** Size in bytes, as its creator asked for. */
   readonly size: number;
   /** Whether this handle created the segment. */
   readonly created: boolean;
   /** Whether writes stay private to this handle. */
   readonly readOnly: boolean;
+  /** @internal */
+  readonly uncloneable = UNCLONEABLE;
   readonly #native: NativeHandle;
   #buffer: ArrayBuffer | undefined;
   /** For those who only read for a while. */
@@ -124,8 +81,8 @@ export class SharedMemory extends Handle implements SharedObject {
 
   private constructor(native: NativeHandle, facts: Facts) {
     if (!types.isExternal(native)) throw wrongType('a SharedMemory', 'made by create() or attach()', native);
-    super(facts.name);
     this.#native = native;
+    this.name = facts.name;
     this.size = facts.size;
     this.created = facts.created;
     this.readOnly = facts.readOnly;
@@ -432,6 +389,11 @@ export class SharedMemory extends Handle implements SharedObject {
    */
   toJSON(): Descriptor {
     return describe('memory', this);
+  }
+
+  /** Calls `close()`. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: Inspection): string {

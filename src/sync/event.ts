@@ -160,7 +160,7 @@ export class SharedEvent extends SegmentHandle {
   }
 
   /** Closes this handle. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
-  close(): void {
+  override close(): void {
     if (!this.markClosed()) return;
     for (const [waiter, id] of this.#waiters) {
       try {

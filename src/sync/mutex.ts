@@ -185,7 +185,7 @@ export class SharedMutex extends SegmentHandle {
    * Closes this handle. A lock that was taken through it is released as if its holder had died, and waits
    * through it fail with `ERR_SHM_CLOSED`. Idempotent.
    */
-  close(): void {
+  override close(): void {
     if (!this.markClosed()) return;
     this.#lock.close(this.#owner);
   }

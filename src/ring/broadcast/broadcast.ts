@@ -258,7 +258,7 @@ export class SharedBroadcast<D extends DType = DType> extends SegmentHandle {
   }
 
   /** Closes this handle and its subscriptions. Waits through it fail with `ERR_SHM_CLOSED`. Idempotent. */
-  close(): void {
+  override close(): void {
     if (!this.markClosed()) return;
     for (const reader of this.#readers) reader.close();
     this.#room.close();

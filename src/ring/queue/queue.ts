@@ -378,7 +378,7 @@ export class SharedQueue<D extends DType = DType> extends SegmentHandle implemen
    * Closes this handle and gives back the slots that it holds. Waits through it fail with `ERR_SHM_CLOSED`.
    * Idempotent.
    */
-  close(): void {
+  override close(): void {
     if (!this.markClosed()) return;
     this.#ring.close();
     this.#items.close();
