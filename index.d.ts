@@ -798,7 +798,7 @@ declare abstract class SegmentHandle implements SharedObject {
     /** The segment's name, without a leading slash. */
     readonly name: string;
     /** Whether `close()` was called. */
-    readonly closed: boolean;
+    get closed(): boolean;
     /** Closes this handle and releases its memory. Idempotent. */
     abstract close(): void;
     /** Calls `close()`. */

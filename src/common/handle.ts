@@ -10,18 +10,22 @@ import type { Descriptor, SharedObject } from './shared-object.js';
 export abstract class SegmentHandle implements SharedObject {
   /** The segment's name, without a leading slash. */
   readonly name: string;
-  /** Whether `close()` was called. */
-  readonly closed: boolean = false;
   /** @internal */
   readonly uncloneable = UNCLONEABLE;
   readonly #descriptor: Descriptor;
   readonly #id: string;
+  #closed = false;
 
   /** @internal */
   constructor(kind: string, { name, id }: { name: string; id: string }, details?: object) {
     this.name = name;
     this.#id = id;
     this.#descriptor = descriptorOf(kind, name, id, details);
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Closes this handle and releases its memory. Idempotent. */
@@ -56,13 +60,13 @@ export abstract class SegmentHandle implements SharedObject {
 
   /** @internal */
   protected checkOpen(): void {
-    if (this.closed) throw closedError(this.name);
+    if (this.#closed) throw closedError(this.name);
   }
 
   /** @internal Marks the handle as closed; returns false if it was closed before. */
   protected markClosed(): boolean {
-    if (this.closed) return false;
-    (this as { closed: boolean }).closed = true;
+    if (this.#closed) return false;
+    this.#closed = true;
     return true;
   }
 }

@@ -5,11 +5,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 use shmkit::array::DType;
+use shmkit::array::location::DIMENSIONS_MAX;
 
 use crate::errors::{Raise, to_py};
-
-/// As many dimensions as numpy has at most.
-const DIMENSIONS: usize = 64;
 
 /// numpy, where there is one.
 pub(crate) fn numpy(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyModule>>> {
@@ -56,9 +54,9 @@ pub(crate) fn shape_of(given: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
         })?;
         many.collect::<PyResult<_>>()?
     };
-    if lengths.len() > DIMENSIONS {
+    if lengths.len() > DIMENSIONS_MAX {
         let message =
-            format!("shape has {} dimensions, and {DIMENSIONS} are the most there can be", lengths.len());
+            format!("shape has {} dimensions, and {DIMENSIONS_MAX} are the most there can be", lengths.len());
         return Err(out_of_range(given.py(), message));
     }
     let length = |(axis, length): (usize, &Bound<'_, PyAny>)| {

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PySlice};
 use shmkit::bytes::SharedBytes;
-use shmkit::segment::{Mapping, Segment};
+use shmkit::segment::Mapping;
 
 use crate::numpy::tuple;
 

@@ -86,10 +86,9 @@ impl DType {
     pub(super) fn expected(text: &str) -> String {
         match text.strip_prefix('>').and_then(|short| Self::parse(short).ok()).map(Self::typestr) {
             Some(ours) => format!("in this machine's byte order, '{ours}' (in numpy: a.astype('{ours}'))"),
-            None => format!(
-                "one of {}, or numpy's string for one of these",
-                Self::ALL.map(Self::name).join(", ")
-            ),
+            None => {
+                format!("one of {}, or numpy's string for one of these", Self::ALL.map(Self::name).join(", "))
+            }
         }
     }
 

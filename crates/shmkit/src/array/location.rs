@@ -9,6 +9,9 @@ use super::view::{count, reach};
 use crate::segment::Segment;
 use crate::{Error, Result};
 
+/// As many dimensions as numpy has at most.
+pub const DIMENSIONS_MAX: usize = 64;
+
 /// The type of an array, and where its elements are in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
@@ -266,15 +269,16 @@ fn dtype_of(npy: &Npy, place: &str) -> Result<DType> {
     let Literal::Text(descr) = &npy.descr else {
         return Err(refuse("a record", "one type, and no record of several"));
     };
-    let dtype = DType::parse(descr).map_err(|_| {
-        refuse(&format!("{descr:?}"), &DType::expected(descr))
-    })?;
-    // As many as JavaScript can count.
-    if count(&npy.shape).is_ok_and(|count| count < 1 << 53) {
-        return Ok(dtype);
-    }
-    let message = format!("{place} is no array: shape {:?} has too many elements", npy.shape);
-    Err(Error::own("ERR_SHM_CORRUPT", message))
+    let dtype = DType::parse(descr).map_err(|_| refuse(&format!("{descr:?}"), &DType::expected(descr)))?;
+    let dimensions = npy.shape.len();
+    let why = if dimensions > DIMENSIONS_MAX {
+        format!("shape has {dimensions} dimensions, and {DIMENSIONS_MAX} are the most there can be")
+    } else if count(&npy.shape).is_ok_and(|count| count < 1 << 53) {
+        return Ok(dtype); // as many as JavaScript can count
+    } else {
+        format!("shape {:?} has too many elements", npy.shape)
+    };
+    Err(Error::own("ERR_SHM_CORRUPT", format!("{place} is no array: {why}")))
 }
 
 /// The strides of elements that lie one after the other.

@@ -56,6 +56,9 @@ impl Npy {
     /// Reads the header's text.
     fn parse(text: &str, start: usize) -> Result<Self, String> {
         let header = Literal::parse(text)?;
+        if !matches!(header, Literal::Dict(_)) {
+            return Err("its header is no dict".to_owned());
+        }
         let length = |length: &Literal| match length {
             Literal::Number(number) if number.fract() == 0.0 && (0.0..=LENGTH_MAX).contains(number) => {
                 Some(*number as usize)
