@@ -17,7 +17,7 @@ const BELOW = {
   bytes: ['error'],
   segment: ['bytes'],
   descriptor: ['segment'],
-  ownership: ['segment'],
+  ownership: ['descriptor'],
   sync: ['ownership'],
   list: ['bytes'],
   array: ['segment'],

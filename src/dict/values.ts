@@ -8,30 +8,19 @@ import { pack, packOnto } from './pack.js';
 import { unpack } from './unpack.js';
 import { isOverflow, shmError, valueError, wrongType } from '../common/errors.js';
 
-/** The classes of typed arrays, by the kinds of their values. */
-const ARRAYS: readonly (TypedArrayClass | undefined)[] = classes([
-  Int8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  BigInt64Array,
-  BigUint64Array,
-  Float32Array,
-  Float64Array,
-]);
-
 interface TypedArrayClass {
   readonly name: string;
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, start: number, length: number): NodeJS.TypedArray;
 }
 
-function classes(all: readonly TypedArrayClass[]): (TypedArrayClass | undefined)[] {
-  const byKind: (TypedArrayClass | undefined)[] = [];
-  for (const one of all) byKind[KINDS[one.name] ?? BUSY] = one;
-  return byKind;
+/** The classes of typed arrays, by the kinds of their values. */
+const ARRAYS: (TypedArrayClass | undefined)[] = [];
+for (const Class of [
+  ...[Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array],
+  ...[BigInt64Array, BigUint64Array, Float32Array, Float64Array],
+]) {
+  ARRAYS[KINDS[Class.name] ?? BUSY] = Class;
 }
 
 /** Where the binding puts what is made here: 4 bytes of length, 4 of kind, the bytes. Used up before the next call. */

@@ -1,85 +1,20 @@
 //! Python literals: what `repr()` makes of dicts, tuples, lists, strings, numbers, `True`, `False` and `None`. Nothing is ever
 //! evaluated.
 
-use std::fmt;
+use serde_json::{Map, Value};
 
 /// Deeper than any description of a type.
 const DEPTH_MAX: usize = 32;
 
-/// The value of a literal.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub enum Literal {
-    None,
-    Truth(bool),
-    Number(f64),
-    Text(String),
-    /// A list or a tuple.
-    List(Vec<Literal>),
-    Dict(Vec<(Literal, Literal)>),
-}
-
-impl Literal {
-    /// Reads a literal, and only that.
-    ///
-    /// # Errors
-    /// Where it is none.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { text, rest: text };
-        let value = reader.value(0)?;
-        reader.skip();
-        if reader.rest.is_empty() { Ok(value) } else { Err(reader.wrong()) }
-    }
-
-    /// The entry of a dict with this key; the last one, as in Python.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        let Literal::Dict(entries) = self else { return None };
-        let is_wanted = |entry: &&(Literal, Literal)| matches!(&entry.0, Literal::Text(text) if text == key);
-        entries.iter().rev().find(is_wanted).map(|(_, value)| value)
-    }
-}
-
-/// As JSON. Keys that are no strings become strings.
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Literal::None => f.write_str("null"),
-            Literal::Truth(truth) => write!(f, "{truth}"),
-            Literal::Number(number) => write!(f, "{number}"),
-            Literal::Text(text) => write_text(f, text),
-            Literal::List(items) => {
-                f.write_str("[")?;
-                for (index, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if index > 0 { "," } else { "" })?;
-                }
-                f.write_str("]")
-            }
-            Literal::Dict(entries) => {
-                f.write_str("{")?;
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    f.write_str(if index > 0 { "," } else { "" })?;
-                    match key {
-                        Literal::Text(text) => write_text(f, text)?,
-                        other => write_text(f, &other.to_string())?,
-                    }
-                    write!(f, ":{value}")?;
-                }
-                f.write_str("}")
-            }
-        }
-    }
-}
-
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str("\"")?;
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => write!(f, "\\{char}")?,
-            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
-            _ => write!(f, "{char}")?,
-        }
-    }
-    f.write_str("\"")
+/// Reads a literal, and only that. Keys of dicts that are no strings become strings.
+///
+/// # Errors
+/// Where it is none.
+pub(super) fn parse(text: &str) -> Result<Value, String> {
+    let mut reader = Reader { text, rest: text };
+    let value = reader.value(0)?;
+    reader.skip();
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.wrong()) }
 }
 
 struct Reader<'t> {
@@ -103,7 +38,7 @@ impl Reader<'_> {
         rest.is_some()
     }
 
-    fn value(&mut self, depth: usize) -> Result<Literal, String> {
+    fn value(&mut self, depth: usize) -> Result<Value, String> {
         self.skip();
         if depth > DEPTH_MAX {
             return Err(self.wrong());
@@ -112,30 +47,33 @@ impl Reader<'_> {
             return self.dict(depth);
         }
         if self.eat('[') {
-            return self.items(']', depth).map(|(items, _)| Literal::List(items));
+            return self.items(']', depth).map(|(items, _)| items.into());
         }
         if self.eat('(') {
             let (mut items, comma) = self.items(')', depth)?;
             // (3) is no tuple.
             return Ok(match items.pop() {
                 Some(one) if items.is_empty() && !comma => one,
-                last => Literal::List(items.into_iter().chain(last).collect()),
+                last => items.into_iter().chain(last).collect(),
             });
         }
         match self.rest.chars().next() {
-            Some(quote @ ('\'' | '"')) => self.string(quote).map(Literal::Text),
+            Some(quote @ ('\'' | '"')) => self.string(quote).map(Value::from),
             _ => self.word(),
         }
     }
 
-    fn dict(&mut self, depth: usize) -> Result<Literal, String> {
-        let mut entries = Vec::new();
+    fn dict(&mut self, depth: usize) -> Result<Value, String> {
+        let mut entries = Map::new();
         while !self.eat('}') {
-            let key = self.value(depth + 1)?;
+            let key = match self.value(depth + 1)? {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
             if !self.eat(':') {
                 return Err(self.wrong());
             }
-            entries.push((key, self.value(depth + 1)?));
+            entries.insert(key, self.value(depth + 1)?);
             if !self.eat(',') {
                 if self.eat('}') {
                     break;
@@ -143,11 +81,11 @@ impl Reader<'_> {
                 return Err(self.wrong());
             }
         }
-        Ok(Literal::Dict(entries))
+        Ok(entries.into())
     }
 
     /// The items up to `end`, and whether the last one is followed by a comma.
-    fn items(&mut self, end: char, depth: usize) -> Result<(Vec<Literal>, bool), String> {
+    fn items(&mut self, end: char, depth: usize) -> Result<(Vec<Value>, bool), String> {
         let (mut items, mut comma) = (Vec::new(), false);
         while !self.eat(end) {
             items.push(self.value(depth + 1)?);
@@ -196,19 +134,21 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    fn word(&mut self) -> Result<Literal, String> {
+    fn word(&mut self) -> Result<Value, String> {
         let end = self.rest.find(|char: char| !char.is_ascii_alphanumeric() && !"_.+-".contains(char));
         let (word, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         let value = match word {
-            "True" => Literal::Truth(true),
-            "False" => Literal::Truth(false),
-            "None" => Literal::None,
+            "True" => true.into(),
+            "False" => false.into(),
+            "None" => Value::Null,
             _ => {
                 // Python 2 wrote an L behind whole numbers. Rust reads "inf" and "nan", which are no literals.
                 let digits = word.strip_suffix('L').unwrap_or(word);
                 let is_number = digits.bytes().any(|byte| byte.is_ascii_digit());
-                let number = digits.parse::<f64>().ok().filter(|number| is_number && number.is_finite());
-                Literal::Number(number.ok_or_else(|| self.wrong())?)
+                let whole = digits.parse::<i64>().map(Value::from).ok();
+                let number =
+                    || digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from);
+                whole.or_else(number).filter(|_| is_number).ok_or_else(|| self.wrong())?
             }
         };
         self.rest = rest;
@@ -222,19 +162,19 @@ mod tests {
     use proptest::prelude::*;
 
     fn json(text: &str) -> Option<String> {
-        Literal::parse(text).ok().map(|literal| literal.to_string())
+        parse(text).ok().map(|value| value.to_string())
     }
 
     #[test]
     fn literals_are_read_as_python_reads_them() {
         for (text, expected) in [
             ("[('a', '<f8'), ('b', [('c', '<i4', (2,))]),]", r#"[["a","<f8"],["b",[["c","<i4",[2]]]]]"#),
-            ("{'a': 1, \"b\" : -2.5,3:None}", r#"{"a":1,"b":-2.5,"3":null}"#),
+            ("{'a': 1, \"b\" : -2.5,3:None}", r#"{"3":null,"a":1,"b":-2.5}"#),
             ("(3)", "3"),
             ("(3,)", "[3]"),
             ("( )", "[]"),
             ("3L", "3"),
-            (r#"'\x41\u00e9\U0001f600\n\'\"\q'"#, "\"Aé😀\\u000a'\\\"\\\\q\""),
+            (r#"'\x41\u00e9\U0001f600\n\'\"\q'"#, "\"Aé😀\\n'\\\"\\\\q\""),
             ("  True\n", "true"),
         ] {
             assert_eq!(json(text).as_deref(), Some(expected), "{text}");
@@ -263,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_literal_or_none(text in "[-{}'\"(),:\\[\\]\\\\a-zA-Z0-9 é]{0,200}") {
-            let _ = Literal::parse(&text);
+            let _ = parse(&text);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use super::DType;
-use super::literal::Literal;
 use super::npy::Npy;
 use super::view::{count, reach};
 use crate::segment::Segment;
@@ -266,7 +265,7 @@ fn dtype_of(npy: &Npy, place: &str) -> Result<DType> {
     let refuse = |what: &str, why: &str| {
         Error::own("ERR_SHM_DTYPE", format!("the elements of {place} are {what}, and must be {why}"))
     };
-    let Literal::Text(descr) = &npy.descr else {
+    let Some(descr) = npy.descr.as_str() else {
         return Err(refuse("a record", "one type, and no record of several"));
     };
     let dtype = DType::parse(descr).map_err(|_| refuse(&format!("{descr:?}"), &DType::expected(descr)))?;

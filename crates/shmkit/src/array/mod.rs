@@ -4,7 +4,7 @@
 //! is made; what it does afterwards cannot leave its bytes. Results are numpy's where nothing else is said.
 //!
 //! - `dtype`, `scalar`: types and values. `view`: the checked description. `element`, `half`: the types in Rust.
-//! - [`npy`], [`literal`]: numpy's header, with which most arrays begin. [`location`]: where the elements of a segment are.
+//! - [`npy`], `literal`: numpy's header, with which most arrays begin. [`location`]: where the elements of a segment are.
 //! - `plan`: the order in which memory is walked. `simd`: loops for the machine at hand. `kernels`: what is done.
 //!
 //! ```text
@@ -20,7 +20,7 @@ mod dtype;
 mod element;
 mod half;
 mod kernels;
-pub mod literal;
+mod literal;
 pub mod location;
 pub mod npy;
 mod plan;

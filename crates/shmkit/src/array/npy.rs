@@ -1,7 +1,9 @@
 //! numpy's `.npy` header, as `numpy.lib.format` describes it: a magic, a version, a length, and a dict as Python writes it.
 
+use serde_json::Value;
+
 use super::DType;
-use super::literal::Literal;
+use super::literal;
 use super::location::{is_dense, strides_of};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -12,7 +14,7 @@ const DIGITS: usize = 21;
 /// The longest header that is read, in bytes; numpy itself trusts none of more than 10,000.
 pub const HEADER_MAX: usize = 1 << 20;
 /// The longest dimension: JavaScript has exact numbers up to here.
-const LENGTH_MAX: f64 = 9_007_199_254_740_991.0;
+const LENGTH_MAX: u64 = (1 << 53) - 1;
 
 /// Bytes up to where the header's length is known, in all versions.
 pub const PREAMBLE: usize = 12;
@@ -21,7 +23,7 @@ pub const PREAMBLE: usize = 12;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Npy {
     /// numpy's description of the elements' type: a string, or a list of a record's fields.
-    pub descr: Literal,
+    pub descr: Value,
     /// The first index goes from element to element, and not the last one.
     pub fortran: bool,
     /// How long each dimension is.
@@ -55,26 +57,16 @@ impl Npy {
 
     /// Reads the header's text.
     fn parse(text: &str, start: usize) -> Result<Self, String> {
-        let header = Literal::parse(text)?;
-        if !matches!(header, Literal::Dict(_)) {
+        let Value::Object(mut header) = literal::parse(text)? else {
             return Err("its header is no dict".to_owned());
-        }
-        let length = |length: &Literal| match length {
-            Literal::Number(number) if number.fract() == 0.0 && (0.0..=LENGTH_MAX).contains(number) => {
-                Some(*number as usize)
-            }
-            _ => None,
         };
-        let shape = match header.get("shape") {
-            Some(Literal::List(lengths)) => lengths.iter().map(length).collect(),
-            _ => None,
-        };
-        let Some(Literal::Truth(fortran)) = header.get("fortran_order") else {
-            return Err("its header has no 'fortran_order'".to_owned());
-        };
+        let shape = header.get("shape").and_then(Value::as_array);
+        let length = |length: &Value| length.as_u64().filter(|length| *length <= LENGTH_MAX);
+        let shape = shape.and_then(|lengths| lengths.iter().map(|one| Some(length(one)? as usize)).collect());
+        let fortran = header.get("fortran_order").and_then(Value::as_bool);
         Ok(Npy {
-            descr: header.get("descr").ok_or("its header has no 'descr'")?.clone(),
-            fortran: *fortran,
+            descr: header.remove("descr").ok_or("its header has no 'descr'")?,
+            fortran: fortran.ok_or("its header has no 'fortran_order'")?,
             shape: shape.ok_or("its header has no 'shape'")?,
             start,
         })
@@ -121,8 +113,8 @@ mod tests {
         Npy::read(bytes.len(), |at, len| bytes.get(at..at + len).map(<[u8]>::to_vec))
     }
 
-    fn text(text: &str) -> Literal {
-        Literal::Text(text.to_owned())
+    fn text(text: &str) -> Value {
+        text.into()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 /// The kind of a value, a byte of its record.
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum ValueKind {
     /// `null` or `None`; no bytes.
     Null = 0,
@@ -24,23 +25,14 @@ pub enum ValueKind {
     Bytes = 16,
     /// The elements of a typed array, native-endian; as the next ones.
     Int8Array = 17,
-    #[allow(missing_docs)]
     Uint8ClampedArray = 18,
-    #[allow(missing_docs)]
     Int16Array = 19,
-    #[allow(missing_docs)]
     Uint16Array = 20,
-    #[allow(missing_docs)]
     Int32Array = 21,
-    #[allow(missing_docs)]
     Uint32Array = 22,
-    #[allow(missing_docs)]
     BigInt64Array = 23,
-    #[allow(missing_docs)]
     BigUint64Array = 24,
-    #[allow(missing_docs)]
     Float32Array = 25,
-    #[allow(missing_docs)]
     Float64Array = 26,
     /// A structured clone, as V8 writes it: what MessagePack has no type for, or would change.
     Clone = 66,

@@ -29,7 +29,7 @@ impl LayoutVersion {
             return Ok(());
         }
         let (made, current) = (word as u32, self.current);
-        if made == 0 {
+        if word == 0 {
             return Err(Error::own("ERR_SHM_CORRUPT", format!("the {what}'s header has no version")));
         }
         let message = format!(

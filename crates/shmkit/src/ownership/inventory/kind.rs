@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::descriptor::ObjectKind;
 use crate::segment::Identity;
 use crate::segment::lock_header;
 use crate::sys::file::{File, open_untrusted, read_exact_at};
@@ -10,18 +11,8 @@ use crate::sys::file::{File, open_untrusted, read_exact_at};
 /// What is in a segment, as its bytes have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Raw bytes, as far as anyone can tell.
-    Memory,
-    /// A `ShareableList`.
-    List,
-    /// An array with a `.npy` header.
-    Array,
-    /// A `SharedDict`.
-    Dict,
-    /// A `SharedQueue`.
-    Queue,
-    /// A `SharedBroadcast`.
-    Broadcast,
+    /// What a descriptor would name; raw bytes, as far as anyone can tell, are `Memory`.
+    Object(ObjectKind),
     /// A mutex, an event, or the sidecar lock of this segment.
     Lock(Option<Identity>),
 }
@@ -30,12 +21,7 @@ impl Kind {
     /// As descriptors have it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Memory => "memory",
-            Kind::List => "list",
-            Kind::Array => "array",
-            Kind::Dict => "dict",
-            Kind::Queue => "queue",
-            Kind::Broadcast => "broadcast",
+            Kind::Object(kind) => kind.as_str(),
             Kind::Lock(_) => "lock",
         }
     }
@@ -56,12 +42,12 @@ pub(super) fn of(path: &Path, size: u64) -> Kind {
         None => {}
     }
     match open_untrusted(path) {
-        Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Array,
-        Ok(file) if starts_with(&file, DICT) => Kind::Dict,
-        Ok(file) if starts_with(&file, QUEUE) => Kind::Queue,
-        Ok(file) if starts_with(&file, BROADCAST) => Kind::Broadcast,
-        Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::List,
-        _ => Kind::Memory,
+        Ok(file) if starts_with(&file, NPY) && version_of_npy(&file) => Kind::Object(ObjectKind::Array),
+        Ok(file) if starts_with(&file, DICT) => Kind::Object(ObjectKind::Dict),
+        Ok(file) if starts_with(&file, QUEUE) => Kind::Object(ObjectKind::Queue),
+        Ok(file) if starts_with(&file, BROADCAST) => Kind::Object(ObjectKind::Broadcast),
+        Ok(file) if is_list(&file, size).unwrap_or(false) => Kind::Object(ObjectKind::List),
+        _ => Kind::Object(ObjectKind::Memory),
     }
 }
 
