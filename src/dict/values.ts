@@ -17,8 +17,16 @@ interface TypedArrayClass {
 /** The classes of typed arrays, by the kinds of their values. */
 const ARRAYS: (TypedArrayClass | undefined)[] = [];
 for (const Class of [
-  ...[Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array],
-  ...[BigInt64Array, BigUint64Array, Float32Array, Float64Array],
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  BigInt64Array,
+  BigUint64Array,
+  Float32Array,
+  Float64Array,
 ]) {
   ARRAYS[KINDS[Class.name] ?? BUSY] = Class;
 }
